@@ -1,0 +1,84 @@
+# `make run` and `make test` set up all they need: uv, the locked environment, the pages. Needs Python >= 3.11, Node >= 18.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: run test test-wheel lint bench acceptance ui setup lock wheel clean
+
+PYTHON ?= python3
+PORT ?= 8600
+VENV := .venv
+BIN := $(VENV)/bin
+# uv from PATH, else our own copy; `2>/dev/null` also makes GNU make use a shell, which `command` needs
+UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
+STATIC := src/interferon/web/static
+LOCK := $(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock'
+PYTEST_ARGS := -n 2 --dist loadfile -rs
+export UV_PYTHON_DOWNLOADS := never
+
+run: setup
+	$(BIN)/interferon demo --port $(PORT)
+
+test: setup
+	$(BIN)/pytest $(PYTEST_ARGS) tests/unit tests/integration tests/browser $(ARGS)
+
+# the long proofs: crash walks, seeds, replays over many batch borders; see docs/testing.md
+acceptance: setup
+	$(BIN)/pytest $(PYTEST_ARGS) tests/acceptance $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/bandit -q -r src
+	cd ui && npm run -s check
+
+bench: setup
+	$(BIN)/interferon bench
+
+setup: $(VENV)/.ready ui
+ui: $(STATIC)/app.js
+
+# a bare Debian python3 has neither pip nor venv; either will do
+.tools/uv/bin/uv:
+	@command -v $(PYTHON) >/dev/null || { echo 'needs Python 3.11 or newer (Debian: apt-get install python3-venv)' >&2; exit 2; }
+	@if $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+	  $(PYTHON) -m pip install -q --disable-pip-version-check --root-user-action ignore --target .tools/uv --upgrade 'uv>=0.9'; \
+	elif $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
+	  $(PYTHON) -m venv .tools/uv && .tools/uv/bin/pip install -q --disable-pip-version-check 'uv>=0.9'; \
+	else echo 'needs uv, or Python with venv to fetch it (Debian: apt-get install python3-venv)' >&2; exit 2; fi
+
+# --python: without it uv follows VIRTUAL_ENV of whoever calls make; hatchling is in the lock, so the build needs no network
+$(VENV)/.ready: requirements.lock pyproject.toml | $(UV)
+	$(UV) venv -q --allow-existing --no-project --python '>=3.11' $(VENV)
+	$(UV) pip sync -q --python $(BIN)/python --require-hashes requirements.lock
+	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+%/node_modules/.ready: %/package-lock.json %/package.json %/.npmrc
+	@command -v npm >/dev/null || { echo 'needs Node 18 or newer with npm (Debian: apt-get install nodejs npm)' >&2; exit 2; }
+	cd $* && npm ci --prefer-offline --no-progress --loglevel=error
+	touch $@
+
+$(STATIC)/app.js: ui/node_modules/.ready ui/build.mjs $(shell find ui/src -type f)
+	cd ui && npm run -s build
+
+lock: | $(UV)
+	$(LOCK) --group dev $(ARGS) -o requirements.lock pyproject.toml
+	cd ui && npm install --package-lock-only
+	! grep -n '://' requirements.lock
+	! grep -n '"resolved"' ui/package-lock.json
+
+wheel: setup
+	rm -rf dist
+	$(UV) build -q --python $(BIN)/python --no-build-isolation --wheel --out-dir dist
+
+# the tests once more, against what is shipped instead of the checkout
+test-wheel: wheel
+	$(UV) venv -q --clear --no-project --python $(BIN)/python .venv-wheel
+	$(UV) pip sync -q --python .venv-wheel/bin/python --require-hashes requirements.lock
+	$(UV) pip install -q --python .venv-wheel/bin/python --no-deps dist/*.whl
+	.venv-wheel/bin/pytest $(PYTEST_ARGS) tests/unit tests/integration tests/browser $(ARGS)
+
+clean:
+	rm -rf $(VENV) .venv-wheel .tools dist $(STATIC) ui/node_modules

@@ -1,0 +1,245 @@
+"""The network as typed rows: one struct per table, and `Network`, which holds a loaded revision and its indices.
+
+Column names, units, defaults and descriptions live in `model/tables/*.csv` and drive reading, checks and docs; a test keeps both in step.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import msgspec
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of a table row."""
+
+
+class Site(Row, frozen=True):
+    id: str
+    name: str
+    country: str
+    lat: float
+    lon: float
+
+
+class Zone(Row, frozen=True):
+    id: str
+    site: str
+    purdue: float  # 0–5, 3.5 is the industrial DMZ
+    criticality: int  # 1 (low) – 5 (safety or life depends on it)
+
+
+class Conduit(Row, frozen=True):
+    id: str
+    from_zone: str
+    to_zone: str
+    protocol: str
+    port: int
+
+
+class Asset(Row, frozen=True):
+    id: str
+    zone: str
+    type: str
+    vendor: str = ""
+    model: str = ""
+    version: str = ""
+    address: str = ""
+    owner: str = ""
+    partner: str = ""
+
+
+class Partner(Row, frozen=True):
+    id: str
+    name: str
+    kind: str  # supplier | carrier | customer | cloud | ai | vendor
+    tier: int = 1
+    contact: str = ""
+    agreement: str = ""
+
+
+class Node(Row, frozen=True):
+    """A place goods pass: supplier, plant, dc or customer."""
+
+    id: str
+    site: str
+    kind: str  # supplier | plant | dc | customer
+    capacity_per_day: float
+
+
+class Lane(Row, frozen=True, rename={"origin": "from", "destination": "to"}):
+    id: str
+    origin: str
+    destination: str
+    mode: str  # road | rail | sea | air
+    carrier: str
+    capacity_per_day: float
+    lead_days_mean: float
+    lead_days_sd: float
+    cost_per_unit: float
+    distance_km: float
+    gco2e_tkm: float
+
+
+class Product(Row, frozen=True):
+    id: str
+    name: str
+    unit: str
+    value: float
+    margin: float
+    kg_per_unit: float = 1.0
+
+
+class Bom(Row, frozen=True):
+    parent: str
+    child: str
+    quantity: float
+
+
+class Order(Row, frozen=True):
+    id: str
+    customer: str  # node id
+    product: str
+    quantity: float
+    requested: int  # microseconds UTC
+    promised: int
+    priority: int = 3  # 1 highest – 5 lowest
+
+
+class Stock(Row, frozen=True):
+    node: str
+    product: str
+    quantity: float
+    as_of: int
+
+
+class Dependency(Row, frozen=True):
+    """asset → node, lane or process: what is lost without the asset, and how far people can replace it by hand."""
+
+    asset: str
+    target: str  # `node:ID` or `lane:ID`
+    share_lost: float  # 0–1 of the target's capacity
+    fallback_share: float = 0.0  # 0–1 of the lost share that the manual fallback brings back
+    fallback_delay_h: float = 0.0
+    tolerance_h: float = 0.0  # hours the target runs on without the asset
+    group: str = ""  # redundancy group: lost only when all of the group are gone
+    source: str = "declared"  # declared | discovered | default
+    confidence: float = 1.0
+
+
+class Person(Row, frozen=True):
+    id: str
+    name: str
+    role: str
+    contact: str = ""
+
+
+class Roster(Row, frozen=True, rename={"starts": "from", "ends": "until"}):
+    person: str
+    role: str
+    starts: int
+    ends: int
+
+
+ROWS: dict[str, type[Row]] = {
+    "sites": Site,
+    "zones": Zone,
+    "conduits": Conduit,
+    "assets": Asset,
+    "partners": Partner,
+    "nodes": Node,
+    "lanes": Lane,
+    "products": Product,
+    "bom": Bom,
+    "inventory": Stock,
+    "orders": Order,
+    "dependencies": Dependency,
+    "people": Person,
+    "rosters": Roster,
+}
+
+
+class Budgets(msgspec.Struct, frozen=True, kw_only=True):
+    """Hard limits that no plan may pass, in whole numbers."""
+
+    actions_per_hour: int = 12
+    isolated_assets: int = 40
+    orders_late_per_day: int = 200
+    downtime_hours: int = 72
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """`network.toml`."""
+
+    name: str
+    currency: str = "EUR"
+    otif_level: str = "order"  # order | line
+    otif_window_h: float = 0.0  # hours after the promised time that still count as on time
+    horizon_days: int = 7
+    timezone: str = "UTC"
+    late_cost_share: float = 0.15  # cost of an order line that ships late, as a share of its value
+    frame_s: float = 60.0  # telemetry is judged once per this many seconds
+    learn_rows: int = 1440  # frames an entity is learnt on before it is judged
+    budgets: Budgets = Budgets()
+
+
+@dataclass(frozen=True)
+class Network:
+    """One numbered revision of a network folder. Tables are dicts by id, in file order, or tuples where rows have no id."""
+
+    settings: Settings
+    revision: int
+    sites: dict[str, Site]
+    zones: dict[str, Zone]
+    conduits: dict[str, Conduit]
+    assets: dict[str, Asset]
+    partners: dict[str, Partner]
+    nodes: dict[str, Node]
+    lanes: dict[str, Lane]
+    products: dict[str, Product]
+    orders: dict[str, Order]
+    people: dict[str, Person]
+    bom: tuple[Bom, ...] = ()
+    inventory: tuple[Stock, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
+    rosters: tuple[Roster, ...] = ()
+    folder: str = field(default="", compare=False)
+
+    @cached_property
+    def assets_in(self) -> dict[str, tuple[str, ...]]:
+        """Zone id → ids of the assets in it."""
+        found: dict[str, list[str]] = {zone: [] for zone in self.zones}
+        for asset in self.assets.values():
+            found.setdefault(asset.zone, []).append(asset.id)
+        return {zone: tuple(ids) for zone, ids in found.items()}
+
+    @cached_property
+    def conduits_of(self) -> dict[str, tuple[str, ...]]:
+        """Zone id → ids of the conduits that start or end in it."""
+        found: dict[str, list[str]] = {zone: [] for zone in self.zones}
+        for conduit in self.conduits.values():
+            for zone in {conduit.from_zone, conduit.to_zone}:
+                found.setdefault(zone, []).append(conduit.id)
+        return {zone: tuple(ids) for zone, ids in found.items()}
+
+    @cached_property
+    def depends(self) -> dict[str, tuple[Dependency, ...]]:
+        """Asset id → what depends on it."""
+        found: dict[str, list[Dependency]] = {}
+        for row in self.dependencies:
+            found.setdefault(row.asset, []).append(row)
+        return {asset: tuple(rows) for asset, rows in found.items()}
+
+    def zone_of(self, ref: str) -> str:
+        """Zone id of an `asset:` or `zone:` reference, or ''."""
+        kind, _, name = ref.partition(":")
+        if kind == "zone":
+            return name if name in self.zones else ""
+        return self.assets[name].zone if kind == "asset" and name in self.assets else ""
+
+    def site_of(self, ref: str) -> str:
+        """Site id of an asset, zone or node reference, or ''."""
+        kind, _, name = ref.partition(":")
+        if kind == "node":
+            return self.nodes[name].site if name in self.nodes else ""
+        zone = self.zone_of(ref)
+        return self.zones[zone].site if zone in self.zones else ""
