@@ -1,1 +1,10 @@
+"""The actions that ship with the product, one file each. `ACTIONS` is the table the runtime and the plugin loader start from."""
 
+from typing import Final
+
+from interferon.act.protocol import Action
+from interferon.actions import cut_conduit, disable_identity, fail_over, hold_transaction, isolate_asset, isolate_zone
+
+_MODULES = (isolate_asset, isolate_zone, cut_conduit, fail_over, disable_identity, hold_transaction)
+
+ACTIONS: Final[dict[str, Action]] = {module.ACTION.name: module.ACTION for module in _MODULES}

@@ -1,1 +1,26 @@
+"""Every figure we claim, by one command. A suite is a module here with `cases()`, which yields rows as they are measured.
 
+A row is `{"case", "metric", "value", "target", "holds", "baselines": {name: value}}`; `target` and `holds` are null where a figure is
+only told.
+"""
+
+import importlib
+from collections.abc import Iterable
+from typing import Any, Final
+
+SUITES: Final = ("path", "detect", "flow", "journal", "policy")
+
+
+def cases(suite: str) -> Iterable[dict[str, Any]]:
+    """The rows of one suite."""
+    found: Iterable[dict[str, Any]] = importlib.import_module(f"interferon.bench.{suite}").cases()
+    return found
+
+
+def line(row: dict[str, Any]) -> str:
+    """One row for people."""
+    mark = {True: "ok  ", False: "MISS", None: "    "}[row["holds"]]
+    target = f" (target {row['target']})" if row["target"] is not None else ""
+    beside = ", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in row["baselines"].items())
+    value = f"{row['value']:.4g}" if isinstance(row["value"], float) else row["value"]
+    return f"{mark} {row['case']}: {row['metric']} {value}{target}{'; beside it: ' + beside if beside else ''}"

@@ -1,1 +1,67 @@
-def main() -> None: ...
+"""The `interferon` command: gathers the subcommands and turns every error into one line and an exit code.
+
+Each module of this package has `register(app)`. Exit 0: done; 1: problems were found where finding them is the job; 2: wrong usage or
+unreadable input.
+"""
+
+import importlib
+import os
+import sys
+
+import click
+import typer
+
+from interferon import __version__
+from interferon.model.errors import InterferonError
+
+COMMANDS = ("network", "demo", "up", "replay", "detect", "user", "policy", "ledger", "bench")
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"interferon {__version__}")
+        raise typer.Exit
+
+
+def build() -> typer.Typer:
+    """The whole command line, every subcommand registered."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+    @app.callback()
+    def root(
+        version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Print the version and end."),
+    ) -> None:
+        """The immune system of a supply network: sees, detects, contains within set limits, routes the goods around."""
+
+    for name in COMMANDS:
+        importlib.import_module(f"interferon.cli.{name}").register(app)
+    return app
+
+
+def main() -> None:
+    """Entry point of the `interferon` script."""
+    try:
+        code = typer.main.get_command(build()).main(standalone_mode=False, prog_name="interferon")
+    except click.exceptions.Abort:
+        _fail("stopped", 130)
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "interferon"
+        _fail(f"{where}: {error.format_message()} (see `{where} --help`)", 2)
+    except click.ClickException as error:
+        _fail(f"interferon: {error.format_message()}", 2)
+    except InterferonError as error:
+        _fail(f"interferon: {error}", 2)
+    except BrokenPipeError:  # the reader of a pipe left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        _fail("stopped", 130)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"interferon: {where}{error.strerror or error}", 2)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> None:
+    sys.stderr.write(" ".join(message.split()) + "\n")
+    sys.exit(code)

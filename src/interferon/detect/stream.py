@@ -1,0 +1,175 @@
+"""Detection on activity and trade events: one frame's rows in, findings out. Called by the pipeline, once a frame and shard.
+
+Pure. A detector's memory belongs to one entity, and only that entity's events change it: so the number of shards changes nothing.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from interferon.detect.stream_declared import WorkOrder, covering, explaining, take
+from interferon.detect.stream_events import DAY, HOUR, Event, rows_from_batch
+from interferon.detect.stream_protocol import Anomaly, Context, Detector, shares
+from interferon.model.network import Network
+from interferon.model.records import Finding
+
+__all__ = ["StreamSettings", "StreamState", "declare", "learning", "new_state", "observe", "peers_of", "rows_from_batch"]
+
+PEERS: Final = {  # words in an asset's type → peer group; first match wins
+    "agent": ("agent", "llm", "copilot", "assistant"),
+    "ot": ("plc", "rtu", "robot", "drive", "sensor", "sis", "dcs", "ied", "cnc", "agv", "actuator", "meter", "controller", "vehicle"),
+    "console": ("hmi", "scada", "historian", "engineering", "ews", "opc", "mes"),
+    "client": ("workstation", "laptop", "desktop", "pc", "terminal", "tablet", "handheld", "scanner", "client"),
+    "gateway": ("gateway", "firewall", "router", "switch", "vpn", "proxy", "jump"),
+    "identity": ("identity", "directory"),
+}
+
+
+class StreamSettings(msgspec.Struct, frozen=True):
+    """Shared by all stream detectors."""
+
+    learn_us: int = DAY  # silent learning of each entity, of its own time
+    rearm_us: int = 6 * HOUR  # a key that was quiet this long may be told again
+    alpha: float = 0.005  # per entity-day and detector: what is rarer becomes a finding
+    strong: float = 1e-4  # told even in the learning time if no history is needed to see it
+
+
+@dataclass
+class StreamState:
+    """All that detection on events remembers; plain, for the checkpoint."""
+
+    settings: StreamSettings
+    peers: dict[str, str]
+    first: dict[str, int] = field(default_factory=dict)  # entity → time of its first event
+    memories: dict[tuple[str, str], Any] = field(default_factory=dict)  # (detector, entity) → memory
+    told: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (entity, detector, key) → last time it was strange
+    orders: dict[str, dict[str, WorkOrder]] = field(default_factory=dict)  # entity → ticket → work order
+
+
+def new_state(settings: StreamSettings | None = None, peers: Mapping[str, str] | None = None) -> StreamState:
+    """Empty state. `peers`: reference → peer group (`peers_of`); it must be the same for every shard."""
+    return StreamState(settings or StreamSettings(), dict(peers or {}))
+
+
+def peers_of(network: Network) -> dict[str, str]:
+    """Peer group of every asset by its type and Purdue level: the prior for what is too young to be known."""
+    return {f"asset:{asset.id}": _group(asset.type.lower(), network, asset.zone) for asset in network.assets.values()}
+
+
+def _group(kind: str, network: Network, zone: str) -> str:
+    words = kind.replace("-", "_").split("_")
+    for group, names in PEERS.items():
+        if any(name in words or (len(name) > 3 and name in kind) for name in names):
+            return group
+    return "ot" if zone in network.zones and network.zones[zone].purdue < 2 else "server"
+
+
+def observe(state: StreamState, rows: Sequence[Event], detectors: Sequence[Detector], now: int) -> list[Finding]:
+    """Judge the rows of one closed frame, in order, then ask what should have come and did not; `now` is the end of the frame.
+
+    Rows are ordered by (entity, time, feed, offset) and hold whole entities' frames. Findings come ordered by (time, entity, detector, kind).
+    """
+    routes: dict[str, list[Detector]] = {}
+    for detector in detectors:
+        for kind in detector.KINDS:
+            routes.setdefault(kind, []).append(detector)
+    found: list[Finding] = []
+    for event in rows:
+        state.first.setdefault(event.entity, event.time)
+        if event.kind == "work.order":
+            take(state.orders.setdefault(event.entity, {}), event)
+        listening = routes.get(event.kind)
+        if listening:
+            ctx = _context(state, event.entity, event.time)
+            for detector in listening:
+                found += _judge(state, detector, event, ctx)
+    for detector in detectors:
+        found += _sweep(state, detector, now)
+    _forget(state, now)
+    return sorted(found, key=lambda finding: (finding.time, finding.entity, finding.detector, finding.kind, finding.id))
+
+
+def _context(state: StreamState, entity: str, time: int) -> Context:
+    orders = state.orders.get(entity, {})
+    declared = covering(orders, time) if orders else ""
+    return Context(entity, time, time - state.first[entity], state.settings.learn_us, state.peers, orders, declared)
+
+
+def _judge(state: StreamState, detector: Detector, event: Event, ctx: Context) -> list[Finding]:
+    memory = state.memories.get((detector.NAME, event.entity))
+    if memory is None:
+        memory = state.memories[detector.NAME, event.entity] = detector.memory()
+    strange = [anomaly for anomaly in detector.score(memory, event, ctx) if _counts(state.settings, anomaly, ctx)]
+    detector.learn(memory, event, ctx, bool(strange))
+    told = (_tell(state, detector, anomaly, ctx, event.time, event) for anomaly in strange)
+    return [finding for finding in told if finding is not None]
+
+
+def _sweep(state: StreamState, detector: Detector, now: int) -> list[Finding]:
+    sweep = getattr(detector, "sweep", None)
+    if sweep is None:
+        return []
+    found = []
+    for (name, entity), memory in state.memories.items():
+        if name == detector.NAME:
+            ctx = _context(state, entity, now)
+            strange = [anomaly for anomaly in sweep(memory, ctx) if _counts(state.settings, anomaly, ctx)]
+            found += [_tell(state, detector, anomaly, ctx, anomaly.time or now, None) for anomaly in strange]
+    return [finding for finding in found if finding is not None]
+
+
+def _counts(settings: StreamSettings, anomaly: Anomaly, ctx: Context) -> bool:
+    if ctx.learning:
+        return anomaly.absolute and anomaly.p <= settings.strong
+    return anomaly.p <= settings.alpha
+
+
+def _tell(state: StreamState, detector: Detector, anomaly: Anomaly, ctx: Context, time: int, event: Event | None) -> Finding | None:
+    """A finding, unless this key is still ringing."""
+    alert = (ctx.entity, detector.NAME, anomaly.key)
+    last = state.told.get(alert)
+    state.told[alert] = time
+    if last is not None and time - last < state.settings.rearm_us:
+        return None
+    return Finding(
+        id=identity(time, *alert),
+        time=time,
+        entity=ctx.entity,
+        detector=detector.NAME,
+        family=detector.FAMILY,
+        kind=anomaly.kind,
+        p=anomaly.p,
+        score=sum(anomaly.parts.values()),
+        why=shares(anomaly.parts),
+        summary=detector.why(anomaly, ctx),
+        related=tuple(dict.fromkeys(ref for ref in anomaly.related if ref and ref != ctx.entity)),
+        techniques=anomaly.techniques or detector.TECHNIQUES,
+        evidence=(event.id,) if event is not None else (),
+        declared=explaining(state.orders.get(ctx.entity, {}), time, anomaly.kind),
+    )
+
+
+def identity(time: int, entity: str, detector: str, key: str) -> str:
+    """Id of a finding: a hash of what makes it this one."""
+    return "f-" + hashlib.blake2b(f"{time}|{entity}|{detector}|{key}".encode(), digest_size=8).hexdigest()
+
+
+def declare(state: StreamState, finding: Finding) -> Finding:
+    """A finding of another stage (telemetry) with the ticket that announced it, if a work order of its entity did."""
+    ticket = explaining(state.orders.get(finding.entity, {}), finding.time, finding.kind)
+    return msgspec.structs.replace(finding, declared=ticket) if ticket and not finding.declared else finding
+
+
+def learning(state: StreamState, now: int) -> dict[str, float]:
+    """Entities still being learnt → share of the learning done, 0–1: what the screens show."""
+    need = state.settings.learn_us
+    return {entity: max(0.0, (now - first) / need) for entity, first in state.first.items() if now - first < need}
+
+
+def _forget(state: StreamState, now: int) -> None:
+    """Drop alerts that may ring again anyway, once an hour's worth has piled up."""
+    if len(state.told) > 10_000:
+        state.told = {alert: last for alert, last in state.told.items() if now - last < state.settings.rearm_us}

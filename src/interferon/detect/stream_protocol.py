@@ -1,0 +1,88 @@
+"""What a detector of activity or trade events is: a module with a few names and functions. Read by `stream`, the detectors and the kit.
+
+A detector sees one entity's events in order and keeps one memory for each entity; it never sees another entity's memory.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from interferon.detect.stream_events import DAY, Event
+
+
+class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
+    """What `score` saw in an event: not yet a finding."""
+
+    kind: str  # e.g. `conversation.first_seen`
+    key: str  # alert once for each (entity, detector, key)
+    p: float  # per entity-day
+    parts: dict[str, float]  # field → surprise (any positive unit); the shares of `why`
+    facts: dict[str, str] = {}  # noqa: RUF012 - what the sentence needs; msgspec copies an empty default
+    related: tuple[str, ...] = ()
+    techniques: tuple[str, ...] = ()
+    absolute: bool = False  # strange without any history: told even while the entity is being learnt
+    time: int = 0  # of the anomaly where no event carries it (`sweep`)
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What a detector may know besides its own memory; all of it follows from the entity's own events and static tables."""
+
+    entity: str
+    time: int
+    age: int  # microseconds since the entity's first event
+    learn: int  # microseconds of silent learning
+    peers: Mapping[str, str]  # reference → peer group (`ot`, `server`, `client`, `agent` …), from the network's tables
+    orders: Mapping[str, Any]  # ticket → open and approved work order of this entity
+    declared: str  # ticket of an approved work order that covers this moment, or ''
+
+    @property
+    def learning(self) -> bool:
+        return self.age < self.learn
+
+    @property
+    def counting(self) -> bool:
+        """Novelties count for the rates from half of the learning on: at first everything is new."""
+        return self.age >= self.learn // 2
+
+    @property
+    def days(self) -> float:
+        """Days over which novelties were counted."""
+        return max(self.age - self.learn // 2, 0) / DAY
+
+    def group(self, ref: str) -> str:
+        """Peer group of a reference, '' if the tables do not tell."""
+        return self.peers.get(ref, "")
+
+
+class Detector(Protocol):
+    """A module in `detectors/`. `sweep(memory, ctx) -> list[Anomaly]`, looked up if present, is asked once a frame for what did not happen."""
+
+    NAME: str
+    FAMILY: str
+    KINDS: tuple[str, ...]  # event kinds it listens to
+    TECHNIQUES: tuple[str, ...]  # ATT&CK ids
+    QUIET: Sequence[Event]  # an example that gives no finding
+    LOUD: Sequence[Event]  # and one that does; the events before it are its learning
+
+    def memory(self) -> Any:
+        """Empty memory of one entity."""
+
+    def score(self, memory: Any, event: Event, ctx: Context) -> list[Anomaly]:
+        """What is strange in this event. Leaves the memory as it is."""
+
+    def learn(self, memory: Any, event: Event, ctx: Context, strange: bool) -> None:
+        """Take the event into the memory; `strange`: it gave a finding, so it must not become normal at once."""
+
+    def why(self, anomaly: Anomaly, ctx: Context) -> str:
+        """One sentence for a tired operator."""
+
+
+def shares(parts: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    """Fields by falling share, rounded to 4 digits so that they sum to 1 exactly as printed; the first takes the remainder."""
+    total = sum(value for value in parts.values() if value > 0)
+    if total <= 0:
+        return tuple((name, round(1 / len(parts), 4)) for name in sorted(parts)) if parts else ()
+    ranked = sorted(((name, value / total) for name, value in parts.items() if value > 0), key=lambda item: (-item[1], item[0]))
+    rest = [(name, round(share, 4)) for name, share in ranked[1:]]
+    return ((ranked[0][0], round(1 - sum(share for _, share in rest), 4)), *rest)

@@ -1,0 +1,241 @@
+"""Admission of events, row by row in the order of the log: duplicates, unknown entities, impossible values, late and future times.
+
+Called by `pipeline.step`. What cannot be used becomes a `Dead` record with the reason; nothing is dropped without a trace. The decision on
+a row depends on the rows before it (and, for a leap in time, on the next of its feed), never on the borders of batches.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from interferon.sense.frames import ClosedFrame, Pending, add_rows, add_telemetry, close, slots
+from interferon.sense.names import NameTable, decoded, dense
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How long frames are and how far times may stray, in microseconds."""
+
+    frame_us: int = 60_000_000
+    lateness_us: int = 5_000_000  # a frame stays open this long after its end
+    leap_us: int = 7 * 86_400_000_000  # a row further ahead than this must be confirmed by the next row of its feed
+
+
+class Dead(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that could not be used, and why."""
+
+    feed: str
+    offset: int
+    time: int
+    family: str
+    entity: str
+    reason: str
+
+
+@dataclass
+class Admission:
+    """State of admission; plain, so that a checkpoint can hold it."""
+
+    settings: Settings
+    entities: NameTable = field(default_factory=NameTable)
+    pending: Pending = field(default_factory=Pending)
+    high: dict[str, int] = field(default_factory=dict)  # feed → highest offset admitted
+    newest: int | None = None  # running maximum of event time
+    closed_below: int | None = None  # frames with a lower number are closed
+    held: dict[str, pa.RecordBatch] = field(default_factory=dict)  # feed → one row that leapt ahead, not confirmed yet
+    refused: dict[str, str] = field(default_factory=dict)  # entity reference → reason, decided once; '' is fine
+    rows: int = 0
+    duplicates: int = 0
+
+
+def new_admission(settings: Settings) -> Admission:
+    return Admission(settings)
+
+
+_NEVER = -(1 << 62)
+
+Known = Callable[[str], str]  # entity reference → '' or the reason why it is refused
+
+
+def admit(state: Admission, batch: pa.RecordBatch, known: Known) -> tuple[list[ClosedFrame], list[Dead]]:
+    """Takes in one batch of one family; returns the frames it closed and the rows it could not use."""
+    dead: list[Dead] = []
+    batch = _fresh(state, batch)
+    for piece in _settled(state, batch, dead):
+        _take(state, piece, known, dead)
+    return _closed(state), dead
+
+
+def advance(state: Admission, now: int) -> list[ClosedFrame]:
+    """Time has passed without events: closes what lies before `now` minus the lateness."""
+    if state.newest is None or now > state.newest:
+        state.newest = now
+    return _closed(state)
+
+
+def flush(state: Admission, known: Known) -> tuple[list[ClosedFrame], list[Dead]]:
+    """The log has ended: takes in held rows and closes every frame."""
+    dead: list[Dead] = []
+    for feed in sorted(state.held):
+        _take(state, state.held.pop(feed), known, dead)
+    if state.newest is not None:
+        state.newest += state.settings.frame_us + state.settings.lateness_us
+    return _closed(state), dead
+
+
+def _closed(state: Admission) -> list[ClosedFrame]:
+    if state.newest is None:
+        return []
+    below = (state.newest - state.settings.lateness_us) // state.settings.frame_us
+    if state.closed_below is not None and below <= state.closed_below:
+        return []
+    state.closed_below = below
+    return close(state.pending, below, state.settings.frame_us)
+
+
+def _fresh(state: Admission, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Without rows that came before: offsets of a feed rise, so a row at or below the highest one is a repetition."""
+    codes, feeds = decoded(batch.column("feed"))
+    offsets = batch.column("offset").to_numpy()
+    state.rows += batch.num_rows
+    keep = np.ones(batch.num_rows, dtype=bool)
+    for code in np.unique(codes):
+        mine = np.flatnonzero(codes == code)
+        feed = feeds[int(code)]
+        before = np.maximum.accumulate(np.concatenate(([state.high.get(feed, -1)], offsets[mine])))
+        keep[mine] = offsets[mine] > before[:-1]
+        state.high[feed] = int(before[-1])
+    if keep.all():
+        return batch
+    state.duplicates += int((~keep).sum())
+    return batch.filter(pa.array(keep))
+
+
+def _settled(state: Admission, batch: pa.RecordBatch, dead: list[Dead]) -> list[pa.RecordBatch]:
+    """The batch with leaps in time resolved: a leap waits for the next row of its feed and stays only if that stands near it.
+
+    One wrong clock would otherwise move the watermark years ahead and make every honest row late. A row that waits takes its place right
+    before the row that confirms it, in this batch or a later one.
+    """
+    pieces: list[pa.RecordBatch] = []
+    if state.held and batch.num_rows:
+        batch = _with_held(state, batch)
+    newest = _NEVER if state.newest is None else state.newest  # even the first row of all must be confirmed
+    while batch.num_rows:
+        time = batch.column("time").to_numpy()
+        before = np.maximum.accumulate(np.concatenate(([newest], time)))[:-1]
+        leaps = np.flatnonzero(time - state.settings.leap_us > before)
+        row = int(leaps[0]) if len(leaps) else batch.num_rows
+        if row:
+            pieces.append(batch.slice(0, row))
+            newest = max(newest, int(time[:row].max()))
+        if row == batch.num_rows:
+            break
+        codes, feeds = decoded(batch.column("feed"))
+        after = np.flatnonzero(codes[row + 1 :] == codes[row])
+        if not len(after):
+            state.held[feeds[int(codes[row])]] = batch.slice(row, 1)
+            batch = batch.slice(row + 1)
+        elif time[row + 1 + after[0]] < time[row] - state.settings.leap_us:
+            dead.append(_dead(batch, row, "its time leaps ahead and the next row of the feed does not follow"))
+            batch = batch.slice(row + 1)
+        elif after[0] == 0:
+            pieces.append(batch.slice(row, 1))
+            newest = int(time[row])
+            batch = batch.slice(row + 1)
+        else:
+            places = [*range(row + 1, row + 1 + int(after[0])), row, *range(row + 1 + int(after[0]), batch.num_rows)]
+            batch = batch.take(pa.array(places))
+    return pieces
+
+
+def _with_held(state: Admission, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Puts each held row back right before the next row of its feed, so that it is judged again with what followed it."""
+    codes, feeds = decoded(batch.column("feed"))
+    places = sorted((int(np.argmax(codes == code)), feeds[int(code)]) for code in np.unique(codes) if feeds[int(code)] in state.held)
+    parts, begin = [], 0
+    for place, feed in places:
+        held = state.held[feed]
+        if held.schema.metadata != batch.schema.metadata:
+            continue  # the same feed name in another family: wait for its own
+        parts += [batch.slice(begin, place - begin), state.held.pop(feed)]
+        begin = place
+    if not parts:
+        return batch
+    table = pa.Table.from_batches([*parts, batch.slice(begin)]).unify_dictionaries().combine_chunks()
+    return table.to_batches()[0]
+
+
+def _take(state: Admission, batch: pa.RecordBatch, known: Known, dead: list[Dead]) -> None:
+    """Late rows and unknown entities to the dead letters, the rest into their frames."""
+    family = (batch.schema.metadata or {}).get(b"family", b"").decode()
+    time = batch.column("time").to_numpy()
+    frame = time // state.settings.frame_us
+    good = np.ones(len(time), dtype=bool)
+    _refuse_late(state, batch, time, frame, good, dead)
+    codes, texts = decoded(batch.column("entity"))
+    for code in np.unique(codes):
+        reason = _refusal(state, texts[int(code)], known)
+        if reason:
+            for row in np.flatnonzero((codes == code) & good):
+                dead.append(_dead(batch, int(row), reason))
+            good &= codes != code
+    if family == "telemetry":
+        _take_telemetry(state, batch, (time, frame, codes), texts, good, dead)
+    elif good.any():
+        rows = batch if good.all() else batch.filter(pa.array(good))
+        add_rows(state.pending, frame[good], rows)
+
+
+def _refuse_late(state: Admission, batch: pa.RecordBatch, time: np.ndarray, frame: np.ndarray, good: np.ndarray, dead: list[Dead]) -> None:
+    """A row is late when the rows before it have already closed its frame. Moves the watermark."""
+    newest = int(time[0]) if state.newest is None else state.newest
+    before = np.maximum.accumulate(np.concatenate(([newest], time)))
+    state.newest = int(before[-1])
+    late = frame < (before[:-1] - state.settings.lateness_us) // state.settings.frame_us
+    for row in np.flatnonzero(late):
+        behind = (int(before[row]) - int(time[row])) / 1e6
+        dead.append(_dead(batch, int(row), f"late: {behind:.0f} s behind the newest event, its frame is closed"))
+    good &= ~late
+
+
+def _refusal(state: Admission, entity: str, known: Known) -> str:
+    reason = state.refused.get(entity)
+    if reason is None:
+        reason = state.refused[entity] = known(entity)
+    return reason
+
+
+def _take_telemetry(
+    state: Admission,
+    batch: pa.RecordBatch,
+    places: tuple[np.ndarray, np.ndarray, np.ndarray],
+    texts: list[str],
+    good: np.ndarray,
+    dead: list[Dead],
+) -> None:
+    time, frame, codes = places
+    value = batch.column("value").to_numpy(zero_copy_only=False)
+    infinite = np.isinf(value) & good
+    for row in np.flatnonzero(infinite):
+        dead.append(_dead(batch, int(row), "its value is infinite"))
+    good &= ~infinite
+    if not good.any():
+        return
+    signal_codes, signals = decoded(batch.column("signal"))
+    if not good.all():
+        time, frame, codes, signal_codes, value = time[good], frame[good], codes[good], signal_codes[good], value[good]
+    entity = dense(state.entities, codes, texts)
+    signal = dense(state.pending.signals, signal_codes, signals)
+    add_telemetry(state.pending, frame, time, entity, slots(state.pending, entity, signal), value)
+
+
+def _dead(batch: pa.RecordBatch, row: int, reason: str) -> Dead:
+    def cell(name: str) -> str:
+        return str(batch.column(name)[row].as_py())
+
+    family = (batch.schema.metadata or {}).get(b"family", b"").decode()
+    time, offset = batch.column("time")[row].as_py(), batch.column("offset")[row].as_py()
+    return Dead(feed=cell("feed"), offset=offset, time=time, family=family, entity=cell("entity"), reason=reason)

@@ -1,0 +1,121 @@
+"""Writes and reads pipeline state: dataclasses, structs, numpy arrays and containers to MessagePack and back.
+
+Called by the runtime between batches. A value it does not know is an error at writing time, never a loss. Classes are named by module and
+looked up among ours alone, so a file cannot name foreign code.
+"""
+
+import dataclasses
+import importlib
+import os
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from interferon.model.errors import InputError
+
+VERSION = 1
+
+
+def dump(value: Any) -> bytes:
+    """The bytes of `value`; equal values give equal bytes."""
+    return msgspec.msgpack.encode([VERSION, _plain(value)])
+
+
+def load(data: bytes) -> Any:
+    """What `dump` was given. InputError where the bytes are no checkpoint of this version."""
+    try:
+        version, body = msgspec.msgpack.decode(data)
+        if version != VERSION:
+            raise InputError(f"checkpoint is of version {version}, this program reads version {VERSION}")
+        return _value(body)
+    except (msgspec.DecodeError, ValueError, TypeError, AttributeError, ModuleNotFoundError) as error:
+        raise InputError(f"not a checkpoint of this program: {error}") from None
+
+
+def save(path: Path, value: Any) -> None:
+    """Replaces `path` in one step: a crash leaves the old checkpoint or the new one."""
+    draft = path.with_suffix(".draft")
+    with draft.open("wb") as out:
+        out.write(dump(value))
+        out.flush()
+        os.fsync(out.fileno())
+    draft.replace(path)
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.ndarray):
+        return ["a", value.dtype.str, list(value.shape), np.ascontiguousarray(value).tobytes()]
+    if isinstance(value, np.generic):
+        return ["g", value.dtype.str, value.tobytes()]
+    if isinstance(value, bytes):
+        return ["b", value]
+    if isinstance(value, dict):
+        return ["d", [[_plain(key), _plain(item)] for key, item in value.items()]]
+    if isinstance(value, pa.RecordBatch):
+        return ["r", _batch_bytes(value)]
+    if isinstance(value, msgspec.Struct):
+        return ["o", _name(type(value)), [_plain(getattr(value, field)) for field in value.__struct_fields__]]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return ["o", _name(type(value)), [_plain(getattr(value, field.name)) for field in dataclasses.fields(value)]]
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return ["o", _name(type(value)), [_plain(item) for item in value]]
+    for tag, kind in (("l", list), ("t", tuple), ("q", deque)):
+        if isinstance(value, kind):
+            return [tag, [_plain(item) for item in value]]
+    if isinstance(value, set | frozenset):
+        return ["s" if isinstance(value, set) else "f", [_plain(item) for item in sorted(value)]]
+    raise TypeError(f"{type(value).__name__} cannot go into a checkpoint")
+
+
+def _batch_bytes(batch: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _value(body: Any) -> Any:
+    if not isinstance(body, list):
+        return body
+    tag = body[0]
+    if tag == "a":
+        return np.frombuffer(body[3], dtype=np.dtype(body[1])).reshape(body[2]).copy()
+    if tag == "g":
+        return np.frombuffer(body[2], dtype=np.dtype(body[1]))[0]
+    if tag == "b":
+        return body[1]
+    if tag == "r":
+        return pa.ipc.open_stream(body[1]).read_next_batch()
+    if tag == "d":
+        return {_value(key): _value(item) for key, item in body[1]}
+    if tag == "o":
+        return _object(body[1], [_value(item) for item in body[2]])
+    kinds: dict[str, Any] = {"l": list, "t": tuple, "q": deque, "s": set, "f": frozenset}
+    return kinds[tag](_value(item) for item in body[1])
+
+
+def _object(name: str, values: list[Any]) -> Any:
+    module, _, qualified = name.partition(":")
+    if module.split(".")[0] != "interferon":
+        raise InputError(f"a checkpoint may not name {name}")
+    kind: Any = importlib.import_module(module)
+    for part in qualified.split("."):
+        kind = getattr(kind, part)
+    if issubclass(kind, msgspec.Struct):
+        return kind(**dict(zip(kind.__struct_fields__, values, strict=True)))
+    if hasattr(kind, "_fields"):
+        return kind(*values)
+    made = object.__new__(kind)
+    for field, item in zip(dataclasses.fields(kind), values, strict=True):
+        object.__setattr__(made, field.name, item)
+    return made

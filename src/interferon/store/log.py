@@ -1,0 +1,113 @@
+"""The ordered log of everything that moved the pipeline: event batches and control records, in segments on disk.
+
+Written by the runtime before `step` sees a batch; read by replay. Each record is `length, crc32, kind` and its payload; an Arrow stream for
+events, MessagePack for control. A torn tail (power cut, half-written record) is cut off at the last whole record and reported.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+import msgspec
+import pyarrow as pa
+
+from interferon.model.errors import InputError
+from interferon.model.events import Control
+
+_HEAD = struct.Struct("<IIB")
+_EVENTS, _CONTROL = 1, 2
+_MAGIC = b"IFNLOG1\n"
+
+_encode = msgspec.msgpack.Encoder()
+_decode = msgspec.msgpack.Decoder(Control)
+
+Item: TypeAlias = "pa.RecordBatch | Control"
+
+
+def packed(item: Item) -> bytes:
+    """One record of the log as bytes."""
+    if isinstance(item, pa.RecordBatch):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, item.schema) as writer:
+            writer.write_batch(item)
+        kind, body = _EVENTS, bytes(sink.getvalue().to_pybytes())
+    else:
+        kind, body = _CONTROL, _encode.encode(item)
+    return _HEAD.pack(len(body), zlib.crc32(body), kind) + body
+
+
+class EventLog:
+    """Appends to `folder`; a new segment starts when one passes `segment_bytes`."""
+
+    def __init__(self, folder: Path, *, segment_bytes: int = 256 << 20, durable: bool = True) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._limit, self._durable = folder, segment_bytes, durable
+        existing = segments(folder)
+        for path in existing[-1:]:
+            _cut_torn_tail(path)
+        self._number = int(existing[-1].stem.split("-")[1]) if existing else 0
+        self._out = self._open()
+
+    def append(self, item: Item) -> None:
+        """Returns when the record is on disk (fsync), unless the log was opened as not durable."""
+        self._out.write(packed(item))
+        self._out.flush()
+        if self._durable:
+            os.fsync(self._out.fileno())
+        if self._out.tell() >= self._limit:
+            self._out.close()
+            self._number += 1
+            self._out = self._open()
+
+    def close(self) -> None:
+        self._out.close()
+
+    def _open(self) -> BinaryIO:
+        path = self._folder / f"log-{self._number:06d}.seg"
+        out = path.open("ab")
+        if out.tell() == 0:
+            out.write(_MAGIC)
+        return out
+
+
+def segments(folder: Path) -> list[Path]:
+    return sorted(folder.glob("log-*.seg"))
+
+
+def read(path: Path) -> Iterator[Item]:
+    """The items of a segment, or of all segments of a folder, in order; ends at a torn tail."""
+    files = segments(path) if path.is_dir() else [path]
+    if not files:
+        raise InputError(f"{path}: no log segments (log-*.seg) here")
+    for file in files:
+        with file.open("rb") as source:
+            if source.read(len(_MAGIC)) != _MAGIC:
+                raise InputError(f"{file}: not a segment of an event log")
+            for kind, body in _records(source):
+                if kind == _EVENTS:
+                    yield pa.ipc.open_stream(body).read_next_batch()
+                else:
+                    yield _decode.decode(body)
+
+
+def _records(source: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    while len(head := source.read(_HEAD.size)) == _HEAD.size:
+        length, crc, kind = _HEAD.unpack(head)
+        body = source.read(length)
+        if len(body) < length or zlib.crc32(body) != crc:
+            return
+        yield kind, body
+
+
+def _cut_torn_tail(path: Path) -> None:
+    with path.open("r+b") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            file.truncate(0)
+            return
+        whole = file.tell()
+        for _, body in _records(file):
+            whole += _HEAD.size + len(body)
+        file.truncate(whole)

@@ -1,0 +1,253 @@
+"""What the screens show and what they ask for: the view structs, and the protocols `Source`, `Accounts` and `Permission`.
+
+The runtime fills these structs (live, replay and demo alike); `web` only reads them. Imports the model and nothing else of ours.
+Times are integer microseconds UTC on the source's own clock (simulated in the demo). References are `kind:id`, as everywhere.
+"""
+
+from typing import Literal, Protocol
+
+import msgspec
+
+from interferon.model.events import Receipted, Verdict
+from interferon.model.network import Network
+from interferon.model.records import Finding, Incident, Plan
+
+State = Literal[
+    "abnormal",  # an open incident names it (asset, zone, conduit)
+    "contained",  # isolated, cut, disabled or held by a verified effect
+    "degraded",  # part of its capacity is gone (node, lane)
+    "lost",  # all of its capacity is gone (node, lane)
+]
+
+Status = Literal[
+    "observing",  # nothing is carried out: it shows what it would have done
+    "suggested",  # policy allows no more than a suggestion; a person may still approve where policy says so
+    "waiting",  # waits for a person's approval
+    "veto",  # starts at `plan.veto_until` unless a person vetoes
+    "running",  # effects were issued and are not all verified yet
+    "verified",  # every effect is verified
+    "failed",  # an effect failed or was refused
+    "vetoed",  # a person said no
+    "undone",  # its effects were taken back
+    "superseded",  # a later plan of the same incident replaced it
+]
+
+Verb = Literal["view", "approve", "veto", "verdict"]
+
+
+class ThingState(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing of the network that is not as usual. What is not listed is normal; the screens draw that in grey."""
+
+    ref: str  # asset:, zone:, conduit:, node:, lane:, identity: …
+    state: State
+    since: int
+    until: int = 0  # contained: when its time to live ends; 0 = none
+    note: str = ""  # one short phrase: what was seen or done, e.g. "isolated by plan p-1"
+    incident: str = ""
+    plan: str = ""
+
+
+class LaneFlow(msgspec.Struct, frozen=True, kw_only=True):
+    """Goods on one lane. A lane is drawn as re-routed when a route in force moved goods onto or off it."""
+
+    lane: str  # lane id, without `lane:`
+    usual: float  # units a day without any closure
+    now: float  # units a day as routed at present
+    rerouted: bool = False
+
+
+class Kpis(msgspec.Struct, frozen=True, kw_only=True):
+    """OTIF so far, counted by the network's own definition. None where it is not known (yet)."""
+
+    otif: float | None = None  # 0–1, of the orders that were due by now
+    orders_due: int = 0
+    orders_late: int = 0
+    otif_without: float | None = None  # the same without any response, where a twin knows it
+    orders_late_without: int | None = None
+
+
+class Learning(msgspec.Struct, frozen=True, kw_only=True):
+    """How many entities have learnt their pattern of life; the others raise no alarm yet."""
+
+    entities: int
+    learnt: int
+    ready_at: int = 0  # expected time when all are learnt; 0 = unknown
+
+
+class Feed(msgspec.Struct, frozen=True, kw_only=True):
+    """Health of one input feed."""
+
+    name: str
+    family: str  # telemetry | activity | trade
+    rows: int  # accepted so far
+    dead_letters: int
+    last: int  # event time of the newest row; 0 = none yet
+    state: Literal["live", "late", "silent"]
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan and how far it is."""
+
+    plan: Plan
+    status: Status
+    alternative: int  # index of the alternative carried out or waiting; plan.chosen unless a person picked another
+    person: str = ""  # who approved or vetoed
+    decided: int = 0
+    note: str = ""  # why it failed, was undone or was superseded
+
+
+class Now(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of everything that moves, at one moment."""
+
+    time: int
+    speed: float  # simulated seconds in one second of the clock on the wall; 1.0 = live, 0 = stopped
+    observing: bool  # nothing is executed in this installation
+    kpis: Kpis
+    learning: Learning
+    feeds: tuple[Feed, ...]
+    states: tuple[ThingState, ...]  # only what is not normal; one row per ref, the worst state wins
+    flows: tuple[LaneFlow, ...]  # lanes that carry goods now or usually
+    incidents: tuple[Incident, ...]  # newest revision of each, newest first; closed ones may be left out after a while
+    decisions: tuple[Decision, ...]  # newest plan of each incident above, superseded ones left out
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a timeline."""
+
+    time: int
+    side: Literal["cyber", "goods", "person"]  # findings and actions | orders, shipments, routes | approvals, verdicts
+    kind: str  # finding, plan, receipt, undo, order_late, shipment, reroute, approval, veto, verdict, declared …
+    text: str  # one sentence
+    ref: str = ""  # what it is about
+    plan: str = ""  # plan to link to
+    alarm: bool = False  # drawn in colour: something went wrong
+
+
+class Declared(msgspec.Struct, frozen=True, kw_only=True):
+    """A change that somebody announced and that explains findings (work order, ticket)."""
+
+    ticket: str
+    text: str
+    target: str = ""
+    starts: int = 0
+    ends: int = 0
+    approved_by: str = ""
+
+
+class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
+    """All about one incident. `bands` names the charts at hand, most telling first."""
+
+    incident: Incident
+    findings: tuple[Finding, ...]  # by time
+    timeline: tuple[Entry, ...]  # by time
+    decisions: tuple[Decision, ...] = ()  # by time, superseded ones included
+    receipts: tuple[Receipted, ...] = ()
+    declared: tuple[Declared, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()  # by time
+    bands: tuple[tuple[str, str], ...] = ()  # (entity reference, signal) that `band` can answer
+
+
+class Band(msgspec.Struct, frozen=True, kw_only=True):
+    """A signal against its learnt pattern of life; parallel tuples, at most some 2,000 points. None = missing or not learnt."""
+
+    entity: str
+    signal: str
+    times: tuple[int, ...]
+    values: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    mid: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+    alarms: tuple[int, ...] = ()  # indices into `times` where the alarm stood
+    unit: str = ""
+    width: str = ""  # what the band means, e.g. "99 % of learnt frames"
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """How one product reaches one node, before and after: (lane id, share) with shares of one supply summing to 1."""
+
+    node: str  # destination node id
+    product: str  # product id
+    before: tuple[tuple[str, float], ...]
+    after: tuple[tuple[str, float], ...]
+    units_per_day: float = 0.0
+
+
+class RouteView(msgspec.Struct, frozen=True, kw_only=True):
+    """The re-route of a plan: what moves, and its numbers over the planning horizon."""
+
+    time: int  # when the answer came
+    network_revision: int
+    moves: tuple[Move, ...]  # only what changed, largest first
+    orders_late: float
+    orders_late_without: float  # same closures, goods not re-routed
+    otif: float
+    cost: float  # added cost, network currency
+    co2_kg: float  # added
+    unmet: float
+    gap: float | None = None  # relative gap to the proven bound; None = no bound yet
+    in_force: bool = False  # handed to the executor or the ERP, not only computed
+
+
+class PlanView(msgspec.Struct, frozen=True, kw_only=True):
+    """All about one plan."""
+
+    decision: Decision
+    incident: Incident
+    receipts: tuple[Receipted, ...] = ()  # of this plan, by time
+    route: RouteView | None = None
+    policy: tuple[tuple[str, str], ...] = ()  # policy id → its one-line description, for the ids named in `reasons`
+
+
+class Source(Protocol):
+    """Where the screens get their facts and leave a person's word.
+
+    Called from several threads at once: each answer is a consistent snapshot, and none blocks for longer than a lock takes.
+    """
+
+    @property
+    def version(self) -> int:
+        """Increases whenever any answer below would change. Read often (4 times a second and viewer): must be cheap."""
+        ...
+
+    @property
+    def network(self) -> Network:
+        """The revision in force."""
+        ...
+
+    def now(self) -> Now: ...
+
+    def incident(self, name: str) -> IncidentView | None: ...
+
+    def plan(self, name: str) -> PlanView | None: ...
+
+    def band(self, entity: str, signal: str) -> Band | None: ...
+
+    def approve(self, plan: str, alternative: int, person: str) -> str:
+        """Approves one alternative. "" when the approval was taken, or one sentence saying why not."""
+        ...
+
+    def veto(self, plan: str, person: str) -> str:
+        """Says no to a plan. "" or the reason why that is not possible (any more)."""
+        ...
+
+    def verdict(self, incident: str, person: str, verdict: str, note: str) -> str:
+        """Records `attack`, `benign` or `unsure`. "" or the reason why not."""
+        ...
+
+
+class Accounts(Protocol):
+    """Named accounts with a role (`viewer`, `operator`, `approver`, `admin`)."""
+
+    def exists(self) -> bool:
+        """True when there is at least one account; otherwise the server stays on loopback."""
+        ...
+
+    def verify(self, name: str, password: str) -> str | None:
+        """The role, or None. Takes about as long for an unknown name as for a wrong password."""
+        ...
+
+
+class Permission(Protocol):
+    """May this person do that? Asked by the server before every answer and every change."""
+
+    def may(self, person: str, role: str, verb: Verb) -> bool: ...

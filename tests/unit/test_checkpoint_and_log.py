@@ -1,0 +1,131 @@
+"""State written and read back is equal, and the event log survives a torn tail."""
+
+from collections import deque
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from interferon.model.errors import InputError
+from interferon.model.events import TELEMETRY, Approval, Tick
+from interferon.model.network import Budgets
+from interferon.sense import Settings, new_admission
+from interferon.store import checkpoint, log
+
+EVENT = {"time": 1, "seen": 2, "feed": "f", "offset": 0, "entity": "asset:a", "trust": 1.0, "signal": "x", "value": 1.5, "quality": 0}
+
+
+def batch() -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([EVENT], schema=TELEMETRY)
+
+
+def test_every_kind_of_value_comes_back_equal() -> None:
+    value = {
+        ("a", 1): [1, 2.5, None, True, "t", b"b"], "q": deque([1, (2, 3)]), "s": {3, 1},
+        "f": frozenset({"x"}), "b": Budgets(), 3: {"n": -1},
+    }  # fmt: skip
+    assert checkpoint.load(checkpoint.dump(value)) == value
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "int64", "bool", "uint8"])
+def test_arrays_come_back_with_type_shape_and_writable(dtype: str) -> None:
+    array = np.arange(6).reshape(2, 3).astype(dtype)
+    back = checkpoint.load(checkpoint.dump(array))
+    assert back.dtype == array.dtype
+    assert back.flags.writeable
+    np.testing.assert_array_equal(back, array)
+
+
+def test_state_of_a_stage_comes_back_as_its_class() -> None:
+    state = new_admission(Settings(frame_us=5))
+    state.held["f"] = batch()
+    back = checkpoint.load(checkpoint.dump(state))
+    assert type(back) is type(state)
+    assert back.settings == state.settings
+    assert back.held["f"].equals(state.held["f"])
+
+
+def test_what_cannot_be_stored_is_an_error_when_writing() -> None:
+    with pytest.raises(TypeError, match="object cannot go into a checkpoint"):
+        checkpoint.dump({"x": object()})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x00",
+        b"junk",
+        msgspec.msgpack.encode([99, None]),
+        msgspec.msgpack.encode([1, ["o", "os:system", []]]),
+        msgspec.msgpack.encode([1, ["o", "interferon.nothing:X", []]]),
+    ],
+)
+def test_a_file_that_is_no_checkpoint_is_told_in_one_line(data: bytes) -> None:
+    with pytest.raises(InputError) as told:
+        checkpoint.load(data)
+    assert "\n" not in str(told.value)
+
+
+def test_a_saved_checkpoint_replaces_the_old_one(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "c", [1])
+    checkpoint.save(tmp_path / "c", [2])
+    assert checkpoint.load((tmp_path / "c").read_bytes()) == [2]
+    assert [p.name for p in tmp_path.iterdir()] == ["c"]
+
+
+def items() -> list[log.Item]:
+    return [batch(), Approval(time=5, plan="p", person="x", alternative=1, approved=True), batch(), Tick(time=9)]
+
+
+def write(folder: Path, **options: int) -> None:
+    out = log.EventLog(folder, **options)  # type: ignore[arg-type]
+    for item in items():
+        out.append(item)
+    out.close()
+
+
+def test_the_log_gives_back_what_was_appended_in_order(tmp_path: Path) -> None:
+    write(tmp_path)
+    assert list(log.read(tmp_path)) == items()
+
+
+def test_the_log_goes_on_in_new_segments(tmp_path: Path) -> None:
+    write(tmp_path, segment_bytes=100)
+    assert len(log.segments(tmp_path)) > 2
+    assert list(log.read(tmp_path)) == items()
+
+
+def test_a_tail_torn_anywhere_costs_only_the_record_it_is_in(tmp_path: Path) -> None:
+    write(tmp_path / "whole")
+    whole = log.segments(tmp_path / "whole")[0].read_bytes()
+    sizes = [len(log.packed(item)) for item in items()]
+    start = len(whole) - sizes[-1]
+    for cut in (start, start + 1, start + 8, start + 9, len(whole) - 1):
+        folder = tmp_path / str(cut)
+        folder.mkdir()
+        (folder / "log-000000.seg").write_bytes(whole[:cut])
+        assert list(log.read(folder)) == items()[:3]
+        out = log.EventLog(folder)
+        out.append(Tick(time=11))
+        out.close()
+        assert list(log.read(folder)) == [*items()[:3], Tick(time=11)]
+
+
+def test_a_changed_byte_ends_the_log_there(tmp_path: Path) -> None:
+    write(tmp_path)
+    path = log.segments(tmp_path)[0]
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert list(log.read(tmp_path)) == items()[:3]
+
+
+def test_a_folder_or_file_that_is_no_log_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no log segments"):
+        list(log.read(tmp_path))
+    (tmp_path / "x.seg").write_bytes(b"something else")
+    with pytest.raises(InputError, match="not a segment"):
+        list(log.read(tmp_path / "x.seg"))
