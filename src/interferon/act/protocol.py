@@ -50,8 +50,8 @@ class Executor(Protocol):
     """Carries effects out in one world. Thread-safe; called by the runtime only.
 
     The effect's id is the idempotency key: applying under a key that is in force changes nothing and answers `ok`; under a key that was
-    undone it answers `refused` and changes nothing, so that a journal which lost its end cannot make anything happen twice. A call that carries
-    an epoch older than the newest one seen is `refused`. An answer that did not come is `unknown`, not an exception.
+    undone it answers `refused` and changes nothing, so that a journal which lost its end cannot make anything happen twice. A call that
+    carries an epoch older than the newest one seen is `refused`. An answer that did not come is `unknown`, not an exception.
     """
 
     def fence(self, epoch: int) -> None:

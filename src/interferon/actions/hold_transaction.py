@@ -1,4 +1,7 @@
-"""Quarantine an order, payment change, shipment or data feed; the last trusted values stay in force. Used by plans, carried out by an executor."""
+"""Quarantine an order, payment change, shipment or data feed; the last trusted values stay in force.
+
+Used by plans, carried out by an executor.
+"""
 
 from interferon.act.protocol import Action
 from interferon.model.network import Network

@@ -18,7 +18,7 @@ class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
     key: str  # alert once for each (entity, detector, key)
     p: float  # per entity-day
     parts: dict[str, float]  # field → surprise (any positive unit); the shares of `why`
-    facts: dict[str, str] = {}  # noqa: RUF012 - what the sentence needs; msgspec copies an empty default
+    facts: dict[str, str] = {}  # what the sentence needs; msgspec copies an empty default
     related: tuple[str, ...] = ()
     techniques: tuple[str, ...] = ()
     absolute: bool = False  # strange without any history: told even while the entity is being learnt

@@ -1,6 +1,6 @@
 """What is asked of the world and what came of it: intents, effects and receipts.
 
-Written by the runtime and the effect journal, read by everyone above `model`. Times are integer microseconds UTC; ids are given by the caller.
+Written by the runtime and the effect journal, read by everyone above `model`. Times are integer microseconds UTC; ids are the caller's.
 """
 
 from enum import StrEnum

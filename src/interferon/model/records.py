@@ -10,6 +10,18 @@ import msgspec
 Mode = Literal["execute_auto", "execute_unless_vetoed", "execute_approved", "suggest"]
 
 
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that could not be used, why, and what it said. Nothing is dropped without one."""
+
+    feed: str
+    offset: int  # in the feed; -1 where it could not be told
+    time: int  # 0 where it could not be told
+    family: str
+    entity: str
+    reason: str
+    raw: str = ""  # the row as it came, at most 2,000 characters
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that does not fit an entity's pattern of life."""
 

@@ -1,6 +1,6 @@
 """Admission of events, row by row in the order of the log: duplicates, unknown entities, impossible values, late and future times.
 
-Called by `pipeline.step`. What cannot be used becomes a `Dead` record with the reason; nothing is dropped without a trace. The decision on
+Called by `pipeline.step`. What cannot be used becomes a `DeadLetter` with the reason; nothing is dropped without a trace. The decision on
 a row depends on the rows before it (and, for a leap in time, on the next of its feed), never on the borders of batches.
 """
 
@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from interferon.model.records import DeadLetter
 from interferon.sense.frames import ClosedFrame, Pending, add_rows, add_telemetry, close, slots
 from interferon.sense.names import NameTable, decoded, dense
 
@@ -21,17 +22,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     frame_us: int = 60_000_000
     lateness_us: int = 5_000_000  # a frame stays open this long after its end
     leap_us: int = 7 * 86_400_000_000  # a row further ahead than this must be confirmed by the next row of its feed
-
-
-class Dead(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that could not be used, and why."""
-
-    feed: str
-    offset: int
-    time: int
-    family: str
-    entity: str
-    reason: str
 
 
 @dataclass
@@ -59,9 +49,9 @@ _NEVER = -(1 << 62)
 Known = Callable[[str], str]  # entity reference → '' or the reason why it is refused
 
 
-def admit(state: Admission, batch: pa.RecordBatch, known: Known) -> tuple[list[ClosedFrame], list[Dead]]:
+def admit(state: Admission, batch: pa.RecordBatch, known: Known) -> tuple[list[ClosedFrame], list[DeadLetter]]:
     """Takes in one batch of one family; returns the frames it closed and the rows it could not use."""
-    dead: list[Dead] = []
+    dead: list[DeadLetter] = []
     batch = _fresh(state, batch)
     for piece in _settled(state, batch, dead):
         _take(state, piece, known, dead)
@@ -75,9 +65,9 @@ def advance(state: Admission, now: int) -> list[ClosedFrame]:
     return _closed(state)
 
 
-def flush(state: Admission, known: Known) -> tuple[list[ClosedFrame], list[Dead]]:
+def flush(state: Admission, known: Known) -> tuple[list[ClosedFrame], list[DeadLetter]]:
     """The log has ended: takes in held rows and closes every frame."""
-    dead: list[Dead] = []
+    dead: list[DeadLetter] = []
     for feed in sorted(state.held):
         _take(state, state.held.pop(feed), known, dead)
     if state.newest is not None:
@@ -113,7 +103,7 @@ def _fresh(state: Admission, batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.filter(pa.array(keep))
 
 
-def _settled(state: Admission, batch: pa.RecordBatch, dead: list[Dead]) -> list[pa.RecordBatch]:
+def _settled(state: Admission, batch: pa.RecordBatch, dead: list[DeadLetter]) -> list[pa.RecordBatch]:
     """The batch with leaps in time resolved: a leap waits for the next row of its feed and stays only if that stands near it.
 
     One wrong clock would otherwise move the watermark years ahead and make every honest row late. A row that waits takes its place right
@@ -168,7 +158,7 @@ def _with_held(state: Admission, batch: pa.RecordBatch) -> pa.RecordBatch:
     return table.to_batches()[0]
 
 
-def _take(state: Admission, batch: pa.RecordBatch, known: Known, dead: list[Dead]) -> None:
+def _take(state: Admission, batch: pa.RecordBatch, known: Known, dead: list[DeadLetter]) -> None:
     """Late rows and unknown entities to the dead letters, the rest into their frames."""
     family = (batch.schema.metadata or {}).get(b"family", b"").decode()
     time = batch.column("time").to_numpy()
@@ -189,7 +179,9 @@ def _take(state: Admission, batch: pa.RecordBatch, known: Known, dead: list[Dead
         add_rows(state.pending, frame[good], rows)
 
 
-def _refuse_late(state: Admission, batch: pa.RecordBatch, time: np.ndarray, frame: np.ndarray, good: np.ndarray, dead: list[Dead]) -> None:
+def _refuse_late(
+    state: Admission, batch: pa.RecordBatch, time: np.ndarray, frame: np.ndarray, good: np.ndarray, dead: list[DeadLetter]
+) -> None:
     """A row is late when the rows before it have already closed its frame. Moves the watermark."""
     newest = int(time[0]) if state.newest is None else state.newest
     before = np.maximum.accumulate(np.concatenate(([newest], time)))
@@ -214,7 +206,7 @@ def _take_telemetry(
     places: tuple[np.ndarray, np.ndarray, np.ndarray],
     texts: list[str],
     good: np.ndarray,
-    dead: list[Dead],
+    dead: list[DeadLetter],
 ) -> None:
     time, frame, codes = places
     value = batch.column("value").to_numpy(zero_copy_only=False)
@@ -232,10 +224,14 @@ def _take_telemetry(
     add_telemetry(state.pending, frame, time, entity, slots(state.pending, entity, signal), value)
 
 
-def _dead(batch: pa.RecordBatch, row: int, reason: str) -> Dead:
-    def cell(name: str) -> str:
-        return str(batch.column(name)[row].as_py())
-
-    family = (batch.schema.metadata or {}).get(b"family", b"").decode()
-    time, offset = batch.column("time")[row].as_py(), batch.column("offset")[row].as_py()
-    return Dead(feed=cell("feed"), offset=offset, time=time, family=family, entity=cell("entity"), reason=reason)
+def _dead(batch: pa.RecordBatch, row: int, reason: str) -> DeadLetter:
+    cells = {name: value for name, value in batch.slice(row, 1).to_pylist()[0].items() if value is not None}
+    return DeadLetter(
+        feed=cells["feed"],
+        offset=cells["offset"],
+        time=cells["time"],
+        family=(batch.schema.metadata or {}).get(b"family", b"").decode(),
+        entity=cells["entity"],
+        reason=reason,
+        raw=str({name: value for name, value in cells.items() if name not in ("feed", "offset", "seen", "trust", "raw")})[:2000],
+    )

@@ -14,7 +14,6 @@ from interferon.web import words
 
 MICRO = 1_000_000
 UNKNOWN = "—"
-ABSTAIN = Markup('<span class="unknown">not known</span>')
 
 
 def zone_or_utc(name: str) -> ZoneInfo:
@@ -30,10 +29,10 @@ def moment(time: int, zone: ZoneInfo) -> datetime:
     return datetime.fromtimestamp(time // MICRO, UTC).astimezone(zone)
 
 
-def time_tag(time: int, zone: ZoneInfo, form: str) -> Markup:
+def time_tag(time: int, zone: ZoneInfo, form: str) -> str:
     """`<time>` with the local reading as text and UTC in `title` and `datetime`."""
     if time <= 0:
-        return Markup(UNKNOWN)
+        return UNKNOWN
     utc = moment(time, ZoneInfo("UTC"))
     text = moment(time, zone).strftime(form)
     return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(

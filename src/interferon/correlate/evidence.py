@@ -1,0 +1,137 @@
+"""How much a finding speaks for an attack, how findings add up, and whom they point at. Used by `incidents`. Pure.
+
+A calibrated p becomes a likelihood ratio through the calibrator κ·p^(κ-1) with κ = 1/2 (Vovk & Wang, E-values: calibration,
+combination and applications, Ann. Statist. 2021): at most 1 in expectation under ordinary life, so products of independent ones are honest.
+It is weighted by how far attackers do this sort of thing, and bounded: no single sensor can prove an attack.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from interferon.model.records import Finding
+
+PRIOR: Final = math.log(1 / 300)  # odds that a case which has just been opened is an attack
+DECLARED: Final = 4.0  # nats that a believed work order takes away
+SPLIT: Final = 600_000_000  # microseconds: findings this close are simultaneous
+CROWD: Final = 5  # entities that show the same thing at once: a common cause (an outage, a season) rather than an intruder
+COMMON: Final = ("telemetry.", "log.silent", "production.", "order.", "forecast.")  # what a common cause can bring about
+
+# kind prefix → (weight, greatest likelihood ratio, impact 0–1, shares of suspicion: entity, first related, identities)
+KINDS: Final[Mapping[str, tuple[float, float, float, tuple[float, float, float]]]] = {
+    "": (1.0, 60.0, 0.4, (0.8, 0.2, 0.2)),
+    "telemetry.": (1.0, 25.0, 0.7, (1.0, 0.0, 0.0)),
+    "conversation.first_seen": (1.0, 100.0, 0.4, (1.0, 0.25, 0.3)),
+    "conversation.from_new_peer": (1.0, 100.0, 0.4, (0.25, 1.0, 0.3)),
+    "conversation.fan_out": (3.0, 300.0, 0.6, (1.0, 0.15, 0.3)),
+    "login.": (1.5, 150.0, 0.4, (0.6, 0.4, 1.0)),
+    "login.guessed": (4.0, 400.0, 0.5, (0.6, 0.5, 1.0)),
+    "command.": (2.0, 300.0, 0.9, (0.5, 1.0, 0.5)),
+    "command.new_source": (4.0, 500.0, 1.0, (0.3, 1.0, 0.6)),
+    "command.new_target": (4.0, 500.0, 1.0, (1.0, 0.3, 0.6)),
+    "volume.": (1.5, 200.0, 0.6, (1.0, 0.3, 0.6)),
+    "process.": (1.0, 100.0, 0.5, (1.0, 0.1, 0.4)),
+    "file.": (5.0, 1000.0, 1.0, (1.0, 0.1, 0.4)),
+    "config.": (1.0, 150.0, 0.6, (0.8, 0.4, 0.7)),
+    "firmware.": (3.0, 400.0, 0.9, (1.0, 0.3, 0.6)),
+    "log.": (2.0, 150.0, 0.5, (1.0, 0.0, 0.4)),
+    "log.cleared": (4.0, 300.0, 0.6, (1.0, 0.0, 0.6)),
+    "log.silent": (0.5, 12.0, 0.4, (1.0, 0.0, 0.0)),
+    "partner.": (3.0, 600.0, 0.8, (1.0, 0.4, 0.5)),
+    "invoice.": (3.0, 600.0, 0.8, (1.0, 0.5, 0.4)),
+    "custody.": (2.0, 250.0, 0.7, (1.0, 0.7, 0.3)),
+    "order.": (0.7, 50.0, 0.5, (1.0, 0.5, 0.3)),
+    "forecast.": (1.5, 200.0, 0.6, (1.0, 0.3, 0.3)),
+    "production.": (0.5, 20.0, 0.6, (1.0, 0.0, 0.0)),
+    "claim.": (1.0, 60.0, 0.4, (0.6, 0.3, 0.8)),
+}
+CONTAINABLE: Final = ("asset", "identity", "partner", "feed", "order", "lane", "zone")
+
+
+def _kind(kind: str) -> tuple[float, float, float, tuple[float, float, float]]:
+    return KINDS[max((prefix for prefix in KINDS if kind.startswith(prefix)), key=len)]
+
+
+def impact(kind: str) -> float:
+    """What a step of this kind can do, 0–1."""
+    return _kind(kind)[2]
+
+
+def strength(finding: Finding) -> float:
+    """Log likelihood ratio of one finding, attack against ordinary life; never below 0, since an oddity is no proof of innocence."""
+    weight, most, _, _ = _kind(finding.kind)
+    ratio = min(weight * 0.5 / math.sqrt(max(finding.p, 1e-300)), most)
+    return max(math.log(max(ratio, 1.0)) - (DECLARED if finding.declared else 0.0), 0.0)
+
+
+def crowds(findings: Iterable[Finding]) -> set[str]:
+    """Ids of findings that many entities show at the same time: they have a common cause."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.kind.startswith(COMMON):
+            groups.setdefault(finding.kind, []).append(finding)
+    found: set[str] = set()
+    for group in groups.values():
+        group.sort(key=lambda finding: (finding.time, finding.id))
+        start = 0
+        for end, finding in enumerate(group):
+            while finding.time - group[start].time > SPLIT:
+                start += 1
+            together = group[start : end + 1]
+            if len({one.entity for one in together}) >= CROWD:
+                found.update(one.id for one in together)
+    return found
+
+
+def weigh(findings: Iterable[Finding], damped: Mapping[str, float]) -> float:
+    """Log odds of an attack. `damped`: finding id → factor 0–1 (a common cause, a benign verdict, a thing that we shut off ourselves).
+
+    One channel is (kind, entity): repetition there adds little. A kind seen on further entities counts 1, 1/2, 1/3 …; further kinds
+    of one detector count 0.6; other detectors and other families count in full, since they look at other evidence.
+    """
+    channels: dict[tuple[str, str, str], list[float]] = {}
+    for finding in findings:
+        value = strength(finding) * damped.get(finding.id, 1.0)
+        channels.setdefault((finding.detector, finding.kind, finding.entity), []).append(value)
+    kinds: dict[tuple[str, str], list[float]] = {}
+    for (detector, kind, _), values in channels.items():
+        repeated = 0.1 * math.log2(len(values)) if max(values) > 0 else 0.0
+        kinds.setdefault((detector, kind), []).append(max(values) + repeated)
+    detectors: dict[str, list[float]] = {}
+    for (detector, _), values in kinds.items():
+        values.sort(reverse=True)
+        detectors.setdefault(detector, []).append(sum(value / (rank + 1) for rank, value in enumerate(values[:6])))
+    total = PRIOR
+    for values in detectors.values():
+        values.sort(reverse=True)
+        total += values[0] + 0.6 * sum(values[1:])
+    return total
+
+
+def probability(log_odds: float) -> float:
+    """0–1, kept off both ends: we are never certain."""
+    return min(max(1 / (1 + math.exp(-log_odds)), 0.001), 0.999)
+
+
+def suspicion(findings: Iterable[Finding], damped: Mapping[str, float], p_attack: float) -> tuple[tuple[str, float], ...]:
+    """References to contain → probability, greatest first, at most eight.
+
+    Each finding spreads its strength over its entity, the first related reference and the identities, as its kind says who acts and
+    who suffers; a reference that several kinds of findings agree on rises above one that repeats the same.
+    """
+    mass: dict[str, dict[str, float]] = {}
+    for finding in findings:
+        entity, first, identities = _kind(finding.kind)[3]
+        value = max(strength(finding) * damped.get(finding.id, 1.0), 0.05)
+        others = [ref for ref in finding.related if not ref.startswith("identity:")]
+        shares = [(finding.entity, identities if finding.entity.startswith("identity:") else entity)]
+        shares += [(ref, first) for ref in others[:1]]
+        shares += [(ref, identities) for ref in finding.related if ref.startswith("identity:")]
+        for ref, share in shares:
+            if share > 0 and ref.partition(":")[0] in CONTAINABLE:
+                held = mass.setdefault(ref, {})
+                held[finding.kind] = max(held.get(finding.kind, 0.0), value * share)
+    scores = {ref: sum(kinds.values()) for ref, kinds in mass.items()}
+    top = max(scores.values(), default=0.0)
+    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+    return tuple((ref, round(p_attack * score / top, 4)) for ref, score in ranked[:8] if score >= 0.15 * top)

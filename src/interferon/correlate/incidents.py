@@ -1,0 +1,273 @@
+"""Findings to incidents: which belong together, how likely an attack they are, whom to contain, and the likely path.
+
+Called by the pipeline's judge once a frame, with the findings of all shards in order. Pure; the state is plain.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import msgspec
+
+from interferon.correlate import evidence
+from interferon.correlate.declared import Declared, explained
+from interferon.correlate.graph import Graph, graph_of, nearness, site, way
+from interferon.model.network import Network
+from interferon.model.records import Finding, Incident
+
+HOUR: Final = 3_600_000_000
+KEPT: Final = 300  # findings that a case holds; beyond it only ids that say something new
+Status = Literal["open", "contained", "closed"]
+
+
+class CorrelateSettings(msgspec.Struct, frozen=True):
+    """When findings belong together and when a case is over."""
+
+    fade_us: int = 24 * HOUR  # the bond of a shared reference falls by e in this time
+    near_us: int = 6 * HOUR  # neighbours in the network belong together only within this time
+    join: float = 0.2  # weakest bond that joins
+    merge: float = 0.6  # bond to two cases that makes them one
+    quiet_us: int = 24 * HOUR  # a case without new findings for so long is closed
+    reopen_us: int = 48 * HOUR  # a closed case comes back to life if its own entity speaks again within this time
+
+
+@dataclass
+class Case:
+    """An incident in the making."""
+
+    id: str
+    opened: int
+    updated: int
+    revision: int = 0
+    status: Status = "open"
+    findings: list[Finding] = field(default_factory=list)
+    entities: dict[str, int] = field(default_factory=dict)  # reference → first time, by appearance
+    related: dict[str, int] = field(default_factory=dict)
+    contained: dict[str, int] = field(default_factory=dict)  # reference → time since which it is shut off
+    verdict: str = ""
+    p_attack: float = 0.0
+    repeats: dict[str, int] = field(default_factory=dict)  # `kind|entity` → findings
+
+
+@dataclass
+class IncidentState:
+    """All that correlation remembers."""
+
+    settings: CorrelateSettings = field(default_factory=CorrelateSettings)
+    graph: Graph = field(default_factory=Graph)
+    declared: Declared = field(default_factory=Declared)
+    cases: dict[str, Case] = field(default_factory=dict)
+    benign: dict[tuple[str, str], int] = field(default_factory=dict)  # (kind, entity) → benign verdicts
+
+
+def new_state(settings: CorrelateSettings | None = None) -> IncidentState:
+    """Empty state."""
+    return IncidentState(settings or CorrelateSettings())
+
+
+def update(state: IncidentState, network: Network, findings: Sequence[Finding], now: int) -> list[Incident]:
+    """Take the findings of one frame, ordered by (time, entity, detector, kind); return the incidents that are new or have changed.
+
+    `now` is the end of the frame in microseconds UTC; cases that have been quiet for long enough are closed.
+    """
+    if state.graph.revision != network.revision:
+        state.graph = graph_of(network)
+    changed: dict[str, Case] = {}
+    for finding in findings:
+        ticket = explained(state.declared, state.graph, finding.entity, finding.kind, finding.time, finding.declared)
+        for case in _place(state, msgspec.structs.replace(finding, declared=ticket)):
+            changed[case.id] = case
+    for case in list(state.cases.values()):
+        if case.status != "closed" and now - case.updated > state.settings.quiet_us:
+            case.status = "closed"
+            changed[case.id] = case
+        elif case.status == "closed" and now - case.updated > state.settings.quiet_us + state.settings.reopen_us:
+            del state.cases[case.id]
+    return [_revise(state, case) for case in changed.values()]
+
+
+def note_contained(state: IncidentState, incident: str, targets: Iterable[str], time: int) -> Incident | None:
+    """Receipts say that these references are shut off. None if the incident is not known (any more)."""
+    case = state.cases.get(incident)
+    if case is None:
+        return None
+    for target in targets:
+        case.contained.setdefault(target, time)
+    if case.status == "open":
+        case.status = "contained"
+    case.updated = max(case.updated, time)
+    return _revise(state, case)
+
+
+def note_released(state: IncidentState, incident: str, targets: Iterable[str]) -> None:
+    """These references have been let back in: findings on them count again."""
+    case = state.cases.get(incident)
+    for target in targets if case is not None else ():
+        state.cases[incident].contained.pop(target, None)
+
+
+def verdict(state: IncidentState, incident: str, verdict: str) -> Incident | None:
+    """A person's judgement. `benign` closes the case and makes the same kind on the same entity speak softer from now on;
+    `attack` raises its probability to near certainty; `unsure` takes a verdict back."""
+    case = state.cases.get(incident)
+    if case is None:
+        return None
+    case.verdict = verdict if verdict in {"benign", "attack"} else ""
+    if verdict == "benign":
+        case.status = "closed"
+        for key in {(finding.kind, finding.entity) for finding in case.findings}:
+            state.benign[key] = state.benign.get(key, 0) + 1
+    return _revise(state, case)
+
+
+def _place(state: IncidentState, finding: Finding) -> list[Case]:
+    """Put a finding where it belongs; returns the cases that changed."""
+    bonds = [
+        (_bond(state, case, finding), case) for case in state.cases.values() if finding.time - case.updated <= 3 * state.settings.fade_us
+    ]
+    joined = [(bond, case) for bond, case in bonds if bond >= state.settings.join]
+    if not joined:
+        name = "i-" + hashlib.blake2b(finding.id.encode(), digest_size=6).hexdigest()
+        case = Case(name, finding.time, finding.time)
+        state.cases[name] = case
+        _add(state, case, finding)
+        return [case]
+    joined.sort(key=lambda item: (-item[0], item[1].opened, item[1].id))
+    strong = [case for bond, case in joined if bond >= state.settings.merge and not case.contained and case.status == "open"]
+    case = min(strong, key=lambda one: (one.opened, one.id)) if len(strong) > 1 else joined[0][1]
+    merged = [one for one in strong if one is not case] if case in strong else []
+    for other in merged:
+        _merge(state, case, other)
+    _add(state, case, finding)
+    return [case, *merged]
+
+
+def _bond(state: IncidentState, case: Case, finding: Finding) -> float:
+    """How firmly a finding belongs to a case, 0–1: shared references, else being neighbours soon after; fades with time."""
+    gap = max(finding.time - case.updated, 0)
+    if case.status == "closed":
+        same = finding.entity in case.entities and gap <= state.settings.reopen_us and case.verdict != "benign"
+        return math.exp(-gap / state.settings.fade_us) if same else 0.0
+    bond = 1.0 if finding.entity in case.entities else 0.8 if finding.entity in case.related else 0.0
+    for ref in finding.related:
+        if ref in case.entities:
+            bond = max(bond, 0.8)
+        elif ref in case.related:  # a shared person, partner or order says more than a server everybody talks to
+            bond = max(bond, 0.3 if ref.startswith("asset:") else 0.5)
+    if bond < 0.4 and gap <= state.settings.near_us and case.p_attack >= 0.03 and evidence.strength(finding) >= math.log(10):
+        closest = min((nearness(state.graph, finding.entity, ref) for ref in list(case.entities)[-20:]), default=2)
+        bond = max(bond, (0.4, 0.3, 0.0)[closest])
+    return bond * math.exp(-gap / state.settings.fade_us)
+
+
+def _merge(state: IncidentState, case: Case, other: Case) -> None:
+    """Two cases turn out to be one: the older one goes on."""
+    for finding in sorted(other.findings, key=lambda one: (one.time, one.id)):
+        _add(state, case, finding)
+    case.opened = min(case.opened, other.opened)
+    other.findings, other.status, other.verdict = other.findings[:1], "closed", f"joined {case.id}"
+
+
+def _add(state: IncidentState, case: Case, finding: Finding) -> None:
+    channel = f"{finding.kind}|{finding.entity}"
+    case.repeats[channel] = case.repeats.get(channel, 0) + 1
+    if len(case.findings) < KEPT or case.repeats[channel] == 1:
+        case.findings.append(finding)
+    case.updated = max(case.updated, finding.time)
+    case.entities.setdefault(finding.entity, finding.time)
+    for ref in finding.related:
+        case.related.setdefault(ref, finding.time)
+    if case.status == "closed" or (case.status == "contained" and not _ours(state, case, finding)):
+        case.status = "open"
+
+
+def _ours(state: IncidentState, case: Case, finding: Finding) -> bool:
+    """Whether a finding after a containment is only the echo of it: on what was shut off, or a machine nearby that now stands still."""
+    zone = state.graph.zone_of.get(finding.entity, "")
+    place = site(state.graph, finding.entity)
+    for target, since in case.contained.items():
+        if finding.time < since or finding.entity == target or target == f"zone:{zone}":
+            return True
+        nearby = nearness(state.graph, finding.entity, target) == 0 or target.startswith("conduit:")
+        if nearby and finding.family == "telemetry":
+            return True
+        if place and place == site(state.graph, target) and finding.kind.startswith(("production.", "log.silent")):
+            return True
+    return False
+
+
+def _damped(state: IncidentState, case: Case) -> dict[str, float]:
+    """Finding id → factor for what speaks softer than it seems."""
+    crowd = evidence.crowds(case.findings)
+    factors = {}
+    for finding in case.findings:
+        factor = 0.25 if finding.id in crowd else 1.0
+        factor *= 0.5 ** state.benign.get((finding.kind, finding.entity), 0)
+        since = min(case.contained.values(), default=None)
+        if since is not None and finding.time >= since and _ours(state, case, finding):
+            factor = 0.0
+        factors[finding.id] = factor
+    return factors
+
+
+def _revise(state: IncidentState, case: Case) -> Incident:
+    """The next revision of a case as a record."""
+    case.revision += 1
+    damped = _damped(state, case)
+    p_attack = evidence.probability(evidence.weigh(case.findings, damped))
+    if case.verdict:
+        p_attack = max(p_attack, 0.98) if case.verdict == "attack" else 0.001
+    case.p_attack = p_attack
+    graph = state.graph
+    zones = tuple(dict.fromkeys(graph.zone_of[ref] for ref in case.entities if ref in graph.zone_of))
+    sites = tuple(dict.fromkeys(place for ref in case.entities if (place := site(graph, ref))))
+    worst = max((graph.criticality.get(zone, 3) for zone in zones), default=3) / 5
+    weighty = sorted(case.findings, key=lambda one: (-evidence.strength(one) * damped[one.id], one.time, one.id))
+    declared = {finding.declared for finding in case.findings}
+    return Incident(
+        id=case.id,
+        revision=case.revision,
+        opened=case.opened,
+        updated=case.updated,
+        status=case.status,
+        title=_title(case, weighty),
+        severity=round(max(evidence.impact(one.kind) for one in case.findings) * (0.4 + 0.6 * worst) * math.sqrt(p_attack), 4),
+        p_attack=round(p_attack, 4),
+        findings=tuple(finding.id for finding in case.findings),
+        entities=tuple(case.entities),
+        zones=zones,
+        sites=sites,
+        suspects=evidence.suspicion(case.findings, damped, p_attack),
+        path=_path(state, case),
+        techniques=tuple(dict.fromkeys(technique for one in weighty for technique in one.techniques)),
+        families=tuple(sorted({finding.family for finding in case.findings})),
+        declared=declared.pop() if len(declared) == 1 else "",
+    )
+
+
+def _title(case: Case, weighty: Sequence[Finding]) -> str:
+    if case.verdict.startswith("joined "):
+        return f"Joined with {case.verdict.removeprefix('joined ')}"
+    others = len(case.entities) - 1
+    return weighty[0].summary + (f"; {others} more {'entity' if others == 1 else 'entities'} involved" if others else "")
+
+
+def _path(state: IncidentState, case: Case) -> tuple[tuple[str, str, str], ...]:
+    """Hops from each entity to the next by first appearance: from the earlier one it is related to, else the nearest, over conduits."""
+    ties: dict[str, set[str]] = {}
+    for finding in case.findings:
+        ties.setdefault(finding.entity, set()).update(finding.related)
+    hops: dict[tuple[str, str, str], None] = {}
+    reached: list[str] = []
+    for ref in list(case.entities)[:12]:
+        if reached:
+            before = min(
+                reached, key=lambda one: (not (ref in ties[one] or one in ties[ref]), nearness(state.graph, one, ref), reached.index(one))
+            )
+            tied = ref in ties[before] or before in ties[ref]
+            if tied or nearness(state.graph, before, ref) < 2:
+                hops.update(dict.fromkeys(way(state.graph, before, ref)))
+        reached.append(ref)
+    return tuple(hops)

@@ -1,0 +1,136 @@
+"""Learns what is normal for one entity from its rows: scale, detectors' parameters, and calibrated tails.
+
+Called by `interferon.detect.telemetry` (live), `interferon.detect.series` (files) and the bench. Pure and deterministic.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.signal import lfilter
+
+from interferon.detect.calibrate import TAIL, evidence, fit_tail
+from interferon.detect.protocol import Params, TelemetryDetector, statistic
+from interferon.detect.settings import MIN_TRAINING_ROWS, Settings
+from interferon.detect.windows import STEP, Bools, Codes, Floats, Rows, encode, hold, robust_scale
+from interferon.model.errors import InputError
+
+Portfolio = Sequence[TelemetryDetector]
+
+
+@dataclass(frozen=True)
+class Model:
+    """The pattern of life of one entity with S signals under D detectors.
+
+    centre, spread, active: (S,) of the raw signals; an inactive signal had no training value. params: one mapping a detector.
+    tails: (D + 1, 2) level and scale of each detector's statistic, last of the fused evidence. settings: as used, windows fitted to
+    the data. recent: (long, S) codes of the last training rows, from which a window goes on.
+    """
+
+    centre: Floats
+    spread: Floats
+    active: Bools
+    params: tuple[Params, ...]
+    tails: Floats
+    settings: Settings
+    recent: Codes
+
+
+def fit(segments: Sequence[Floats], portfolio: Portfolio, settings: Settings) -> Model:
+    """Returns the model of normal rows; each segment (N, S) is contiguous in time, oldest first, NaN is missing.
+
+    Older segments are moved to the newest one's level: relations and spreads come from all, the level from the newest, because a
+    threshold frozen on an old period false-alarms. Raises InputError where there are too few rows.
+    """
+    total = sum(len(segment) for segment in segments)
+    if total < MIN_TRAINING_ROWS:
+        raise InputError(f"only {total} training rows; at least {MIN_TRAINING_ROWS} are needed")
+    pieces = _thinned(segments, settings.max_learn_rows)
+    settings = settings.for_rows(sum(len(piece) for piece in pieces))
+    centre, spread, values = _aligned(pieces)
+    active = ~np.isnan(values).all(axis=0)
+    codes = encode((values - centre) / spread, ~np.isnan(values))
+    rows = Rows(hold(codes, np.zeros(codes.shape[1], dtype=np.int16)) / STEP, codes != -32768)
+    place = np.concatenate([np.arange(len(piece)) for piece in pieces])
+    use = place >= settings.long // 2
+    params = tuple(detector.learn(rows, use, settings) for detector in portfolio)
+    tails = _calibrated(rows, use, place, portfolio, settings)
+    return Model(centre, spread, active, params, tails, settings, codes[-settings.long :])
+
+
+def fused(evidences: Floats, portfolio: Portfolio) -> Floats:
+    """Returns the weighted sum of −log p over the detectors, (N, D) to (N,)."""
+    total = np.zeros(len(evidences))
+    for column, detector in enumerate(portfolio):
+        total += detector.weight * evidences[:, column]
+    return total
+
+
+def smoothed(values: Floats, span: float, start: float) -> Floats:
+    """Returns the exponential mean of `values` (N,) over about `span` rows, going on from `start`."""
+    weight = 1.0 / span
+    return np.asarray(lfilter([weight], [1.0, weight - 1.0], values, zi=[(1.0 - weight) * start])[0], dtype=np.float64)
+
+
+def _calibrated(rows: Rows, use: Bools, place: Floats, portfolio: Portfolio, settings: Settings) -> Floats:
+    """Tails from held-out blocks: each contiguous block is scored by parameters learnt without it and without the rows beside it."""
+    held_out = np.full((len(use), len(portfolio)), np.nan)
+    for block in np.array_split(np.flatnonzero(use), settings.blocks):
+        others = use.copy()
+        others[max(0, block[0] - 2 * settings.short) : block[-1] + 1 + 2 * settings.short] = False
+        if not others.any():
+            continue
+        for column, detector in enumerate(portfolio):
+            held_out[block, column] = statistic(detector, detector.learn(rows, others, settings), rows, settings)[block]
+    held_out = held_out[~np.isnan(held_out[:, 0])]
+    windows = use.sum() / settings.long
+    prior = (settings.prior_level, settings.prior_scale)
+    tails = np.empty((len(portfolio) + 1, 2))
+    for column in range(len(portfolio)):
+        tails[column] = fit_tail(held_out[:, column], windows, prior, settings.prior_windows)
+    line = fused(evidence(held_out, tails[:-1, 0], tails[:-1, 1]), portfolio)
+    if line.size:
+        line = smoothed(line, settings.smooth, float(np.mean(line)))
+    # the prior of the fused evidence is to believe it: for wholly dependent detectors it is −log p already
+    tails[-1] = fit_tail(line, windows, (-math.log(TAIL), 1.0), settings.prior_windows)
+    tails[:, 1] = np.maximum(tails[:, 1], 0.05)
+    return tails
+
+
+def _aligned(pieces: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
+    """Centre and spread, and all rows moved to the level of the newest piece's; signals that stand still are not moved."""
+    if len(pieces) == 1:
+        centre, spread = robust_scale(pieces[0])
+        return centre, spread, pieces[0]
+    centres = [robust_scale(piece)[0] for piece in pieces]
+    whole = np.concatenate(pieces)
+    spread = robust_scale(whole)[1]
+    moves = [_moving(piece) & _moving(pieces[-1]) for piece in pieces]
+    moved = [piece + np.where(move, centres[-1] - level, 0.0) for piece, level, move in zip(pieces, centres, moves, strict=True)]
+    values = np.concatenate(moved)
+    centre, within = robust_scale(values)
+    return centre, np.where(np.logical_and.reduce(moves), within, spread), values
+
+
+def _moving(piece: Floats) -> Bools:
+    """Signals that take more values than a switch has."""
+    first = np.sort(np.where(np.isnan(piece), 0.0, piece), axis=0)
+    return np.asarray((np.diff(first, axis=0) > 0).sum(axis=0) > 10)
+
+
+def _thinned(segments: Sequence[Floats], limit: int) -> list[Floats]:
+    """The segments as they are, or contiguous pieces of them spread evenly over time, `limit` rows in all."""
+    total = sum(len(segment) for segment in segments)
+    kept = [segment for segment in segments if len(segment)]
+    if total <= limit:
+        return kept
+    length, share = 2000, limit / total
+    pieces = []
+    for segment in kept:
+        count = max(1, round(len(segment) * share / length))
+        starts = np.linspace(0, max(0, len(segment) - length), count).astype(int)
+        pieces += [segment[start : start + length] for start in starts]
+    return pieces

@@ -1,0 +1,69 @@
+"""What a telemetry detector is. The detectors themselves live in `interferon.detectors`, one file each.
+
+A detector turns standardised rows into signals of its own (`derive`), the core keeps a rolling window over those, and the detector
+turns the window's mean and log-spread into one statistic (`score`) and into shares per signal (`why`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import numpy as np
+
+from interferon.detect.settings import Settings
+from interferon.detect.windows import Bools, Codes, Floats, Rows, Window, encode, rolling
+
+Params = Mapping[str, Floats]
+
+
+class TelemetryDetector(Protocol):
+    """A stateless judge of rolling windows. `Params` are plain float64 arrays; in `derive`, `score` and `why` each has one more axis
+    in front: as many as there are rows (one entity a row) or 1 (all rows of one entity)."""
+
+    name: str
+    weight: float  # of its −log p in the fused evidence; 1 in all over the detectors that usually have something to say
+    QUIET: Callable[[], Floats]
+    LOUD: Callable[[], Floats]
+
+    def window(self, settings: Settings) -> int:
+        """Returns the length in rows of the window this detector looks at."""
+        ...
+
+    def learn(self, rows: Rows, use: Bools, settings: Settings) -> Params:
+        """Returns what is normal, from the training rows marked in `use` (N,)."""
+        ...
+
+    def derive(self, params: Params, rows: Rows) -> tuple[Floats, Bools]:
+        """Returns the detector's own signals (N, S) and which of them are there."""
+        ...
+
+    def score(self, params: Params, window: Window) -> Floats:
+        """Returns the logarithm of a positive statistic, (N,); about 0 on data like the training data, more is stranger."""
+        ...
+
+    def why(self, params: Params, window: Window) -> Floats:
+        """Returns each signal's share (N, S) of the statistic: not negative, summing to 1."""
+        ...
+
+
+def derived(detector: TelemetryDetector, params: Params, rows: Rows) -> Codes:
+    """Returns the codes (N, S) of the detector's own signals."""
+    return encode(*detector.derive(params, rows))
+
+
+def with_axis(params: Params) -> dict[str, Floats]:
+    """Returns the parameters of one entity with the leading axis that `derive`, `score` and `why` expect."""
+    return {key: value[None] for key, value in params.items()}
+
+
+def statistic(detector: TelemetryDetector, params: Params, rows: Rows, settings: Settings) -> Floats:
+    """Returns the statistic (N,) of consecutive rows of one entity."""
+    wide = with_axis(params)
+    return detector.score(wide, rolling(derived(detector, wide, rows), detector.window(settings), settings.spread_floor))
+
+
+def proportions(parts: Floats) -> Floats:
+    """Returns non-negative `parts` (N, S) divided by their sum; equal shares where all are zero."""
+    total = parts.sum(axis=1, keepdims=True)
+    return np.where(total > 0, parts / np.where(total > 0, total, 1.0), 1.0 / parts.shape[1])

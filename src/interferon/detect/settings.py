@@ -1,0 +1,58 @@
+"""The few settings of telemetry detection, and the two presets that ship: one for recorded files, one for live operation.
+
+Read by everything in `detect` and by the detectors; holds numbers only, so that a checkpoint can store it as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+MIN_TRAINING_ROWS = 20
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How telemetry is judged. Lengths are in rows, probabilities in p, spreads in the signal's own standard deviations.
+
+    short, long: windows of the fast and the slow detectors.
+    spread_floor: a spread below this counts as this; keeps the logarithm of a frozen signal finite.
+    shrinkage: least weight of the diagonal in a covariance (Ledoit-Wolf may ask for more).
+    ridge: penalty of the regression of a signal on the others.
+    blocks: contiguous blocks of the cross-fit that calibration uses.
+    prior_windows: weight of the prior tail, counted in independent windows of training data.
+    prior_level, prior_scale: tail of a detector's log-statistic to expect where there is little data.
+    smooth: span of the exponential mean over the fused evidence.
+    p_on, p_off: an alarm begins below the first and ends above the second.
+    p_quiet: the baseline learns only from rows above this p, and never during an alarm.
+    adapt_rows, adapt_every, adapt_bound: span of that learning, how often it is applied, and how far it may go in all.
+    learn_rows: rows of an entity that live operation collects before it judges.
+    max_learn_rows: more training rows than this are thinned, in contiguous pieces.
+    """
+
+    short: int = 15
+    long: int = 45
+    spread_floor: float = 0.1
+    shrinkage: float = 0.3
+    ridge: float = 1.0
+    blocks: int = 4
+    prior_windows: float = 50.0
+    prior_level: float = 1.5
+    prior_scale: float = 0.5
+    smooth: float = 6.0
+    p_on: float = 0.04
+    p_off: float = 0.05
+    p_quiet: float = 0.2
+    adapt_rows: int = 5000
+    adapt_every: int = 256
+    adapt_bound: float = 1.0
+    learn_rows: int = 2000
+    max_learn_rows: int = 100_000
+
+    def for_rows(self, rows: int) -> Settings:
+        """Returns the settings with windows shortened so that `rows` training rows hold at least eight long ones."""
+        longest = max(4, rows // 8)
+        return self if self.long <= longest else replace(self, long=longest, short=max(3, min(self.short, longest // 2)))
+
+
+FILE = Settings()
+LIVE = Settings(p_on=1e-6, p_off=1e-3)

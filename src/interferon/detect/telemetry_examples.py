@@ -1,0 +1,48 @@
+"""Small made-up recordings that the telemetry detectors show themselves on: one quiet, and one loud for each of them.
+
+Used as the `QUIET` and `LOUD` examples of the detectors by the conformance kit: the first TRAIN rows train, the last LAST are judged.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from interferon.detect.windows import Floats
+
+ROWS, TRAIN, LAST = 1000, 700, 120
+
+
+def plant() -> Floats:
+    """Returns (ROWS, 4) readings of a pump: speed, and flow, current and temperature that follow it, with noise from a fixed table."""
+    row = np.arange(ROWS)
+    noise = np.stack([_noise(row, k) for k in range(4)], axis=1)
+    speed = 50.0 + 3.0 * np.sin(row / 9.0) + noise[:, 0]
+    flow = 0.8 * speed + 0.5 * noise[:, 1]
+    current = 0.1 * speed + 0.2 * noise[:, 2]
+    temperature = 40.0 + 0.2 * speed + 0.3 * noise[:, 3]
+    return np.stack([speed, flow, current, temperature], axis=1)
+
+
+def jump() -> Floats:
+    """Returns the plant with temperature up by three degrees in the last rows."""
+    rows = plant()
+    rows[-LAST:, 3] += 3.0
+    return rows
+
+
+def swap() -> Floats:
+    """Returns the plant with flow turned over around its mean in the last rows: same level and spread, wrong relation."""
+    rows = plant()
+    rows[-LAST:, 1] = 80.0 - rows[-LAST:, 1]
+    return rows
+
+
+def silence() -> Floats:
+    """Returns the plant with flow and current missing in the last rows."""
+    rows = plant()
+    rows[-LAST:, 1:3] = np.nan
+    return rows
+
+
+def _noise(row: Floats, channel: int) -> Floats:
+    return np.asarray(np.modf(np.sin((row + 1.0) * (12.9898 + 7.13 * channel)) * 43758.5453)[0] * 1.7)

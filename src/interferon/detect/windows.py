@@ -1,0 +1,100 @@
+"""Signals in units of their own spread, held as small integers, and rolling windows over them.
+
+Integers make a rolling sum exact: a window summed in a block, or kept up to date row by row, is the same number for ever.
+Called by the telemetry paths and the detectors; pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Codes = NDArray[np.int16]
+Bools = NDArray[np.bool_]
+
+STEP = 512.0  # codes per standard deviation
+LIMIT = 63.0  # standard deviations; beyond it a value is as strange as it can be
+GAP = np.int16(-32768)  # the code of a missing value
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Standardised rows: `z` (N, S) without gaps (the last value is held), `valid` (N, S) false where the value was missing."""
+
+    z: Floats
+    valid: Bools
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rolling features per row and signal, (N, S) each; NaN where fewer than a quarter of the window's values are there."""
+
+    mean: Floats
+    spread: Floats
+
+
+def robust_scale(values: Floats) -> tuple[Floats, Floats]:
+    """Returns median and robust standard deviation (1.4826 MAD) per column of `values` (N, S); NaN is ignored.
+
+    The deviation is at least a fifth of the classical one, so that a rare second mode does not look infinitely far. A column that
+    never moves gets a fifth of its own magnitude: a new value is strange, not infinitely so. An empty column gets (0, 1).
+    """
+    empty = np.isnan(values).all(axis=0)
+    filled = np.where(empty, 0.0, values)
+    centre = np.nanmedian(filled, axis=0)
+    deviation = 1.4826 * np.nanmedian(np.abs(filled - centre), axis=0)
+    classical = np.nanstd(filled, axis=0)
+    deviation = np.where(deviation > 1e-9 * np.abs(centre), deviation, classical)
+    deviation = np.maximum(deviation, 0.2 * classical)
+    still = deviation <= 1e-9 * np.maximum(np.abs(centre), 1e-12)
+    return centre, np.where(empty, 1.0, np.where(still, 0.2 * np.maximum(np.abs(centre), 1.0), deviation))
+
+
+def encode(values: Floats, valid: Bools) -> Codes:
+    """Returns the int16 codes of standardised `values`; GAP where not `valid`. Beyond ±LIMIT deviations the value is clipped."""
+    clipped = np.clip(np.where(valid, values, 0.0), -LIMIT, LIMIT)
+    return np.where(valid, np.rint(clipped * STEP), float(GAP)).astype(np.int16)
+
+
+def hold(codes: Codes, before: Codes) -> Codes:
+    """Returns `codes` (N, S) with each gap filled by the last value above it, at the top by `before` (S,)."""
+    seen = codes != GAP
+    last = np.maximum.accumulate(np.where(seen, np.arange(len(codes))[:, None], -1), axis=0)
+    held = np.take_along_axis(codes, np.maximum(last, 0), axis=0)
+    return np.where(last >= 0, held, before)
+
+
+def features(total: Ints, squares: Ints, count: Ints, window: int, floor: float) -> Window:
+    """Returns mean and log-spread, 0.5 log(variance + floor²), from exact window sums of codes, all (N, S)."""
+    enough = count >= max(2, window // 4)
+    n = np.where(enough, count, 1)
+    mean = total / n
+    # exact integers up to the one division: no cancellation however large the mean is
+    variance = (squares * n - total * total) / (n * n) / (STEP * STEP)
+    spread = 0.5 * np.log(np.where(enough, variance, 0.0) + floor * floor)
+    return Window(np.where(enough, mean / STEP, np.nan), np.where(enough, spread, np.nan))
+
+
+def rolling(codes: Codes, window: int, floor: float) -> Window:
+    """Returns the features of each row of `codes` (N, S) over the `window` rows that end there (fewer at the top)."""
+    seen = codes != GAP
+    values = np.where(seen, codes, 0).astype(np.int64)
+    return features(_moving_sum(values, window), _moving_sum(values * values, window), _moving_sum(seen.astype(np.int64), window), window, floor)
+
+
+def _moving_sum(values: Ints, window: int) -> Ints:
+    running = np.cumsum(values, axis=0)
+    running[window:] -= running[:-window].copy()
+    return running
+
+
+def times(rows: Floats, matrix: Floats) -> Floats:
+    """Returns rows (N, A) times matrix (N or 1, A, B), summed in a fixed order, so that the result does not depend on N."""
+    out = rows[:, 0, None] * matrix[:, 0, :]
+    for column in range(1, rows.shape[1]):
+        out += rows[:, column, None] * matrix[:, column, :]
+    return np.asarray(out, dtype=np.float64)

@@ -1,0 +1,65 @@
+"""Detector: whether each signal still agrees with what the other signals say about it.
+
+Loaded into `interferon.detectors.telemetry_portfolio`; pure.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from interferon.detect.protocol import Params, proportions
+from interferon.detect.settings import Settings
+from interferon.detect.windows import Bools, Floats, Rows, Window, encode, rolling, times
+from interferon.detect.telemetry_examples import plant, swap
+
+EPSILON = 0.05
+
+
+class TelemetryResidual:
+    """Cross-sensor ridge residuals, their rolling means and log-spreads.
+
+    With G the second moments of the standardised signals and P = (G + λI)⁻¹, the residual of signal j regressed on all others with
+    a ridge is (P z)ⱼ / Pⱼⱼ. The statistic is log(mean of the squared standardised deviations + ε) of the rolling mean and
+    log-spread of all residuals: a mean, for the maximum over sensors is ruled by the one noisiest sensor.
+
+    Parameters: `matrix` (S, S) to residuals in units of their training spread; `location`, `scale` (2S,) of the features; `size` ().
+
+    Reference: Hoerl and Kennard (1970), Ridge regression; Whittaker (1990), Graphical models, for residuals from the inverse.
+    """
+
+    name = "residual"
+    weight = 0.5
+    QUIET = staticmethod(plant)
+    LOUD = staticmethod(swap)
+
+    def window(self, settings: Settings) -> int:
+        return settings.long
+
+    def learn(self, rows: Rows, use: Bools, settings: Settings) -> Params:
+        known = rows.z[use]
+        inverse = np.linalg.inv(known.T @ known / len(known) + settings.ridge * np.eye(known.shape[1]))
+        matrix = inverse / np.diag(inverse)
+        matrix = matrix / np.maximum((known @ matrix).std(axis=0), 0.05)
+        residual = encode(times(rows.z, matrix[None]), rows.valid)
+        window = rolling(residual, settings.long, settings.spread_floor)
+        table = np.hstack([window.mean, window.spread])[use]
+        active = ~np.isnan(table).all(axis=0)
+        location = np.nanmedian(np.where(active, table, 0.0), axis=0)
+        scale = np.where(active, np.maximum(np.nanstd(np.where(active, table, 0.0), axis=0), 0.02), 1.0)
+        return {"matrix": matrix, "location": location, "scale": scale, "size": np.array(max(1.0, float(active.sum())))}
+
+    def derive(self, params: Params, rows: Rows) -> tuple[Floats, Bools]:
+        return times(rows.z, params["matrix"]), rows.valid
+
+    def score(self, params: Params, window: Window) -> Floats:
+        return np.log(_squares(params, window).sum(axis=1) / params["size"] + EPSILON)
+
+    def why(self, params: Params, window: Window) -> Floats:
+        squares = _squares(params, window)
+        signals = window.mean.shape[1]
+        return proportions(squares[:, :signals] + squares[:, signals:])
+
+
+def _squares(params: Params, window: Window) -> Floats:
+    deviation = (np.hstack([window.mean, window.spread]) - params["location"]) / params["scale"]
+    return np.where(np.isnan(deviation), 0.0, deviation * deviation)

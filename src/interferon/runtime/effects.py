@@ -1,0 +1,225 @@
+"""Drives effects through their life: journal first, then the world, then the journal again.
+
+Called by the runtime's loop from any thread. Touches the journal and the executor; the clock is handed in. After a start, and after a
+`JournalError`, call `recover`.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from interferon.act import lifecycle
+from interferon.act.lifecycle import IllegalTransition
+from interferon.act.protocol import Action, Executor
+from interferon.model.effects import Effect, Intent, Outcome, Receipt, State, receipt
+from interferon.model.errors import JournalError
+from interferon.model.network import Network
+from interferon.store.journal import Journal
+
+LOCKS = 256  # effects are locked by stripe: two threads never drive one effect
+
+
+class Recovery(msgspec.Struct, frozen=True):
+    """What a look at journal and world found."""
+
+    resumed: tuple[Receipt, ...]  # were in flight; each now stands where its receipt says
+    orphans: tuple[Receipt, ...]  # in the world, but nothing on record explains them
+    missing: tuple[Receipt, ...]  # on record as in force, but not in the world: escalated
+
+
+class Effects:
+    """The driver of one runtime. Any number of threads may call it at once."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        executor: Executor,
+        actions: Mapping[str, Action],
+        network: Network,
+        clock: Callable[[], int],
+        *,
+        grace_s: int = 900,
+        workers: int = 32,
+    ) -> None:
+        """`clock` gives microseconds UTC; `grace_s`: how long an effect whose time is over waits for a decision before it is escalated."""
+        self.network = network  # replaced by the caller when a new revision is loaded
+        self._journal = journal
+        self._executor = executor
+        self._actions = actions
+        self._clock = clock
+        self._grace_us = grace_s * 1_000_000
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="effect")
+        self._locks = tuple(threading.Lock() for _ in range(LOCKS))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Wait for what is under way; the journal stays open."""
+        self._pool.shutdown()
+
+    def submit(self, intents: Sequence[Intent]) -> list[Receipt]:
+        """Carry out `intents`; one receipt each, in their order, told only when it is on disk.
+
+        An id that was submitted before gives its present receipt and does nothing. Raises `JournalError` where the journal cannot take a
+        step (all others have ended by then); `recover` brings what was under way to an end.
+        """
+        admitted = self._journal.admit(intents, self.network.settings.budgets, self._clock()).result()
+        return self._each(self._settle, [effect.id for effect in admitted])
+
+    def undo(self, effect_ids: Iterable[str], reason: str) -> list[Receipt]:
+        """Take effects back. One that has ended already gives its present receipt; one that cannot be undone is escalated."""
+        return self._each(lambda effect_id: self._undo(effect_id, reason), effect_ids)
+
+    def renew(self, effect_id: str, ttl_s: int, reason: str) -> Receipt:
+        """Decide for another time to live, after looking whether the effect still holds; escalates where it does not."""
+        with self._lock(effect_id):
+            effect = self._known(effect_id)
+            if effect.state not in lifecycle.RENEWABLE:
+                raise IllegalTransition(f"effect {effect_id} is {effect.state}: only one that waits for a decision can be renewed")
+            outcome = self._executor.verify(effect.id, effect.intent.action, effect.intent.target)
+            if outcome.result == "ok":
+                return receipt(self._step(effect, State.VERIFIED, reason, expires=lifecycle.expiry(self._clock(), ttl_s)))
+            if effect.state is State.DUE:
+                effect = self._step(effect, State.ESCALATED, f"not renewed, it does not hold: {outcome.detail}")
+            return receipt(effect)
+
+    def escalate(self, effect_id: str, reason: str) -> Receipt:
+        """Decide that a person has to look; the effect stays in force."""
+        with self._lock(effect_id):
+            return receipt(self._step(self._known(effect_id), State.ESCALATED, reason))
+
+    def expire(self, now_us: int) -> list[Receipt]:
+        """Effects whose time to live is over become due: still in force, to be decided again. Due ones without an answer are escalated."""
+        ended = [e for e in self._journal.effects([State.VERIFIED]) if 0 < e.expires <= now_us]
+        unanswered = [e for e in self._journal.effects([State.DUE]) if e.changed + self._grace_us <= now_us]
+        steps = [self._journal.advance(e.id, State.DUE, now_us, "time to live is over: decide again") for e in ended]
+        steps += [self._journal.advance(e.id, State.ESCALATED, now_us, "no decision within the grace period") for e in unanswered]
+        receipts = []
+        for step in steps:
+            with suppress(IllegalTransition):  # undone or renewed by another thread since it was read
+                receipts.append(receipt(step.result()))
+        return receipts
+
+    def recover(self) -> Recovery:
+        """Bring what was in flight to its end, and compare the world with the record. Safe to call at any time.
+
+        The fence goes up first, so that a call of a dead runtime that is still under way cannot land after the world was looked at.
+        The order of looking matters: an effect seen in the world has its intent in a journal read *after* that, and one on record both
+        before and after must be in the world.
+        """
+        self._executor.fence(self._journal.epoch)
+        in_force = [State.VERIFIED, State.DUE]
+        before = {effect.id for effect in self._journal.effects(in_force)}
+        world = self._executor.observed()
+        present = {seen.effect for seen in world}
+        resumed = self._each(lambda i: self._settle(i, present), [e.id for e in self._journal.effects(lifecycle.IN_FLIGHT)])
+        orphans = [self._journal.adopt(seen, self._clock()) for seen in sorted(world, key=lambda seen: seen.effect)]
+        missing = [e for e in self._journal.effects(in_force) if e.id in before and e.id not in present]
+        lost = self._each(lambda effect_id: self.escalate(effect_id, "not in the world any more"), [e.id for e in missing])
+        return Recovery(tuple(resumed), tuple(receipt(e) for e in (f.result() for f in orphans) if e is not None), tuple(lost))
+
+    # ---- one effect
+
+    def _settle(self, effect_id: str, present: Iterable[str] = ()) -> Receipt:
+        """Drive one effect until nothing is left to do for it. `present`: ids seen in the world before this runtime did anything."""
+        with self._lock(effect_id):
+            effect = self._known(effect_id)
+            while effect.state in lifecycle.IN_FLIGHT:
+                effect = self._go_on(effect, effect_id in present)
+        return receipt(effect)
+
+    def _go_on(self, effect: Effect, seen: bool) -> Effect:
+        if effect.state is State.INTENT:
+            return self._precheck(effect, seen)
+        if effect.state is State.APPLYING:
+            return self._apply(effect, seen)
+        if effect.state is State.APPLIED:
+            return self._verify(effect)
+        return self._take_back(effect)
+
+    def _precheck(self, effect: Effect, seen: bool) -> Effect:
+        """An effect that is in the world already has passed; its journal lost the step."""
+        intent = effect.intent
+        if seen:
+            return self._step(effect, State.APPLYING, "found in the world")
+        if lifecycle.expiry(intent.time, intent.ttl_s) <= self._clock():
+            return self._step(effect, State.FAILED, "its time to live was over before it was applied")
+        action = self._actions.get(intent.action)
+        why = action.precheck(self.network, intent.target) if action else f"no action is called {intent.action!r}"
+        if not why:
+            outcome = self._executor.precheck(intent.action, intent.target)
+            why = "" if outcome.result == "ok" else f"precheck {outcome.result}: {outcome.detail}"
+        return self._step(effect, State.FAILED, why) if why else self._step(effect, State.APPLYING)
+
+    def _apply(self, effect: Effect, seen: bool) -> Effect:
+        intent = effect.intent
+        outcome = Outcome("ok", "found in the world") if seen else self._call_apply(intent)
+        if outcome.result == "unknown" and self._present(effect.id):
+            outcome = Outcome("ok", f"{outcome.detail}; found in the world")
+        if outcome.result == "ok":
+            return self._step(effect, State.APPLIED, outcome.detail, expires=lifecycle.expiry(self._clock(), intent.ttl_s))
+        if outcome.result == "unknown":
+            return self._step(effect, State.ESCALATED, f"no answer whether it took hold: {outcome.detail}")
+        return self._step(effect, State.FAILED, f"apply {outcome.result}: {outcome.detail}")
+
+    def _call_apply(self, intent: Intent) -> Outcome:
+        return self._executor.apply(intent.id, intent.action, intent.target, intent.params, self._journal.epoch)
+
+    def _verify(self, effect: Effect) -> Effect:
+        """What does not hold but is in the world in part is left there: a person decides, and its budget stays taken."""
+        outcome = self._executor.verify(effect.id, effect.intent.action, effect.intent.target)
+        if outcome.result == "ok":
+            return self._step(effect, State.VERIFIED, outcome.detail)
+        why = f"verify {outcome.result}: {outcome.detail}"
+        if outcome.result == "unknown" or self._present(effect.id):
+            return self._step(effect, State.ESCALATED, why)
+        return self._step(effect, State.FAILED, why)
+
+    def _take_back(self, effect: Effect) -> Effect:
+        outcome = self._executor.undo(effect.id, effect.intent.action, effect.intent.target, self._journal.epoch)
+        if outcome.result == "ok" and not self._present(effect.id):
+            return self._step(effect, State.UNDONE, outcome.detail or effect.detail)
+        return self._step(effect, State.ESCALATED, f"undo {outcome.result}, still in the world or unknown: {outcome.detail}")
+
+    def _undo(self, effect_id: str, reason: str) -> Receipt:
+        with self._lock(effect_id):
+            effect = self._known(effect_id)
+            if effect.state in lifecycle.ENDED:
+                return receipt(effect)
+            action = self._actions.get(effect.intent.action)
+            if action is not None and not action.inverse:
+                why = f"{action.name} cannot be taken back ({reason})"
+                return receipt(effect if effect.state is State.ESCALATED else self._step(effect, State.ESCALATED, why))
+            return receipt(self._take_back(self._step(effect, State.UNDOING, reason)))
+
+    # ---- small parts
+
+    def _step(self, effect: Effect, to: State, detail: str = "", expires: int | None = None) -> Effect:
+        return self._journal.advance(effect.id, to, self._clock(), detail, expires).result()
+
+    def _known(self, effect_id: str) -> Effect:
+        effect = self._journal.effect(effect_id)
+        if effect is None:
+            raise JournalError(f"effect {effect_id} is not on record")
+        return effect
+
+    def _present(self, effect_id: str) -> bool:
+        return any(seen.effect == effect_id for seen in self._executor.observed())
+
+    def _lock(self, effect_id: str) -> threading.Lock:
+        return self._locks[hash(effect_id) % LOCKS]
+
+    def _each(self, work: Callable[[str], Receipt], effect_ids: Iterable[str]) -> list[Receipt]:
+        """`work` on each id, in parallel; the first error is raised when all have ended."""
+        futures: list[Future[Receipt]] = [self._pool.submit(work, effect_id) for effect_id in effect_ids]
+        wait(futures)
+        return [future.result() for future in futures]

@@ -1,0 +1,59 @@
+"""What a person changes from the screens: approve, veto, judge. Each asks the gate, checks the form, and hands the word to the `Source`."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from interferon.web.pages import Pages
+from interferon.web.view import Verb
+
+NOTE_MOST: Final = 2000
+VERDICTS: Final = ("attack", "benign", "unsure")
+
+Token = Annotated[str, Form(alias="csrf")]
+
+
+class Changes:
+    def __init__(self, pages: Pages) -> None:
+        self.pages = pages
+
+    def approve(self, request: Request, name: str, alternative: Annotated[int, Form()], csrf: Token = "") -> Response:
+        person = self._person(request, "approve", csrf)
+        refusal = self.pages.source.approve(name, alternative, person)
+        return self.pages.plan(request, name, 409, refusal) if refusal else _to(f"/plan/{name}")
+
+    def veto(self, request: Request, name: str, csrf: Token = "") -> Response:
+        person = self._person(request, "veto", csrf)
+        refusal = self.pages.source.veto(name, person)
+        return self.pages.plan(request, name, 409, refusal) if refusal else _to(f"/plan/{name}")
+
+    def verdict(
+        self, request: Request, name: str, verdict: Annotated[str, Form()], note: Annotated[str, Form()] = "", csrf: Token = ""
+    ) -> Response:
+        person = self._person(request, "verdict", csrf)
+        if verdict not in VERDICTS:
+            refusal = f"A verdict is one of {', '.join(VERDICTS)}, not {verdict!r}."
+        elif len(note) > NOTE_MOST:
+            refusal = f"A note has at most {NOTE_MOST} characters; this one has {len(note)}."
+        else:
+            refusal = self.pages.source.verdict(name, person, verdict, note.strip())
+        return self.pages.incident(request, name, 409, refusal) if refusal else _to(f"/incident/{name}")
+
+    def _person(self, request: Request, verb: Verb, csrf: str) -> str:
+        gate = self.pages.gate
+        visitor = gate.enter(request, verb)
+        gate.check_form(request, visitor, csrf)
+        return visitor.person
+
+    def router(self) -> APIRouter:
+        router = APIRouter()
+        router.add_api_route("/plan/{name}/approve", self.approve, methods=["POST"], response_model=None)
+        router.add_api_route("/plan/{name}/veto", self.veto, methods=["POST"], response_model=None)
+        router.add_api_route("/incident/{name}/verdict", self.verdict, methods=["POST"], response_model=None)
+        return router
+
+
+def _to(path: str) -> Response:
+    # 303: the browser gets the page anew, so that reloading it does not send the form again
+    return RedirectResponse(path, 303)

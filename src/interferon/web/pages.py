@@ -1,0 +1,120 @@
+"""The screens that are looked at: Now, Incident, Plan, Zone, and the JSON their drawings read. Reads the `Source`, changes nothing."""
+
+from functools import partial
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+from starlette.templating import Jinja2Templates
+
+from interferon.web import maps, tables
+from interferon.web.figures import filters
+from interferon.web.gate import Gate, Refused, Visitor
+from interferon.web.view import Band, Source
+
+CHARTS = 4  # drawn on an incident's page; more would bury the first
+
+
+class Pages:
+    """Renders pages for a visitor. `changes` uses it to show a page again with the reason of a refusal."""
+
+    def __init__(self, source: Source, gate: Gate, templates: Jinja2Templates) -> None:
+        self.source = source
+        self.gate = gate
+        self.templates = templates
+        self.timezone = ""
+
+    def show(self, request: Request, visitor: Visitor, template: str, status: int = 200, **facts: Any) -> Response:
+        """The page with what every page tells: who is here, what time it is, whether anything is carried out."""
+        network = self.source.network
+        if network.settings.timezone != self.timezone:
+            self.timezone = network.settings.timezone
+            self.templates.env.filters.update(filters(self.timezone))
+        verbs = {verb for verb in ("approve", "veto", "verdict") if self.gate.may(visitor, verb)}
+        context = {"visitor": visitor, "verbs": verbs, "network": network, **facts}
+        if "now" not in context and visitor.person:
+            context["now"] = self.source.now()
+        response = self.templates.TemplateResponse(request, template, context, status_code=status)
+        self.gate.remember(request, response, visitor.session)
+        return response
+
+    def now(self, request: Request) -> Response:
+        visitor = self.gate.enter(request, "view")
+        network, now = self.source.network, self.source.now()
+        return self.show(
+            request,
+            visitor,
+            "now.html",
+            now=now,
+            cases=tables.cases(now),
+            held=tables.in_force(now),
+            unusual=tables.out_of_order(network, now),
+            zones=maps.zone_marks(network, now),
+            lanes=maps.lane_marks(network, now),
+        )
+
+    def incident(self, request: Request, name: str, status: int = 200, refusal: str = "") -> Response:
+        visitor = self.gate.enter(request, "view")
+        view = self.source.incident(name)
+        if view is None:
+            raise Refused(404, f"There is no incident {name}.")
+        found = (self.source.band(entity, signal) for entity, signal in view.bands[:CHARTS])
+        bands = [(band, tables.excursions(band), tables.readings(band)) for band in found if band is not None]
+        return self.show(request, visitor, "incident.html", status, view=view, bands=bands, refusal=refusal)
+
+    def plan(self, request: Request, name: str, status: int = 200, refusal: str = "") -> Response:
+        visitor = self.gate.enter(request, "view")
+        view = self.source.plan(name)
+        if view is None:
+            raise Refused(404, f"There is no plan {name}.")
+        chosen = view.decision.plan.alternatives[view.decision.alternative]
+        rows = tables.choices(view.decision)
+        return self.show(request, visitor, "plan.html", status, view=view, choices=rows, chosen=chosen, refusal=refusal)
+
+    def zone(self, request: Request, name: str) -> Response:
+        visitor = self.gate.enter(request, "view")
+        network, now = self.source.network, self.source.now()
+        if name not in network.zones:
+            raise Refused(404, f"There is no zone {name}.")
+        known = maps.states(now)
+        assets = sorted((network.assets[asset] for asset in network.assets_in[name]), key=lambda row: f"asset:{row.id}" not in known)
+        conduits = [network.conduits[conduit] for conduit in network.conduits_of[name]]
+        facts = {"zone": network.zones[name], "mark": maps.zone_marks(network, now)[f"zone:{name}"], "states": known}
+        return self.show(request, visitor, "zone.html", now=now, assets=assets, conduits=conduits, **facts)
+
+    def network_json(self, request: Request, width: Annotated[float, Query(ge=100, le=8000)] = 1000.0) -> Response:
+        self.gate.enter(request, "view")
+        return _json(maps.network_map(self.source.network, self.source.now(), width))
+
+    def lanes_json(self, request: Request) -> Response:
+        self.gate.enter(request, "view")
+        return _json(maps.lane_map(self.source.network, self.source.now()))
+
+    def band_json(self, request: Request, entity: str, signal: str) -> Response:
+        self.gate.enter(request, "view")
+        band: Band | None = self.source.band(entity, signal)
+        if band is None:
+            raise Refused(404, f"There is no chart of {signal} on {entity}.")
+        return _json(band)
+
+    def router(self) -> APIRouter:
+        router = APIRouter()
+        add = partial(router.add_api_route, methods=["GET"], response_model=None)
+        add("/", self.now)
+        add("/incident/{name}", self.incident_page)
+        add("/plan/{name}", self.plan_page)
+        add("/zone/{name}", self.zone)
+        add("/map/network.json", self.network_json)
+        add("/map/lanes.json", self.lanes_json)
+        add("/band.json", self.band_json)
+        return router
+
+    def incident_page(self, request: Request, name: str) -> Response:
+        return self.incident(request, name)
+
+    def plan_page(self, request: Request, name: str) -> Response:
+        return self.plan(request, name)
+
+
+def _json(value: msgspec.Struct) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")
