@@ -1,23 +1,188 @@
-"""The main path as code: `step(state, item) -> outputs`, one item of the ordered log in, records and commands out.
+"""The main path as code: `step(state, rules, item) -> outputs`, one item of the ordered log in, records and commands out.
 
 Deterministic: no I/O, no clock, no random number; it changes only the state handed to it. Live operation, replay, the demo and a test
 are this function with other executors. Batch borders, shards and restarts change nothing in what it returns (docs/architecture.md).
 """
 
-import zlib
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-import msgspec
-import numpy as np
 import pyarrow as pa
 
-from interferon import correlate, decide, sense
-from interferon.detect import stream, telemetry
-from interferon.detect.stream import StreamState
-from interferon.model.events import Control, Tick
+from interferon import sense
+from interferon.correlate import fdr, incidents
+from interferon.decide import book as ledger
+from interferon.decide.plan import decide
+from interferon.decide.release import ReleaseSettings, release, renew
+from interferon.decide.situation import Ask, Closures, DecideState
+from interferon.detect import watch
+from interferon.detect.settings import Settings
+from interferon.model.events import Approval, Control, Receipted, Rerouted, Tick, Verdict
 from interferon.model.network import Network
-from interferon.model.records import Closure, Command, DeadLetter, Finding, Incident, Plan
+from interferon.model.records import Command, DeadLetter, Finding, Incident, Plan, Renew
+
+DAY_US = 86_400_000_000
 
 Output = DeadLetter | Finding | Incident | Plan | Command
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What holds between two revisions of the network and of policy; the runtime hands it in, no checkpoint holds it."""
+
+    network: Network
+    closures: Closures
+    ask: Ask
+    portfolios: watch.Portfolios
+    observing: bool = True
+    earned_level: int = 3
+    release: ReleaseSettings = field(default_factory=ReleaseSettings)
+
+    def known(self, ref: str) -> str:
+        """'' where an entity may speak, else why its rows are refused."""
+        kind, _, name = ref.partition(":")
+        tables: dict[str, Mapping[str, object]] = {
+            "asset": self.network.assets,
+            "zone": self.network.zones,
+            "node": self.network.nodes,
+            "lane": self.network.lanes,
+        }
+        tables |= {"partner": self.network.partners, "site": self.network.sites, "product": self.network.products}
+        if kind in tables and name not in tables[kind]:
+            return f"unknown entity {ref}: not in {kind}s.csv"
+        return "" if name else f"entity {ref!r} is no reference; write kind:id, as in asset:plc-1"
+
+
+@dataclass
+class State:
+    """All that the main path remembers; plain, for the checkpoint."""
+
+    admission: sense.Admission
+    watch: watch.Watch
+    incidents: incidents.IncidentState
+    decisions: DecideState
+    book: ledger.Book
+    discoveries: fdr.FdrState
+    latest: dict[str, Incident] = field(default_factory=dict)  # newest revision of each incident that is not forgotten
+    verdicts: dict[str, str] = field(default_factory=dict)  # incident id → the last one people gave
+    routes: dict[str, dict[str, object]] = field(default_factory=dict)  # plan id → re-route that a solver answered
+
+
+def new_state(rules: Rules, settings: Settings, *, shards: int = 1, learn_us: int = DAY_US, width: int = watch.WIDTH) -> State:
+    """An empty state. `settings`: of telemetry detection; `learn_us`: how long activity and trade are only learnt."""
+    timing = rules.network.settings
+    admission = sense.Settings(frame_us=int(timing.frame_s * 1e6), lateness_us=int(timing.lateness_s * 1e6))
+    return State(
+        admission=sense.new_admission(admission),
+        watch=watch.new_watch(rules.network, settings, rules.portfolios, shards=shards, learn_us=learn_us, width=width),
+        incidents=incidents.new_state(),
+        decisions=DecideState(),
+        book=ledger.Book(),
+        discoveries=fdr.new_state(),
+    )
+
+
+def step(state: State, rules: Rules, item: "pa.RecordBatch | Control") -> list[Output]:
+    """Takes one item of the log; returns what it led to, in order."""
+    if isinstance(item, pa.RecordBatch):
+        frames, dead = sense.admit(state.admission, item, rules.known)
+        return [*dead, *_frames(state, rules, frames)]
+    if isinstance(item, Tick):
+        return _frames(state, rules, sense.advance(state.admission, item.time)) + _on_time(state, rules, item.time)
+    return _control(state, rules, item)
+
+
+def finish(state: State, rules: Rules) -> list[Output]:
+    """The log has ended: judges what is still waiting in open frames."""
+    frames, dead = sense.flush(state.admission, rules.known)
+    return [*dead, *_frames(state, rules, frames)]
+
+
+def _frames(state: State, rules: Rules, frames: Sequence[sense.ClosedFrame]) -> list[Output]:
+    found: list[Output] = []
+    for frame in frames:
+        found += _judge(state, rules, _observe(state, rules, frame), frame.end)
+    return found
+
+
+def _observe(state: State, rules: Rules, frame: sense.ClosedFrame) -> list[Finding]:
+    """Detection in every shard; telemetry alarms must pass the fleet-wide control of false discoveries."""
+    names, signals = state.admission.entities.names, state.admission.pending.slots
+    bucket = (frame.start, frame.end, frame.entities, frame.values)
+    seen = watch.observe(state.watch, rules.portfolios, names, signals, bucket, frame.rows)
+    stands = fdr.discoveries(state.discoveries, [p for _, p in seen.judged], frame.end)
+    kept = {entity for (entity, _), stand in zip(seen.judged, stands, strict=True) if stand}
+    found = seen.findings + [alarm.finding for alarm in seen.alarms if alarm.entity in kept]
+    return sorted(found, key=lambda f: (f.time, f.entity, f.detector, f.kind, f.id))
+
+
+def _judge(state: State, rules: Rules, findings: Sequence[Finding], now: int) -> list[Output]:
+    found: list[Output] = [*findings]
+    for incident in incidents.update(state.incidents, rules.network, findings, now):
+        found += _decide(state, rules, incident, now)
+    return found + _on_time(state, rules, now)
+
+
+def _decide(state: State, rules: Rules, incident: Incident, now: int) -> list[Output]:
+    found: list[Output] = [incident]
+    state.latest[incident.id] = incident
+    standing = ledger.situation(state.book, rules.network, now, observing=rules.observing, earned_level=rules.earned_level)
+    plan = decide(state.decisions, incident, rules.network, rules.closures, rules.ask, standing, now)
+    if plan is not None:
+        found += [plan, *ledger.enter(state.book, plan, now)]
+    return found
+
+
+def _on_time(state: State, rules: Rules, now: int) -> list[Output]:
+    """What happens because time has passed: plans nobody vetoed, containments that may end."""
+    found: list[Output] = [*ledger.due(state.book, now)]
+    for name in dict.fromkeys(effect.incident for effect in state.book.effects.values()):
+        found += _release(state, rules, name, now)
+    return found
+
+
+def _release(state: State, rules: Rules, name: str, now: int) -> list[Output]:
+    incident, standing = state.latest.get(name), ledger.in_force(state.book, name)
+    if incident is None or not standing:
+        return []
+    undone = release(incident, standing, state.verdicts.get(name, ""), {name: incident.updated}, now, rules.release)
+    for undo in undone:
+        targets = [state.book.effects[effect].target for effect in undo.effects]
+        incidents.note_released(state.incidents, name, targets)
+    return [command for undo in undone for command in ledger.take_back(state.book, undo)]
+
+
+def _control(state: State, rules: Rules, item: Control) -> list[Output]:
+    """A person's word, an executor's receipt or a solver's answer."""
+    match item:
+        case Approval():
+            return [*ledger.answered(state.book, item)]
+        case Verdict():
+            state.verdicts[item.incident] = item.verdict
+            revised = incidents.verdict(state.incidents, item.incident, item.verdict)
+            found = _decide(state, rules, revised, item.time) if revised else []
+            return found + _release(state, rules, item.incident, item.time)
+        case Receipted():
+            return _received(state, rules, item)
+        case Rerouted():
+            state.routes[item.plan] = item.route
+            return []
+        case Tick():
+            raise AssertionError("ticks move time, they are not for the judge")
+
+
+def _received(state: State, rules: Rules, receipt: Receipted) -> list[Output]:
+    ledger.received(state.book, receipt)
+    incident = state.latest.get(receipt.incident)
+    if receipt.status == "verified":
+        incident = incidents.note_contained(state.incidents, receipt.incident, [receipt.target], receipt.time)
+        if incident is not None:
+            state.latest[incident.id] = incident
+            return [incident]
+    if receipt.status == "due" and incident is not None:
+        ended = [one for one in ledger.in_force(state.book, receipt.incident) if one.effect == receipt.effect]
+        return [
+            Renew(receipt.time, one.plan, receipt.incident, one.effects, one.answer, state.book.plans[one.plan].ttl_s, one.reason)
+            for one in renew(state.decisions, incident, ended, rules.release)
+        ]
+    return []

@@ -1,1 +1,1 @@
-
+"""Findings become incidents, over the network's graph and time. The pipeline's judge calls `incidents`, `declared` and `fdr`."""

@@ -74,7 +74,7 @@ def explained(declared: Declared, graph: Graph, entity: str, kind: str, time: in
 
     Detection knows the orders of the entity itself; here those for its zone, site or partner are added, and all are doubted alike.
     """
-    places = {entity, f"zone:{graph.zone_of.get(entity, '')}", f"site:{site(graph, entity)}", graph.partner_of.get(entity, "")}
+    places = {entity, f"zone:{graph.zone_of.get(entity, '')}", f"site:{site(graph, entity)}", graph.partner_of.get(entity, "")} - {""}
     for work in declared.works.values():
         if work.ticket == ticket or (work.target in places and not kind.startswith(NEVER)):
             inside = work.starts - GRACE <= time <= work.ends + GRACE

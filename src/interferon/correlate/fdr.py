@@ -28,8 +28,8 @@ def discoveries(state: FdrState, p_values: Sequence[float], now: int) -> list[bo
     """Which of one frame's p-values stand. `p_values`: one per entity that was judged, the silent ones included.
 
     Benjamini–Hochberg within the frame, at a level that the frame can afford: alpha-investing over frames as Foster & Stine (2008),
-    in the generalised form of Ramdas et al. (2017, LORD++): a frame invests a share of the wealth, a discovery earns some of it back, and a day
-    without discoveries fills the purse again ("decaying memory", so that a quiet year does not leave an alarm-happy system).
+    in the generalised form of Ramdas et al. (2017, LORD++): a frame invests a share of the wealth, a discovery earns some of it back, and a
+    day fills the purse again (decaying memory: a quiet year must not leave an empty purse, nor a noisy one an overfull one).
     """
     elapsed = max(now - state.time, 0) / DAY if state.time else 0.0
     state.wealth += (state.alpha - state.wealth) * min(elapsed, 1.0)

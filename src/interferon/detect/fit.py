@@ -26,8 +26,8 @@ class Model:
     """The pattern of life of one entity with S signals under D detectors.
 
     centre, spread, active: (S,) of the raw signals; an inactive signal had no training value. params: one mapping a detector.
-    tails: (D + 1, 2) level and scale of each detector's statistic, last of the fused evidence. settings: as used, windows fitted to
-    the data. recent: (long, S) codes of the last training rows, from which a window goes on.
+    tails: (D + 1, 2) level and scale of each detector's statistic, last of the fused evidence. settings: as used.
+    recent: (long, S) codes of the last training rows, from which a window goes on.
     """
 
     centre: Floats
@@ -43,19 +43,20 @@ def fit(segments: Sequence[Floats], portfolio: Portfolio, settings: Settings) ->
     """Returns the model of normal rows; each segment (N, S) is contiguous in time, oldest first, NaN is missing.
 
     Older segments are moved to the newest one's level: relations and spreads come from all, the level from the newest, because a
-    threshold frozen on an old period false-alarms. Raises InputError where there are too few rows.
+    threshold frozen on an old period false-alarms. Raises InputError where there are
+    fewer than two long windows of rows (see `Settings.for_rows`).
     """
-    total = sum(len(segment) for segment in segments)
-    if total < MIN_TRAINING_ROWS:
-        raise InputError(f"only {total} training rows; at least {MIN_TRAINING_ROWS} are needed")
+    total, needed = sum(len(segment) for segment in segments), max(MIN_TRAINING_ROWS, 2 * settings.long)
+    if total < needed:
+        raise InputError(f"only {total} training rows; at least {needed} are needed")
     pieces = _thinned(segments, settings.max_learn_rows)
-    settings = settings.for_rows(sum(len(piece) for piece in pieces))
     centre, spread, values = _aligned(pieces)
     active = ~np.isnan(values).all(axis=0)
     codes = encode((values - centre) / spread, ~np.isnan(values))
     rows = Rows(hold(codes, np.zeros(codes.shape[1], dtype=np.int16)) / STEP, codes != -32768)
     place = np.concatenate([np.arange(len(piece)) for piece in pieces])
     use = place >= settings.long // 2
+    use = use if use.any() else np.ones_like(use)  # pieces shorter than half a window
     params = tuple(detector.learn(rows, use, settings) for detector in portfolio)
     tails = _calibrated(rows, use, place, portfolio, settings)
     return Model(centre, spread, active, params, tails, settings, codes[-settings.long :])

@@ -39,8 +39,8 @@ class Settings:
     prior_level: float = 1.5
     prior_scale: float = 0.5
     smooth: float = 6.0
-    p_on: float = 0.04
-    p_off: float = 0.05
+    p_on: float = 0.036
+    p_off: float = 0.045
     p_quiet: float = 0.2
     adapt_rows: int = 5000
     adapt_every: int = 256

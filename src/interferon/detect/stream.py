@@ -10,13 +10,13 @@ from typing import Any, Final
 
 import msgspec
 
-from interferon.detect.stream_declared import WorkOrder, covering, explaining, take
+from interferon.detect.stream_declared import WorkOrder, announcement, covering, explaining, take
 from interferon.detect.stream_events import DAY, HOUR, Event, rows_from_batch
 from interferon.detect.stream_protocol import Anomaly, Context, Detector, shares
 from interferon.model.network import Network
 from interferon.model.records import Finding
 
-__all__ = ["StreamSettings", "StreamState", "declare", "learning", "new_state", "observe", "peers_of", "rows_from_batch"]
+__all__ = ["StreamSettings", "StreamState", "announcement", "declare", "learning", "new_state", "observe", "peers_of", "rows_from_batch"]
 
 PEERS: Final = {  # words in an asset's type → peer group; first match wins
     "agent": ("agent", "llm", "copilot", "assistant"),
@@ -44,7 +44,7 @@ class StreamState:
     settings: StreamSettings
     peers: dict[str, str]
     first: dict[str, int] = field(default_factory=dict)  # entity → time of its first event
-    memories: dict[tuple[str, str], Any] = field(default_factory=dict)  # (detector, entity) → memory
+    memories: dict[str, dict[str, Any]] = field(default_factory=dict)  # detector → entity → memory
     told: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (entity, detector, key) → last time it was strange
     orders: dict[str, dict[str, WorkOrder]] = field(default_factory=dict)  # entity → ticket → work order
 
@@ -70,7 +70,7 @@ def _group(kind: str, network: Network, zone: str) -> str:
 def observe(state: StreamState, rows: Sequence[Event], detectors: Sequence[Detector], now: int) -> list[Finding]:
     """Judge the rows of one closed frame, in order, then ask what should have come and did not; `now` is the end of the frame.
 
-    Rows are ordered by (entity, time, feed, offset) and hold whole entities' frames. Findings come ordered by (time, entity, detector, kind).
+    Rows are ordered by (entity, time, feed, offset); findings by (time, entity, detector, kind).
     """
     routes: dict[str, list[Detector]] = {}
     for detector in detectors:
@@ -99,9 +99,10 @@ def _context(state: StreamState, entity: str, time: int) -> Context:
 
 
 def _judge(state: StreamState, detector: Detector, event: Event, ctx: Context) -> list[Finding]:
-    memory = state.memories.get((detector.NAME, event.entity))
+    memories = state.memories.setdefault(detector.NAME, {})
+    memory = memories.get(event.entity)
     if memory is None:
-        memory = state.memories[detector.NAME, event.entity] = detector.memory()
+        memory = memories[event.entity] = detector.memory()
     strange = [anomaly for anomaly in detector.score(memory, event, ctx) if _counts(state.settings, anomaly, ctx)]
     detector.learn(memory, event, ctx, bool(strange))
     told = (_tell(state, detector, anomaly, ctx, event.time, event) for anomaly in strange)
@@ -113,11 +114,10 @@ def _sweep(state: StreamState, detector: Detector, now: int) -> list[Finding]:
     if sweep is None:
         return []
     found = []
-    for (name, entity), memory in state.memories.items():
-        if name == detector.NAME:
-            ctx = _context(state, entity, now)
-            strange = [anomaly for anomaly in sweep(memory, ctx) if _counts(state.settings, anomaly, ctx)]
-            found += [_tell(state, detector, anomaly, ctx, anomaly.time or now, None) for anomaly in strange]
+    for entity, memory in state.memories.get(detector.NAME, {}).items():
+        ctx = _context(state, entity, now)
+        strange = [anomaly for anomaly in sweep(memory, ctx) if _counts(state.settings, anomaly, ctx)]
+        found += [_tell(state, detector, anomaly, ctx, anomaly.time or now, None) for anomaly in strange]
     return [finding for finding in found if finding is not None]
 
 

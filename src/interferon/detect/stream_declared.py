@@ -3,7 +3,7 @@
 A work order explains findings on its target, in its window, of its kind of work. The finding is still made; it carries the ticket.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -30,6 +30,20 @@ class WorkOrder(msgspec.Struct, frozen=True):
     work: str
     starts: int
     ends: int
+
+
+def announcement(event: Event) -> dict[str, Any]:
+    """What a `work.order` row announces, as the arguments that `correlate.declared.take` has."""
+    return {
+        "code": event.code,
+        "ticket": event.text("ticket") or event.id,
+        "target": event.target or event.entity,
+        "work": event.object,
+        "planner": event.actor,
+        "approver": event.text("approved_by"),
+        "starts": event.moment("from"),
+        "ends": event.moment("until"),
+    }
 
 
 def take(orders: dict[str, WorkOrder], event: Event) -> None:

@@ -56,7 +56,7 @@ class Context(msgspec.Struct, frozen=True):
 
 
 class Detector(Protocol):
-    """A module in `detectors/`. `sweep(memory, ctx) -> list[Anomaly]`, looked up if present, is asked once a frame for what did not happen."""
+    """A module in `detectors/`. If it has `sweep(memory, ctx) -> list[Anomaly]`, that is asked once a frame for what did not happen."""
 
     NAME: str
     FAMILY: str

@@ -50,9 +50,7 @@ class Memory:
     uses: Novelty = field(default_factory=Novelty)  # (function, object)
     peers: Novelty = field(default_factory=Novelty)  # (other end,)
     values: dict[str, Level] = field(default_factory=dict)  # object → envelope of numeric values
-    words: Novelty = field(default_factory=Novelty)  # (object, textual value)
     rate: Tally = field(default_factory=Tally)  # commands that change something, an hour
-    repeats: dict[str, float] = field(default_factory=dict)  # value as text, object → times it was written
 
 
 def memory() -> Memory:
@@ -97,7 +95,8 @@ def _use(memory: Memory, event: Event, ctx: Context, group: str, facts: dict[str
     if new_use:
         p *= 0.3 if new_sender else 1.0
         parts["function" if all(known[0] != event.code for known in memory.uses.known) else "object"] = 1.5
-    kind = "command.new_source" if new_sender else "command.new_use"
+    sent = event.entity == event.source != event.target
+    kind = ("command.new_target" if sent else "command.new_source") if new_sender else "command.new_use"
     key = f"{kind}|{other}|{event.code}|{event.object if group == 'write' else ''}"
     days = {**facts, "days": f"{ctx.age / DAY:.0f}"}
     return Anomaly(kind=kind, key=key, p=p, parts=parts, facts=days, related=related, techniques=CLASSES[group][2])
@@ -150,7 +149,7 @@ def why(anomaly: Anomaly, ctx: Context) -> str:
         return f"{source} wrote {facts['value']} to{block} of {target}; until now it lay between {facts['low']} and {facts['high']}"
     if anomaly.kind == "command.burst":
         return f"{source} sent {target} its {facts['count']}th changing command within the hour, far more than usual"
-    new = f"{source} never did so in {facts['days']} days" if anomaly.kind == "command.new_source" else f"a first in {facts['days']} days"
+    new = f"{source} never did so in {facts['days']} days" if anomaly.kind != "command.new_use" else f"a first in {facts['days']} days"
     return f"{source} sent {facts['code'] or 'a command'}{block} to {target}: {new}"
 
 

@@ -96,7 +96,7 @@ def score(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
     p = odds * tail_of_count(1, rate, memory.pairs.news.get(kind, 0.0), ctx.days)
     facts = {"direction": direction, "peer": peer, "service": service, "days": f"{ctx.age / DAY:.0f}"}
     first = Anomaly(
-        kind="conversation.first_seen",
+        kind="conversation.first_seen" if direction == "out" else "conversation.from_new_peer",
         key=f"{direction}|{peer}|{service}",
         p=p,
         parts=parts,

@@ -178,6 +178,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str = "UTC"
     late_cost_share: float = 0.15  # cost of an order line that ships late, as a share of its value
     frame_s: float = 60.0  # telemetry is judged once per this many seconds
+    lateness_s: float = 5.0  # a frame stays open this long after its end, for rows that come late
     learn_rows: int = 1440  # frames an entity is learnt on before it is judged
     budgets: Budgets = Budgets()
 

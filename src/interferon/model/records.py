@@ -132,6 +132,18 @@ class Undo(msgspec.Struct, frozen=True, tag="undo"):
     reason: str
 
 
+class Renew(msgspec.Struct, frozen=True, tag="renew"):
+    """What becomes of effects whose time to live is over: in force for another one, or in force and a person must look."""
+
+    time: int
+    plan: str
+    incident: str
+    effects: tuple[str, ...]
+    answer: Literal["renew", "escalate"]
+    ttl_s: int
+    reason: str
+
+
 class Solve(msgspec.Struct, frozen=True, tag="solve"):
     """Find an executable re-route for the goods with these references closed. The answer returns as `Rerouted`."""
 
@@ -140,4 +152,4 @@ class Solve(msgspec.Struct, frozen=True, tag="solve"):
     closed: tuple[str, ...]
 
 
-Command = Execute | Undo | Solve
+Command = Execute | Undo | Renew | Solve

@@ -16,7 +16,7 @@ import msgspec
 from interferon.act import lifecycle
 from interferon.act.lifecycle import IllegalTransition
 from interferon.act.protocol import Action, Executor
-from interferon.model.effects import Effect, Intent, Outcome, Receipt, State, receipt
+from interferon.model.effects import Effect, Intent, Observed, Outcome, Receipt, State, receipt
 from interferon.model.errors import JournalError
 from interferon.model.network import Network
 from interferon.store.journal import Journal
@@ -122,20 +122,22 @@ class Effects:
         world = self._executor.observed()
         present = {seen.effect for seen in world}
         resumed = self._each(lambda i: self._settle(i, present), [e.id for e in self._journal.effects(lifecycle.IN_FLIGHT)])
-        orphans = [self._journal.adopt(seen, self._clock()) for seen in sorted(world, key=lambda seen: seen.effect)]
+        orphans = [self._unexplained(seen) for seen in sorted(world, key=lambda seen: seen.effect)]
         missing = [e for e in self._journal.effects(in_force) if e.id in before and e.id not in present]
-        lost = self._each(lambda effect_id: self.escalate(effect_id, "not in the world any more"), [e.id for e in missing])
-        return Recovery(tuple(resumed), tuple(receipt(e) for e in (f.result() for f in orphans) if e is not None), tuple(lost))
+        lost = self._each(self._lost, [e.id for e in missing])
+        return Recovery(tuple(resumed), tuple(receipt(e) for e in orphans if e is not None), tuple(lost))
 
     # ---- one effect
 
     def _settle(self, effect_id: str, present: Iterable[str] = ()) -> Receipt:
         """Drive one effect until nothing is left to do for it. `present`: ids seen in the world before this runtime did anything."""
         with self._lock(effect_id):
-            effect = self._known(effect_id)
-            while effect.state in lifecycle.IN_FLIGHT:
-                effect = self._go_on(effect, effect_id in present)
-        return receipt(effect)
+            return receipt(self._drive(self._known(effect_id), effect_id in present))
+
+    def _drive(self, effect: Effect, seen: bool) -> Effect:
+        while effect.state in lifecycle.IN_FLIGHT:
+            effect = self._go_on(effect, seen)
+        return effect
 
     def _go_on(self, effect: Effect, seen: bool) -> Effect:
         if effect.state is State.INTENT:
@@ -190,9 +192,24 @@ class Effects:
             return self._step(effect, State.UNDONE, outcome.detail or effect.detail)
         return self._step(effect, State.ESCALATED, f"undo {outcome.result}, still in the world or unknown: {outcome.detail}")
 
-    def _undo(self, effect_id: str, reason: str) -> Receipt:
+    def _unexplained(self, seen: Observed) -> Effect | None:
+        """Record what no intent explains; an effect that was taken back since the world was looked at is none of these."""
+        with self._lock(seen.effect):
+            known = self._journal.effect(seen.effect)
+            if known is not None and (lifecycle.holds(known.state) or not self._present(seen.effect)):
+                return None
+            return self._journal.adopt(seen, self._clock()).result()
+
+    def _lost(self, effect_id: str) -> Receipt:
         with self._lock(effect_id):
             effect = self._known(effect_id)
+            if effect.state in (State.VERIFIED, State.DUE):  # else another thread has just taken it back
+                effect = self._step(effect, State.ESCALATED, "not in the world any more")
+            return receipt(effect)
+
+    def _undo(self, effect_id: str, reason: str) -> Receipt:
+        with self._lock(effect_id):
+            effect = self._drive(self._known(effect_id), seen=False)  # one that a full disk stopped half-way is brought to rest first
             if effect.state in lifecycle.ENDED:
                 return receipt(effect)
             action = self._actions.get(effect.intent.action)

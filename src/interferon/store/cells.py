@@ -3,7 +3,6 @@
 Called by `table_file` and `settings_file`. Pure.
 """
 
-import math
 import re
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -21,9 +20,13 @@ _WITH_UNIT: Final = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*([^\d\s.,].*)", re.ASCII
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _COMPARED: Final = 5000
+_LARGEST: Final = 1e15  # whole numbers up to here are exact in a double
+_SHOWN: Final = 60
 _SCALES: Final = {"k": 1e3, "m": 1e6, "million": 1e6, "thousand": 1e3}
-_PER_DAY: Final = {"h": 24.0, "hour": 24.0, "hr": 24.0, "d": 1.0, "day": 1.0, "w": 1 / 7, "week": 1 / 7, "month": 12 / 365, "year": 1 / 365}
-_PER_DAY |= {"min": 1440.0, "minute": 1440.0, "s": 86400.0, "second": 86400.0, "shift": 3.0}
+_PER_DAY: Final = {
+    **{"s": 86400.0, "second": 86400.0, "min": 1440.0, "minute": 1440.0, "h": 24.0, "hr": 24.0, "hour": 24.0, "shift": 3.0},
+    **{"d": 1.0, "day": 1.0, "w": 1 / 7, "week": 1 / 7, "month": 12 / 365, "year": 1 / 365},
+}
 _HOURS: Final = {"h": 1.0, "hour": 1.0, "hours": 1.0, "min": 1 / 60, "minutes": 1 / 60, "d": 24.0, "day": 24.0, "days": 24.0}
 _DAYS: Final = {unit: hours / 24 for unit, hours in _HOURS.items()}
 
@@ -48,12 +51,10 @@ def convert(column: Column, text: str) -> Value:
 def number(column: Column, text: str) -> float | int:
     """A plain decimal number within the column's range. Raises CellError."""
     if text.lower().lstrip("+-") in {"nan", "inf", "infinity", "n/a", "na", "null", "none"}:
-        raise CellError(f"{column.column} is '{text}'; write a finite number{_of(column)}")
+        raise CellError(f"{column.column} is '{shown(text)}'; write a finite number{_of(column)}")
     if not _NUMBER.fullmatch(text):
-        raise CellError(f"{column.column} is '{text}'; {_plain(column, text)}")
+        raise CellError(f"{column.column} is '{shown(text)}'; {_plain(column, text)}")
     value = float(text)
-    if not math.isfinite(value):
-        raise CellError(f"{column.column} is '{text}', which is too large; write a finite number{_of(column)}")
     return within(column, _whole(column, text, value) if column.type == "integer" else value)
 
 
@@ -61,9 +62,11 @@ def within(column: Column, value: float | int) -> float | int:
     """The value, when it lies in the column's range. Raises CellError."""
     low, dots, high = column.allowed.partition("..")
     above = column.allowed.startswith(">")
+    if abs(value) > _LARGEST:
+        raise CellError(f"{column.column} is larger than any real one; write a number up to {_LARGEST:g}{_of(column)}")
     short = value <= float(low[1:]) if above else bool(dots and low) and value < float(low)
     if short or (high and value > float(high)):
-        raise CellError(f"{column.column} is {value:g}; it must be {range_words(column)}")
+        raise CellError(f"{column.column} is {value}; it must be {range_words(column)}")
     return value
 
 
@@ -75,6 +78,12 @@ def range_words(column: Column) -> str:
     return f"from {low} to {high}" if high else f"{low} or more"
 
 
+def shown(text: str) -> str:
+    """A text from a file as it may stand in a one-line message: no control characters, not too long."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text).strip()
+    return plain if len(plain) <= _SHOWN else f"{plain[: _SHOWN - 1]}…"
+
+
 def close(word: str, known: Collection[str]) -> str:
     """' (did you mean X?)', or nothing where no known word is like it, or where there are too many to compare in good time."""
     found = get_close_matches(word, known, 1, 0.6) if len(known) <= _COMPARED else []
@@ -83,7 +92,7 @@ def close(word: str, known: Collection[str]) -> str:
 
 def _whole(column: Column, text: str, value: float) -> int:
     if not value.is_integer():
-        raise CellError(f"{column.column} is '{text}'; write a whole number")
+        raise CellError(f"{column.column} is '{shown(text)}'; write a whole number")
     return int(value)
 
 
@@ -119,7 +128,7 @@ def _time(column: Column, text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise CellError(f"{column.column} is '{text}'; write an ISO 8601 time such as 2026-01-05T08:00:00Z") from None
+        raise CellError(f"{column.column} is '{shown(text)}'; write an ISO 8601 time such as 2026-01-05T08:00:00Z") from None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (aware - _EPOCH) // timedelta(microseconds=1)
 
@@ -134,19 +143,21 @@ def _name(column: Column, text: str) -> str:
     """Ids, references, choices, and codes of countries, currencies and time zones."""
     match column.type:
         case "id" if not _ID.fullmatch(text):
-            raise CellError(f"{column.column} is '{text}'; use letters, digits, '-', '_' and '.' only, at most 64, no blanks")
+            raise CellError(f"{column.column} is '{shown(text)}'; use letters, digits, '-', '_' and '.' only, at most 64, no blanks")
         case "choice" if text not in column.choices:
-            raise CellError(f"{column.column} is '{text}'{close(text, column.choices)}; it must be one of {', '.join(column.choices)}")
+            raise CellError(
+                f"{column.column} is '{shown(text)}'{close(text, column.choices)}; it must be one of {', '.join(column.choices)}"
+            )
         case "country" if not re.fullmatch("[A-Z]{2}", text):
-            raise CellError(f"{column.column} is '{text}'; write the two capital letters of ISO 3166-1, such as DE")
+            raise CellError(f"{column.column} is '{shown(text)}'; write the two capital letters of ISO 3166-1, such as DE")
         case "currency" if not re.fullmatch("[A-Z]{3}", text):
-            raise CellError(f"{column.column} is '{text}'; write the three capital letters of ISO 4217, such as EUR")
+            raise CellError(f"{column.column} is '{shown(text)}'; write the three capital letters of ISO 4217, such as EUR")
         case "timezone" if text != "UTC" and text not in available_timezones():
             zones = available_timezones()
-            raise CellError(f"{column.column} is '{text}'{close(text, zones)}; write an IANA time zone such as Europe/Berlin")
+            raise CellError(f"{column.column} is '{shown(text)}'{close(text, zones)}; write an IANA time zone such as Europe/Berlin")
         case "target" if not re.fullmatch(rf"({'|'.join(map(singular, column.refs))}):.+", text):
             kinds = " or ".join(f"{singular(table)}:ID" for table in column.refs)
-            raise CellError(f"{column.column} is '{text}'; write {kinds}")
+            raise CellError(f"{column.column} is '{shown(text)}'; write {kinds}")
     return text
 
 

@@ -13,6 +13,7 @@ from interferon.model.network import ROWS, Network, Row, Settings
 from interferon.model.problem import Problem
 from interferon.model.tables import Table, tables
 from interferon.store import folder_check, settings_file, table_file
+from interferon.store.cells import close
 from interferon.store.table_file import Rows
 
 
@@ -36,6 +37,7 @@ def read(folder: Path, revision: int = 1) -> tuple[Network | None, list[Problem]
     settings, problems = _settings(folder)
     read_tables = {table.name: _table(folder, table) for table in tables().values()}
     folder_check.check(read_tables)
+    problems += _misnamed(folder)
     for rows in read_tables.values():
         problems += sorted(rows.problems, key=lambda problem: problem.line)
     if settings is None or any(problem.fatal for problem in problems):
@@ -59,6 +61,17 @@ def _table(folder: Path, table: Table) -> Rows:
         header = ",".join(column.column for column in table.columns)
         rows.problem(1, why or f"the file is missing; a network needs it, with the columns {header}")
     return rows
+
+
+def _misnamed(folder: Path) -> list[Problem]:
+    """Files that are named almost like a table that is not there."""
+    absent = {table.file for table in tables().values() if not (folder / table.file).exists()}
+    known = {table.file for table in tables().values()}
+    return [
+        Problem(file=path.name, line=1, message=f"no table has this name{near}; the file is not read", fatal=False)
+        for path in sorted(folder.glob("*.csv"))
+        if path.name not in known and (near := close(path.name, absent))
+    ]
 
 
 def _bytes(path: Path) -> tuple[bytes | None, str]:

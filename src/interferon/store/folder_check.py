@@ -5,7 +5,7 @@ Called by `folder` on the rows as read. Notes problems on them and changes nothi
 
 from interferon.model.tables import Column, singular
 from interferon.store import folder_ways
-from interferon.store.cells import Value, close
+from interferon.store.cells import Value, close, shown
 from interferon.store.table_file import Line, Rows
 
 Tables = dict[str, Rows]
@@ -48,7 +48,7 @@ def _duplicates(rows: Rows) -> None:
         if not all(key):
             continue
         if first.setdefault(key, line.number) != line.number:
-            named = " ".join(f"{column} '{value}'" for column, value in zip(rows.table.key, key, strict=True))
+            named = " ".join(f"{column} '{shown(value)}'" for column, value in zip(rows.table.key, key, strict=True))
             rows.problem(line.number, f"{named} is there already, on line {first[key]}; each must be unique")
 
 
@@ -63,7 +63,7 @@ def _references(rows: Rows, column: Column, known: dict[str, dict[str, int]]) ->
         kind = prefix.rstrip(":") or singular(column.ref)
         if name not in known[by_kind[kind]]:
             near = close(name, known[by_kind[kind]]).replace("mean ", f"mean {prefix}")
-            rows.problem(line.number, f"{column.column} is '{value}', which is no {kind} in {by_kind[kind]}.csv{near}")
+            rows.problem(line.number, f"{column.column} is '{shown(value)}', which is no {kind} in {by_kind[kind]}.csv{near}")
 
 
 def _conduits(rows: Rows) -> None:
@@ -87,9 +87,9 @@ def _orders(rows: Rows, nodes: Rows) -> None:
     for line in _good(rows):
         customer = line.cells["customer"]
         if kinds.get(customer, "customer") != "customer":
-            rows.problem(line.number, f"customer '{customer}' is a node of kind {kinds[customer]}; an order goes to a node of kind customer")
+            rows.problem(line.number, f"customer '{customer}' is a node of kind {kinds[customer]}; name one of kind customer")
         if _number(line.cells["promised"]) < _number(line.cells["requested"]):
-            written = f"{line.texts['promised'].strip()} lies before requested {line.texts['requested'].strip()}"
+            written = f"{shown(line.texts['promised'])} lies before requested {shown(line.texts['requested'])}"
             rows.problem(line.number, f"promised {written}; an order is promised after it came in")
 
 
@@ -99,7 +99,7 @@ def _rosters(rows: Rows) -> None:
     for line in duties:
         who, begins, ends = (line.cells["person"], line.cells["role"]), _number(line.cells["from"]), _number(line.cells["until"])
         if ends <= begins:
-            rows.problem(line.number, f"until {line.texts['until'].strip()} is not after from {line.texts['from'].strip()}")
+            rows.problem(line.number, f"until {shown(line.texts['until'])} is not after from {shown(line.texts['from'])}")
             continue
         before, number = last.get(who, (begins, 0))
         if before > begins and number:

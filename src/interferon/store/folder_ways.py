@@ -4,6 +4,7 @@ Called by `folder_check` on the rows as read. Notes problems on them and changes
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
 
 from interferon.store.table_file import Line, Rows
@@ -13,7 +14,7 @@ Graph = dict[str, set[str]]
 
 def check(tables: dict[str, Rows]) -> None:
     """Cycles are fatal; a product or customer without a way is not: the network may still be growing."""
-    _cycle(tables["bom"])
+    _cycles(tables["bom"])
     nodes = {str(line.cells["id"]): str(line.cells["kind"]) for line in _good(tables["nodes"])}
     onward: Graph = defaultdict(set)
     for line in _good(tables["lanes"]):
@@ -22,19 +23,26 @@ def check(tables: dict[str, Rows]) -> None:
     _products(tables, nodes, onward)
 
 
-def _cycle(rows: Rows) -> None:
-    """Names the first cycle found, at the line of its last link."""
+def _cycles(rows: Rows) -> None:
+    """Names each cycle at the latest line that closes it; that link is then left out, so that the next cycle shows."""
     links = {(str(line.cells["child"]), str(line.cells["parent"])): line.number for line in _good(rows)}
+    while cycle := _cycle(links):
+        pairs = set(zip(cycle[1:], cycle[:-1], strict=True))
+        last = max(pairs, key=lambda pair: links[pair])
+        rows.problem(links.pop(last), f"cycle in the bill of materials: {' takes '.join(cycle)}; a product cannot be part of itself")
+
+
+def _cycle(links: Iterable[tuple[str, str]]) -> list[str]:
+    """Products of a cycle, each taking the next and the last being the first again; empty where there is none."""
     graph: Graph = defaultdict(set)
     for child, parent in links:
         graph[child].add(parent)
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        # graphlib lists predecessors: each name is a parent of the one before it
-        names: list[str] = error.args[1]
-        line = max(links[pair] for pair in zip(names[1:], names[:-1], strict=True) if pair in links)
-        rows.problem(line, f"cycle in the bill of materials: {' takes '.join(names)}; a product cannot be part of itself")
+        names: list[str] = error.args[1]  # each is a predecessor, here a parent, of the one after it
+        return names
+    return []
 
 
 def _customers(rows: Rows, onward: Graph) -> None:
@@ -71,7 +79,8 @@ def _products(tables: dict[str, Rows], nodes: dict[str, str], onward: Graph) -> 
             tables["products"].problem(line.number, f"product '{product}' has no source: there is no {who} in nodes.csv", fatal=False)
         elif lost := sorted(goals & nodes.keys() - served):
             shown = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
-            tables["products"].problem(line.number, f"product '{product}' has no supply path from any {who} to {shown}; add a lane", fatal=False)
+            message = f"product '{product}' has no supply path from any {who} to {shown}; add a lane"
+            tables["products"].problem(line.number, message, fatal=False)
 
 
 def _sources(nodes: dict[str, str], kind: str, stocked: set[str]) -> set[str]:

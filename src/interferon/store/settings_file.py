@@ -14,7 +14,7 @@ from interferon.model import tables
 from interferon.model.network import Settings
 from interferon.model.problem import Problem
 from interferon.model.tables import Column
-from interferon.store.cells import CellError, close, convert, within, written
+from interferon.store.cells import CellError, close, convert, shown, within, written
 
 FILE = "network.toml"
 
@@ -31,7 +31,7 @@ def parse(data: bytes) -> tuple[Settings | None, list[Problem]]:
     values = _flat(found)
     known = {column.column: column for column in tables.settings()}
     problems = [
-        _problem(_line(text, key), f"unknown setting '{key}'{close(key, list(known))}; known are {', '.join(known)}")
+        _problem(_line(text, key), f"unknown setting '{shown(key)}'{close(key, list(known))}; known are {', '.join(known)}")
         for key in values
         if key not in known
     ]
@@ -77,10 +77,12 @@ def _value(column: Column, value: object) -> object:
         return convert(column, column.default)
     if column.type in ("number", "integer"):
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise CellError(f"{column.column} is {value!r}; write a {'whole ' * (column.type == 'integer')}number, without quotes")
+            raise CellError(
+                f"{column.column} is {shown(repr(value))}; write a {'whole ' * (column.type == 'integer')}number, without quotes"
+            )
         return convert(column, written(column, value)) if isinstance(value, float) else within(column, value)
     if not isinstance(value, str):
-        raise CellError(f'{column.column} is {value!r}; write text in quotes: {column.column} = "…"')
+        raise CellError(f'{column.column} is {shown(repr(value))}; write text in quotes: {column.column} = "…"')
     if not value.strip():
         raise CellError(f"{column.column} is empty; {column.description}")
     return convert(column, value)

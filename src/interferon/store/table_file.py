@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from interferon.model.problem import Problem
 from interferon.model.tables import Column, Table
-from interferon.store.cells import CellError, Value, close, convert
+from interferon.store.cells import CellError, Value, close, convert, shown
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def _records(rows: Rows, text: str) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as error:
-            unclosed = "unexpected end of data" in str(error)
-            rows.problem(start, "a quote is opened and never closed; double a quote inside a quoted field" if unclosed else f"not CSV: {error}")
+            unclosed = "a quote is opened and never closed; double a quote inside a quoted field"
+            rows.problem(start, unclosed if "unexpected end of data" in str(error) else f"not CSV: {error}")
             return
         if any(cell.strip() for cell in record):
             yield start, record
@@ -85,7 +85,7 @@ def _columns(rows: Rows, line: int, header: list[str]) -> list[Column | None] | 
         return None
     for name in dict.fromkeys(names):
         if name not in known:
-            rows.problem(line, f"unknown column '{name}'{close(name, list(known))}; known are {', '.join(known)}")
+            rows.problem(line, f"unknown column '{shown(name)}'{close(name, list(known))}; known are {', '.join(known)}")
         elif names.count(name) > 1:
             rows.problem(line, f"column '{name}' is there {names.count(name)} times; keep one")
     for column in rows.table.columns:

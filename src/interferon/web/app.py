@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.templating import Jinja2Templates
 
@@ -41,7 +42,10 @@ def create_app(
     loopback is answered, as the local operator.
     """
     gate = Gate(Sessions(secret, time.monotonic), accounts, permission or RoleTable(), tls)
-    templates = Jinja2Templates(HERE / "templates", trim_blocks=True, lstrip_blocks=True)
+    loader = FileSystemLoader(HERE / "templates")
+    templates = Jinja2Templates(
+        env=Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    )
     templates.env.filters.update(filters(source.network.settings.timezone))
     pages = Pages(source, gate, templates)
     app = FastAPI(title="Interferon", docs_url=None, redoc_url=None, openapi_url=None)
@@ -58,7 +62,7 @@ def _explain_refusals(app: FastAPI, pages: Pages) -> None:
 
     def page(request: Request, status: int, text: str) -> Response:
         visitor = pages.gate.visitor(request)
-        return pages.show(request, visitor, "refused.html", status, text=text, status=status)
+        return pages.show(request, visitor, "refused.html", status, code=status, text=text)
 
     def to_login(request: Request, error: Exception) -> Response:
         if request.headers.get("hx-request") or request.url.path.endswith((".json", "/events")):

@@ -101,6 +101,7 @@ def filters(timezone: str) -> dict[str, Callable[..., Any]]:
         "number": number,
         "reading": reading,
         "chance": chance,
+        "span": span,
         "name": words.name_of,
         "deeds": words.deeds,
         "alternative": lambda code: words.spoken(words.ALTERNATIVES, code),

@@ -4,6 +4,7 @@ Pure; called by `maps` with the width of the drawing in CSS pixels, so that the 
 side wrap into the next band, which is how the same map stays legible on a telephone.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,7 +18,7 @@ SITE_MAX: Final = 260.0
 HEAD: Final = 26.0  # a site's name
 BOX: Final = 40.0  # height of a zone or node
 GAP: Final = 8.0
-BAND_GAP: Final = 18.0
+BAND_GAP: Final = 46.0  # the goods' arcs dip into it
 
 _KINDS: Final = {"supplier": 0, "plant": 1, "dc": 2, "customer": 3}
 
@@ -56,8 +57,8 @@ def laid_out(network: Network, width: float) -> Layout:
     """Places all sites that have zones. `width` in CSS pixels; narrower than one site is taken as one site."""
     sites = _ordered_sites(network)
     fit = max(1, int((width - GUTTER + GAP) // (SITE_MIN + GAP)))
-    bands = [sites[at : at + fit] for at in range(0, len(sites), fit)]
-    across = min(fit, len(sites)) or 1
+    across = math.ceil(len(sites) / max(1, math.ceil(len(sites) / fit))) or 1  # even bands: 4 + 3 rather than 5 + 2
+    bands = [sites[at : at + across] for at in range(0, len(sites), across)]
     site_w = min(SITE_MAX, (width - GUTTER - GAP * (across - 1)) / across)
     parts: list[Layout] = []
     y = 0.0

@@ -31,7 +31,7 @@ class Pages:
             self.timezone = network.settings.timezone
             self.templates.env.filters.update(filters(self.timezone))
         verbs = {verb for verb in ("approve", "veto", "verdict") if self.gate.may(visitor, verb)}
-        context = {"visitor": visitor, "verbs": verbs, "network": network, **facts}
+        context = {"visitor": visitor, "verbs": verbs, "network": network, "here": request.url.path, **facts}
         if "now" not in context and visitor.person:
             context["now"] = self.source.now()
         response = self.templates.TemplateResponse(request, template, context, status_code=status)
@@ -60,7 +60,7 @@ class Pages:
             raise Refused(404, f"There is no incident {name}.")
         found = (self.source.band(entity, signal) for entity, signal in view.bands[:CHARTS])
         bands = [(band, tables.excursions(band), tables.readings(band)) for band in found if band is not None]
-        return self.show(request, visitor, "incident.html", status, view=view, bands=bands, refusal=refusal)
+        return self.show(request, visitor, "incident.html", status, here=f"/incident/{name}", view=view, bands=bands, refusal=refusal)
 
     def plan(self, request: Request, name: str, status: int = 200, refusal: str = "") -> Response:
         visitor = self.gate.enter(request, "view")
@@ -69,7 +69,8 @@ class Pages:
             raise Refused(404, f"There is no plan {name}.")
         chosen = view.decision.plan.alternatives[view.decision.alternative]
         rows = tables.choices(view.decision)
-        return self.show(request, visitor, "plan.html", status, view=view, choices=rows, chosen=chosen, refusal=refusal)
+        facts: dict[str, Any] = {"view": view, "choices": rows, "chosen": chosen}
+        return self.show(request, visitor, "plan.html", status, here=f"/plan/{name}", refusal=refusal, **facts)
 
     def zone(self, request: Request, name: str) -> Response:
         visitor = self.gate.enter(request, "view")
@@ -79,7 +80,7 @@ class Pages:
         known = maps.states(now)
         assets = sorted((network.assets[asset] for asset in network.assets_in[name]), key=lambda row: f"asset:{row.id}" not in known)
         conduits = [network.conduits[conduit] for conduit in network.conduits_of[name]]
-        facts = {"zone": network.zones[name], "mark": maps.zone_marks(network, now)[f"zone:{name}"], "states": known}
+        facts: dict[str, Any] = {"zone": network.zones[name], "mark": maps.zone_marks(network, now)[f"zone:{name}"], "states": known}
         return self.show(request, visitor, "zone.html", now=now, assets=assets, conduits=conduits, **facts)
 
     def network_json(self, request: Request, width: Annotated[float, Query(ge=100, le=8000)] = 1000.0) -> Response:

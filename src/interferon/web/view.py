@@ -239,7 +239,7 @@ class Accounts(Protocol):
     """Named accounts with a role (`viewer`, `operator`, `approver`, `admin`)."""
 
     def exists(self) -> bool:
-        """True when there is at least one account; otherwise the server stays on loopback."""
+        """True when there is at least one account; otherwise the server stays on loopback. Asked at every request: must be cheap."""
         ...
 
     def verify(self, name: str, password: str) -> str | None:

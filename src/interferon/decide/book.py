@@ -1,0 +1,173 @@
+"""What was planned, what waits for a person and what is in force: the judge's book. Called by the pipeline. Pure; the state is plain.
+
+Everything here follows from plans, approvals and receipts in the log, so a replay of the log gives the same book.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from interferon.decide.commands import execute, solve
+from interferon.decide.release import InForce
+from interferon.decide.settings import HOUR_US
+from interferon.decide.situation import CLOSING, Situation
+from interferon.model.effects import State
+from interferon.model.events import Approval, Receipted
+from interferon.model.network import Network
+from interferon.model.records import Alternative, Execute, Plan, Solve, Undo
+
+IN_FORCE: Final = frozenset({State.VERIFIED, State.DUE, State.UNDOING, State.ESCALATED, State.ORPHAN})
+ASKED: Final = "asked"  # commanded, no receipt yet
+DAY_US: Final = 24 * HOUR_US
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """One effect, as far as receipts have told."""
+
+    plan: str
+    incident: str
+    action: str
+    target: str
+    status: str
+    since: int
+    orders_late: float
+
+
+@dataclass
+class Book:
+    """Plans by id, plans that start by themselves unless vetoed, and effects by id."""
+
+    plans: dict[str, Plan] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)  # plan id → when it starts unless vetoed
+    effects: dict[str, Standing] = field(default_factory=dict)
+    started: list[int] = field(default_factory=list)  # times of actions in the last hour
+    carried: dict[str, int] = field(default_factory=dict)  # plan id → alternative that was commanded
+
+
+def situation(book: Book, network: Network, now: int, *, observing: bool, earned_level: int) -> Situation:
+    """What deciding has to know: which containments stand, and what is left of the budgets."""
+    budgets = network.settings.budgets
+    standing = [effect for effect in book.effects.values() if stands(effect)]
+    assets = sum(_assets(network, effect) for effect in standing)
+    late = sum(effect.orders_late for effect in book.effects.values() if now - effect.since < DAY_US)
+    book.started = [at for at in book.started if now - at < HOUR_US]
+    return Situation(
+        observing=observing,
+        earned_level=earned_level,
+        actions_left=max(budgets.actions_per_hour - len(book.started), 0),
+        assets_left=max(budgets.isolated_assets - assets, 0),
+        orders_left=max(int(budgets.orders_late_per_day - late), 0),
+        in_force=tuple(sorted({(effect.action, effect.target) for effect in standing})),
+    )
+
+
+def _assets(network: Network, effect: Standing) -> int:
+    kind, _, name = effect.target.partition(":")
+    if effect.action == "isolate_zone":
+        return len(network.assets_in.get(name, ()))
+    return int(effect.action in ("isolate_asset", "fail_over") and kind == "asset")
+
+
+def enter(book: Book, plan: Plan, now: int) -> list[Execute | Undo | Solve]:
+    """Takes in a new plan; commands what policy lets happen at once. A newer plan of the incident ends the wait of an older one."""
+    for name in [name for name in book.waiting if book.plans[name].incident == plan.incident]:
+        del book.waiting[name]
+    book.plans[plan.id] = plan
+    if plan.would or not plan.alternatives[plan.chosen].actions:
+        return []
+    if plan.mode == "execute_auto":
+        return carry_out(book, plan, plan.chosen, "execute_auto", now)
+    if plan.mode == "execute_unless_vetoed":
+        book.waiting[plan.id] = plan.veto_until
+    return []
+
+
+def carry_out(book: Book, plan: Plan, alternative: int, mode: str, now: int) -> list[Execute | Undo | Solve]:
+    """Commands one alternative: its effects, and a re-route around what it closes."""
+    book.waiting.pop(plan.id, None)
+    book.carried[plan.id] = alternative
+    command = execute(plan, alternative, mode, now)
+    if command is None:
+        return []
+    late = plan.alternatives[alternative].orders_late
+    for name, action, target, _ in command.effects:
+        book.effects[name] = Standing(plan.id, plan.incident, action, target, ASKED, now, late)
+        book.started.append(now)
+        late = 0.0  # the plan's cost counts once
+    reroute = solve(plan, ((e.action, e.target) for e in book.effects.values() if stands(e)), now)
+    return [command] if reroute is None else [command, reroute]
+
+
+def stands(effect: Standing) -> bool:
+    """Whether the effect is in force or on its way."""
+    return effect.status == ASKED or effect.status in IN_FORCE
+
+
+def due(book: Book, now: int) -> list[Execute | Undo | Solve]:
+    """Commands the plans whose time for a veto is over."""
+    ready = sorted(name for name, at in book.waiting.items() if at <= now)
+    return [
+        command for name in ready for command in carry_out(book, book.plans[name], book.plans[name].chosen, "execute_unless_vetoed", now)
+    ]
+
+
+def answered(book: Book, approval: Approval) -> list[Execute | Undo | Solve]:
+    """A person's word. A no ends the wait; a yes counts where policy lets a person say yes to that alternative."""
+    plan = book.plans.get(approval.plan)
+    if plan is None or refusal(book, approval):
+        return []
+    if not approval.approved:
+        book.waiting.pop(plan.id, None)
+        return []
+    return carry_out(book, plan, approval.alternative, "execute_approved", approval.time)
+
+
+def refusal(book: Book, approval: Approval) -> str:
+    """'' where the approval or veto can be taken, else one sentence why not."""
+    plan = book.plans.get(approval.plan)
+    if plan is None:
+        return f"there is no plan {approval.plan}"
+    if not approval.approved:
+        return "" if plan.id not in book.carried else f"plan {plan.id} has been started already; take its effects back instead"
+    if not 0 <= approval.alternative < len(plan.alternatives):
+        return f"plan {plan.id} has no alternative {approval.alternative}; it has {len(plan.alternatives)}"
+    return _why_not(book, plan, plan.alternatives[approval.alternative])
+
+
+def _why_not(book: Book, plan: Plan, wanted: Alternative) -> str:
+    if plan.would:
+        return "this installation only observes; sign a policy that lets people approve to carry plans out"
+    if not wanted.actions:
+        return "doing nothing needs no approval; veto the plan instead"
+    if wanted.mode in ("suggest", "denied"):
+        return f"policy does not let a person approve {wanted.label} here ({', '.join(wanted.reasons) or 'no policy allows it'})"
+    if plan.id in book.carried:
+        return f"plan {plan.id} has been started already"
+    return ""
+
+
+def received(book: Book, receipt: Receipted) -> None:
+    """Notes how an effect stands."""
+    known = book.effects.get(receipt.effect)
+    late = known.orders_late if known else 0.0
+    book.effects[receipt.effect] = Standing(
+        receipt.plan, receipt.incident, receipt.action, receipt.target, receipt.status, receipt.time, late
+    )
+
+
+def in_force(book: Book, incident: str) -> list[InForce]:
+    """The effects of an incident that receipts say are in force."""
+    return [
+        InForce(effect=name, plan=e.plan, act=(e.action, e.target), since=e.since)
+        for name, e in book.effects.items()
+        if e.incident == incident and e.status in (State.VERIFIED, State.DUE, State.ESCALATED)
+    ]
+
+
+def take_back(book: Book, undo: Undo) -> list[Execute | Undo | Solve]:
+    """Notes that effects are being taken back, and asks for the goods' way without them."""
+    for name in undo.effects:
+        book.effects[name] = msgspec.structs.replace(book.effects[name], status=str(State.UNDOING))
+    closed = {e.target for e in book.effects.values() if e.action in CLOSING and stands(e) and e.status != State.UNDOING}
+    return [undo, Solve(time=undo.time, plan=undo.plan, closed=tuple(sorted(closed)))]

@@ -1,0 +1,101 @@
+"""Puts a priced option to the policy, and holds it to the budgets: how strongly may it be carried out? Called by `plan`. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Final, Literal
+
+from interferon.decide.options import takes_safety
+from interferon.decide.price import Priced
+from interferon.decide.settings import HOUR_US
+from interferon.decide.situation import Ask, Situation
+from interferon.model.network import Network
+from interferon.model.records import Incident, Mode
+
+SYSTEM: Final = "interferon"
+STRENGTH: Final[dict[str, int]] = {"execute_auto": 4, "execute_unless_vetoed": 3, "execute_approved": 2, "suggest": 1, "denied": 0}
+COMPENSABLE: Final = frozenset({"fail_over"})  # work in hand may have to be done again: not exactly undone
+
+Allowed = Mode | Literal["denied"]
+
+
+@dataclass(frozen=True)
+class Permit:
+    """Strongest mode for the whole option, and the ids of the policies and budgets that decided."""
+
+    mode: Allowed
+    reasons: tuple[str, ...]
+
+
+def permit(priced: Priced, incident: Incident, network: Network, situation: Situation, ask: Ask, now: int) -> Permit:
+    """Every action is asked for; the weakest answer holds for all. Beyond a budget nothing is done without a person."""
+    if not priced.option.actions:
+        return Permit("execute_auto", ())
+    mode: Allowed = "execute_auto"
+    reasons: dict[str, None] = {}
+    shared = stakes(priced, incident, situation, now)
+    for action, target in priced.option.actions:
+        answer = ask(SYSTEM, action, target_type(network, target), target, {**shared, **place(network, action, target)})
+        reasons.update(dict.fromkeys(answer.reasons))
+        if STRENGTH[answer.mode] < STRENGTH[mode]:
+            mode = answer.mode
+    spent = over_budget(priced, situation)
+    if spent and STRENGTH[mode] > STRENGTH["execute_approved"]:
+        mode = "execute_approved"
+    return Permit(mode, (*reasons, *spent))
+
+
+def stakes(priced: Priced, incident: Incident, situation: Situation, now: int) -> dict[str, Any]:
+    """What the policy is told about the whole option; whole numbers only, probabilities per mille, costs rounded up."""
+    spread = priced.orders_late_high - priced.orders_late_low
+    certain = 1.0 - spread / (priced.orders_late_high + 1.0)
+    return {
+        "declared": bool(incident.declared),
+        "mode": "observe" if situation.observing else "active",
+        "earned_level": situation.earned_level,
+        "p_attack": int(incident.p_attack * 1000),
+        "severity": int(incident.severity * 1000),
+        "confidence": int(certain * 1000),
+        "actions": len(priced.option.actions),
+        "assets": priced.assets,
+        "orders_late": ceil(priced.orders_late),
+        "orders_late_high": ceil(priced.orders_late_high),
+        "cost": ceil(priced.cost),
+        "risk": ceil(priced.risk),
+        "hour": now // HOUR_US % 24,
+        "families": sorted(incident.families),
+        "techniques": sorted(incident.techniques),
+    }
+
+
+def place(network: Network, action: str, target: str) -> Mapping[str, Any]:
+    """What the policy is told about one action and its target. No action writes to a controller, and none is irreversible."""
+    kind, _, name = target.partition(":")
+    zone_id = network.conduits[name].from_zone if kind == "conduit" and name in network.conduits else network.zone_of(target)
+    zone = network.zones.get(zone_id)
+    return {
+        "safety": takes_safety(network, action, target),
+        "controller_write": False,
+        "reversible": action not in COMPENSABLE,
+        "irreversible": False,
+        "purdue": int(zone.purdue * 10) if zone else 50,
+        "criticality": zone.criticality if zone else 1,
+        "zone": zone_id,
+        "site": zone.site if zone else "",
+    }
+
+
+def target_type(network: Network, target: str) -> str:
+    """The asset's type, else the kind of reference."""
+    kind, _, name = target.partition(":")
+    return network.assets[name].type if kind == "asset" and name in network.assets else kind
+
+
+def over_budget(priced: Priced, situation: Situation) -> tuple[str, ...]:
+    """Names of the budgets that the option would pass."""
+    asked = (
+        ("budget.actions_per_hour", len(priced.option.actions), situation.actions_left),
+        ("budget.isolated_assets", priced.assets, situation.assets_left),
+        ("budget.orders_late_per_day", ceil(priced.orders_late_high), situation.orders_left),
+    )
+    return tuple(name for name, wanted, left in asked if wanted and wanted > left)

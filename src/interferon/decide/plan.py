@@ -1,0 +1,170 @@
+"""`decide`: from an incident to a plan, its alternatives side by side. Called by the pipeline for each new or changed incident. Pure.
+
+Containment never waits for a solver: costs come from the closure table. Expected loss proposes, policy and budgets dispose.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from interferon.decide.combine import combined, rank
+from interferon.decide.options import Act, foremost, options
+from interferon.decide.permit import STRENGTH, Permit, permit
+from interferon.decide.price import Priced, Pricing
+from interferon.decide.settings import HOUR_US, TTL_H, DecideSettings
+from interferon.decide.situation import Ask, Closures, Considered, DecideState, Situation
+from interferon.decide.terrain import Terrain, survey
+from interferon.model.network import Network
+from interferon.model.records import Alternative, Incident, Mode, Plan
+
+SHOWN = 10  # alternatives in a plan
+FLOORS: tuple[Mode, ...] = ("execute_auto", "execute_unless_vetoed", "suggest")  # combinations are looked for under each
+
+Weighed = tuple[Priced, Permit]
+MODES: tuple[Mode, ...] = ("execute_auto", "execute_unless_vetoed", "execute_approved", "suggest")  # strongest first
+
+
+def decide(
+    state: DecideState, incident: Incident, network: Network, closures: Closures, ask: Ask, situation: Situation, now: int
+) -> Plan | None:
+    """The plan for this incident, or None where there is nothing (new) to decide.
+
+    Nothing: it is closed, or too improbable, or neither its evidence, suspects nor zones have moved enough since the last plan, or the
+    answer is the same as before. `state` remembers what was considered. `now`: microseconds UTC. The id is the incident's and a counter.
+    """
+    last = state.considered.get(incident.id)
+    if incident.status == "closed" or incident.p_attack < state.settings.p_suggest or not _moved(last, incident, now, state.settings):
+        return None
+    pricing = Pricing(incident, network, ground(state, network, closures), closures, situation, state.settings)
+    weighed = _alternatives(pricing, ask, now)
+    chosen, mode = choose(weighed, situation.observing)
+    actions = weighed[chosen][0].option.actions
+    number = (last.plans if last else 0) + 1
+    repeated = last is not None and _repeats(last, actions, mode, now, state.settings, situation.in_force)
+    state.considered[incident.id] = Considered(
+        plans=number - 1 if repeated else number,
+        time=last.time if repeated and last else now,
+        p_attack=incident.p_attack,
+        suspects=foremost(incident, state.settings),
+        zones=incident.zones,
+        actions=actions,
+        mode=mode,
+    )
+    return None if repeated else _plan(f"{incident.id}.{number}", pricing, weighed, chosen, mode, now)
+
+
+def ground(state: DecideState, network: Network, closures: Closures) -> Terrain:
+    """The terrain of this revision, surveyed when the revision is new."""
+    if state.terrain is None or state.terrain.revision != network.revision:
+        state.terrain = survey(network, closures, state.settings)
+    return state.terrain
+
+
+def _moved(last: Considered | None, incident: Incident, now: int, settings: DecideSettings) -> bool:
+    """Whether anything that matters has changed since the last decision."""
+    if last is None:
+        return True
+    if abs(_logit(incident.p_attack) - _logit(last.p_attack)) >= settings.logit_step:
+        return True
+    if last.actions and now - last.time >= settings.retry_h * HOUR_US and incident.status == "open":
+        return True
+    return bool(set(foremost(incident, settings)) - set(last.suspects) or set(incident.zones) - set(last.zones))
+
+
+def _repeats(last: Considered, actions: tuple[Act, ...], mode: str, now: int, settings: DecideSettings, in_force: tuple[Act, ...]) -> bool:
+    """The same answer again is no news; only one that should have been in force by now is given once more.
+
+    "Nothing more to do" is news where it takes back a proposal that still waits.
+    """
+    if not actions:
+        return set(last.actions) <= set(in_force)
+    stale = now - last.time >= settings.retry_h * HOUR_US
+    return actions == last.actions and mode == last.mode and not (stale and STRENGTH[mode] > STRENGTH["execute_approved"])
+
+
+def _logit(p: float) -> float:
+    p = min(max(p, 1e-6), 1.0 - 1e-6)
+    return math.log(p / (1.0 - p))
+
+
+def _alternatives(pricing: Pricing, ask: Ask, now: int) -> list[Weighed]:
+    """Doing nothing first, then the options and their best combinations, cheapest expected loss first."""
+
+    permits: dict[tuple[Act, ...], Permit] = {}
+
+    def allowed(priced: Priced) -> Permit:
+        actions = priced.option.actions
+        if actions not in permits:
+            permits[actions] = permit(priced, pricing.incident, pricing.network, pricing.situation, ask, now)
+        return permits[actions]
+
+    single = options(pricing.incident, pricing.network, pricing.settings, pricing.situation.in_force)
+    nothing, *others = [(priced, allowed(priced)) for priced in map(pricing.price, single)]
+    found = {priced.option.actions: (priced, may) for priced, may in others}
+    for floor in FLOORS:
+        parts = [priced for priced, may in others if STRENGTH[may.mode] >= STRENGTH[floor]]
+        joint = combined(parts, nothing[0].expected_loss, pricing.price, partial(_reaches, floor, allowed))
+        if joint is not None and joint.option.actions not in found:
+            found[joint.option.actions] = (joint, allowed(joint))
+    ranked = sorted(found.values(), key=lambda one: rank(one[0]))
+    kept = ranked[: SHOWN - 1] + [one for one in ranked[SHOWN - 1 :] if one[1].mode == "execute_auto"][:1]
+    return [nothing, *kept]
+
+
+def _reaches(floor: Mode, allowed: Callable[[Priced], Permit], priced: Priced) -> bool:
+    return STRENGTH[allowed(priced).mode] >= STRENGTH[floor]
+
+
+def choose(weighed: Sequence[Weighed], observing: bool) -> tuple[int, Mode]:
+    """(index, mode) of the alternative to go ahead with; the first of `weighed` is doing nothing.
+
+    Of those that beat doing nothing, the strongest mode wins, and in it the smallest expected loss: what may be done at once is done
+    at once, and a better alternative that needs a person stays in the plan for that person.
+    """
+    nothing = weighed[0][0].expected_loss
+    for mode in MODES:
+        fitting = [place for place, (priced, allowed) in enumerate(weighed) if allowed.mode == mode and priced.expected_loss < nothing]
+        if fitting:
+            return min(fitting, key=lambda place: rank(weighed[place][0])), "suggest" if observing else mode
+    return 0, "suggest"
+
+
+def ttl_s(actions: Sequence[Act]) -> int:
+    """Seconds until the alternative is decided again: the shortest of its actions; 0 where it does nothing."""
+    return int(min((TTL_H[action] for action, _ in actions), default=0.0) * 3600)
+
+
+def _plan(name: str, pricing: Pricing, weighed: Sequence[Weighed], chosen: int, mode: Mode, now: int) -> Plan:
+    incident, settings = pricing.incident, pricing.settings
+    return Plan(
+        id=name,
+        incident=incident.id,
+        incident_revision=incident.revision,
+        network_revision=pricing.network.revision,
+        time=now,
+        alternatives=tuple(_alternative(*one) for one in weighed),
+        chosen=chosen,
+        mode=mode,
+        veto_until=now + settings.veto_s * 1_000_000 if mode == "execute_unless_vetoed" else 0,
+        ttl_s=ttl_s(weighed[chosen][0].option.actions),
+        would=pricing.situation.observing,
+    )
+
+
+def _alternative(priced: Priced, allowed: Permit) -> Alternative:
+    """The record people see: orders, cost, CO2 and units are what the alternative adds; money to the cent."""
+    return Alternative(
+        label=priced.option.label,
+        actions=priced.option.actions,
+        orders_late=round(priced.orders_late, 3),
+        orders_late_low=round(priced.orders_late_low, 3),
+        orders_late_high=round(priced.orders_late_high, 3),
+        otif=round(priced.otif, 6),
+        cost=round(priced.cost, 2),
+        co2_kg=round(priced.co2_kg, 3),
+        unmet=round(priced.unmet, 3),
+        risk=round(priced.risk, 2),
+        expected_loss=round(priced.expected_loss, 2),
+        mode=allowed.mode,
+        reasons=allowed.reasons,
+    )

@@ -1,0 +1,109 @@
+"""From a table's columns to signals: numbers as they are, categories as their surprise, and what carries no news left out.
+
+Called by `interferon detect` and the bench, which read the table. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interferon.detect.windows import Floats
+
+Texts = NDArray[np.object_]
+FEW_LEVELS = 6  # up to so many levels each has a signal of its own, so that relations between columns can be learnt
+
+
+class Columns(Protocol):
+    """A table as this module needs it. Numbers: NaN where missing; texts: the empty string where missing."""
+
+    @property
+    def names(self) -> Sequence[str]: ...
+    @property
+    def rows(self) -> int: ...
+    def is_number(self, name: str) -> bool: ...
+    def numbers(self, name: str) -> Floats: ...
+    def texts(self, name: str) -> Texts: ...
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one column becomes signals: `kind` number, category or left out; `surprise` −log frequency by level; `own` levels with a
+    signal of their own; `unseen` the surprise of a level that training did not have."""
+
+    name: str
+    kind: str
+    surprise: tuple[tuple[str, float], ...] = ()
+    own: tuple[str, ...] = ()
+    unseen: float = 0.0
+    reason: str = ""
+
+    @property
+    def signals(self) -> int:
+        return {"number": 1, "category": 1 + len(self.own)}.get(self.kind, 0)
+
+
+def plan(tables: Sequence[Columns], exclude: Sequence[str]) -> list[Column]:
+    """Returns a plan for each column of the training tables, in order of first appearance, but those in `exclude`."""
+    names = list(dict.fromkeys(name for table in tables for name in table.names if name not in exclude))
+    return [_planned(name, [table for table in tables if name in table.names]) for name in names]
+
+
+def matrix(columns: Sequence[Column], table: Columns, start: int = 0, stop: int | None = None) -> Floats:
+    """Returns the signals (N, S) of rows `start` to `stop`; a column that the table lacks is missing throughout."""
+    parts: list[Floats] = []
+    for column in columns:
+        if column.name not in table.names:
+            parts.append(np.full((len(range(table.rows)[start:stop]), column.signals), np.nan))
+        elif column.kind == "number":
+            parts.append(table.numbers(column.name)[start:stop, None])
+        elif column.kind == "category":
+            parts.append(_category(column, table.texts(column.name)[start:stop]))
+    return np.hstack(parts) if parts else np.empty((len(range(table.rows)[start:stop]), 0))
+
+
+def merged(columns: Sequence[Column], shares: NDArray[Any]) -> tuple[list[str], NDArray[Any]]:
+    """Returns the names of the columns in use, and `shares` (N, S) of signals added up to shares of columns."""
+    used = [column for column in columns if column.signals]
+    borders = np.cumsum([0] + [column.signals for column in used])[:-1]
+    return [column.name for column in used], np.add.reduceat(shares, borders, axis=1)
+
+
+def _planned(name: str, tables: Sequence[Columns]) -> Column:
+    if all(table.is_number(name) for table in tables):
+        values = np.concatenate([table.numbers(name) for table in tables])
+        if _counts_rows(values):
+            return Column(name, "left out", reason="it only counts the rows")
+        return Column(name, "number")
+    texts = np.concatenate([table.texts(name) for table in tables])
+    counts = Counter(text for text in texts.tolist() if text)
+    total = sum(counts.values())
+    if total > 20 and len(counts) > total / 2:
+        return Column(name, "left out", reason="nearly every row has a value of its own")
+    scale = total + len(counts) + 1.0
+    surprise = tuple((level, float(-np.log((count + 1.0) / scale))) for level, count in sorted(counts.items()))
+    common = [level for level, _ in counts.most_common()][1:]
+    own = tuple(sorted(common)) if len(counts) <= FEW_LEVELS else ()
+    return Column(name, "category", surprise, own, float(np.log(scale)))
+
+
+def _counts_rows(values: Floats) -> bool:
+    """True for a clock or a row number: always up, by the same step."""
+    steps = np.diff(values)
+    return bool(len(steps) > 10 and np.all(steps > 0) and np.allclose(steps, steps[0], rtol=1e-6))
+
+
+def _category(column: Column, texts: Texts) -> Floats:
+    known = dict(column.surprise)
+    levels = texts.tolist()
+    out = np.empty((len(levels), column.signals))
+    out[:, 0] = [known.get(level, column.unseen) for level in levels]
+    for position, level in enumerate(column.own, start=1):
+        out[:, position] = texts == level
+    out[texts == ""] = np.nan
+    return out

@@ -1,0 +1,252 @@
+"""The frame path: judges one closed time bucket over the whole fleet, entity by entity its own pattern of life.
+
+Called by the pipeline with each frame. Changes only the state handed to it; all of the state is plain arrays and numbers over a dense
+entity index, so that a checkpoint stores it as it is. No loop over entities but where one is fitted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interferon.detect.calibrate import evidence
+from interferon.detect.fit import Model, Portfolio, fit, fused
+from interferon.detect.fleet import Index, Rings, grow, grown, new_rings, prime, push, window_of
+from interferon.detect.protocol import derived, with_axis
+from interferon.detect.series import moved
+from interferon.detect.settings import Settings
+from interferon.detect.windows import GAP, STEP, Bools, Codes, Floats, Rows, Window, encode, hold
+
+LEARNING, WATCHING, ABSENT = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One closed time bucket: `time` UTC microseconds, `entities` (n,) int32 ascending and unique, `values` (n, S), NaN is missing."""
+
+    time: int
+    entities: NDArray[np.int32]
+    values: Floats
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Of the frame's entities, (n,) each: status (LEARNING, WATCHING, ABSENT: all its values missing), p and score = −log p (1 and 0
+    while learning), alarm, and rising: true only in the frame in which an alarm begins."""
+
+    status: NDArray[np.int8]
+    p: Floats
+    score: Floats
+    alarm: Bools
+    rising: Bools
+
+
+@dataclass
+class TelemetryState:
+    """Everything that telemetry detection remembers; arrays have one row an entity, (capacity, …).
+
+    rows: seen while learning, then since the model was installed. seen: time of the last value. slot: row of `waiting` that collects
+    the entity's training rows, or −1. `params` and `rings` are in the portfolio's order. shift: learnt move of the baseline;
+    quiet_total, quiet_count: what it will learn next.
+    """
+
+    settings: Settings
+    signals: int
+    status: NDArray[np.int8]
+    rows: Index
+    seen: Index
+    slot: Index
+    waiting: NDArray[np.float32]
+    free: list[int]
+    centre: Floats
+    spread: Floats
+    active: Bools
+    shift: Floats
+    held: Codes
+    quiet_total: Index
+    quiet_count: Index
+    tails: Floats
+    mean: Floats
+    p: Floats
+    alarm: Bools
+    params: list[dict[str, Floats]] = field(default_factory=list)
+    rings: list[Rings] = field(default_factory=list)
+
+
+_FILL = {"slot": -1, "seen": -1, "spread": 1.0, "p": 1.0}
+_PER_ENTITY = "status rows seen slot centre spread active shift held quiet_total quiet_count tails mean p alarm".split()
+
+
+def new_state(settings: Settings, signals: int, portfolio: Portfolio) -> TelemetryState:
+    """Returns the state of a fleet that nothing is known about, whose entities have up to `signals` signals."""
+    settings = settings.for_rows(settings.learn_rows)
+    wide, flat = (0, signals), (0,)
+    return TelemetryState(
+        settings=settings,
+        signals=signals,
+        status=np.empty(flat, dtype=np.int8),
+        rows=np.empty(flat, dtype=np.int64),
+        seen=np.empty(flat, dtype=np.int64),
+        slot=np.empty(flat, dtype=np.int64),
+        waiting=np.empty((0, settings.learn_rows, signals), dtype=np.float32),
+        free=[],
+        centre=np.empty(wide),
+        spread=np.empty(wide),
+        active=np.empty(wide, dtype=np.bool_),
+        shift=np.empty(wide),
+        held=np.empty(wide, dtype=np.int16),
+        quiet_total=np.empty(wide, dtype=np.int64),
+        quiet_count=np.empty(wide, dtype=np.int64),
+        tails=np.empty((0, len(portfolio) + 1, 2)),
+        mean=np.empty(flat),
+        p=np.empty(flat),
+        alarm=np.empty(flat, dtype=np.bool_),
+        params=[{} for _ in portfolio],
+        rings=[new_rings(detector.window(settings), signals) for detector in portfolio],
+    )
+
+
+def observe(state: TelemetryState, frame: Frame, portfolio: Portfolio) -> Verdicts:
+    """Judges the frame's watched entities, collects the others' rows, and returns the verdicts. Never fits: see `due` and `learn`."""
+    entities = frame.entities.astype(np.int64)
+    if len(entities):
+        _make_room(state, int(entities[-1]) + 1)
+    present = ~np.isnan(frame.values).all(axis=1)
+    state.seen[entities[present]] = frame.time
+    watching = state.status[entities] == WATCHING
+    _collect(state, entities[~watching], frame.values[~watching])
+    before = state.alarm[entities]
+    if watching.any():
+        _judge(state, entities[watching], frame.values[watching], portfolio)
+    p, alarm = state.p[entities], state.alarm[entities]
+    status = np.where(present, state.status[entities], ABSENT).astype(np.int8)
+    return Verdicts(status, p, np.maximum(-np.log(p), 0.0), alarm, alarm & ~before)
+
+
+def due(state: TelemetryState) -> list[int]:
+    """Returns the entities, ascending, that have collected enough rows to be learnt."""
+    return [int(entity) for entity in np.flatnonzero((state.slot >= 0) & (state.rows >= state.settings.learn_rows))]
+
+
+def learn(state: TelemetryState, entity: int, portfolio: Portfolio) -> None:
+    """Fits `entity` on the rows it has collected and starts to watch it. Raises InputError where they are too few."""
+    slot, count, size = int(state.slot[entity]), int(state.rows[entity]), state.settings.learn_rows
+    rows = state.waiting[slot]
+    ordered = rows[:count] if count <= size else np.roll(rows, -(count % size), axis=0)
+    install(state, entity, fit([ordered.astype(np.float64)], portfolio, state.settings), portfolio)
+
+
+def learn_from(state: TelemetryState, entity: int, segments: list[Floats], portfolio: Portfolio) -> None:
+    """Fits `entity` on given rows, (N, S) each, oldest segment first, and watches it (anew). Raises InputError: too few rows."""
+    install(state, entity, fit(segments, portfolio, state.settings), portfolio)
+
+
+def install(state: TelemetryState, entity: int, model: Model, portfolio: Portfolio) -> None:
+    """Puts a fitted model in place for `entity`. The model must have been fitted with the state's window lengths."""
+    _make_room(state, entity + 1)
+    _release(state, entity)
+    state.status[entity], state.rows[entity] = WATCHING, 0
+    state.centre[entity], state.spread[entity], state.active[entity] = model.centre, model.spread, model.active
+    state.shift[entity], state.quiet_total[entity], state.quiet_count[entity] = 0.0, 0, 0
+    state.tails[entity], state.mean[entity], state.p[entity], state.alarm[entity] = model.tails, 0.0, 1.0, False
+    nothing = np.zeros(state.signals, dtype=np.int16)
+    state.held[entity] = hold(model.recent, nothing)[-1]
+    recent = Rows(hold(model.recent, state.held[entity]) / STEP, model.recent != GAP)
+    for detector, params, stored, rings in zip(portfolio, model.params, state.params, state.rings, strict=True):
+        for name, value in params.items():
+            if name not in stored:
+                stored[name] = np.zeros((len(state.status), *value.shape))
+            stored[name][entity] = value
+        prime(rings, entity, derived(detector, with_axis(params), recent))
+
+
+def why(state: TelemetryState, entity: int, portfolio: Portfolio) -> list[tuple[int, float]]:
+    """Returns (signal, share) of what is strange about `entity` now, largest first; shares are positive and sum to 1."""
+    if entity >= len(state.status) or state.status[entity] != WATCHING:
+        return []
+    one = np.array([entity])
+    parts, windows = _parts(state, one, portfolio)
+    shares = np.zeros(state.signals)
+    for column, (detector, stored) in enumerate(zip(portfolio, state.params, strict=True)):
+        shares += detector.weight * parts[0, column] * detector.why({k: v[one] for k, v in stored.items()}, windows[column])[0]
+    shares /= shares.sum()
+    return [(int(signal), float(shares[signal])) for signal in np.argsort(-shares, kind="stable") if shares[signal] > 0]
+
+
+def silent(state: TelemetryState, before: int) -> list[int]:
+    """Returns the watched entities, ascending, whose last value is older than `before` (UTC microseconds)."""
+    return [int(entity) for entity in np.flatnonzero((state.status == WATCHING) & (state.seen >= 0) & (state.seen < before))]
+
+
+def _make_room(state: TelemetryState, entities: int) -> None:
+    if entities <= len(state.status):
+        return
+    capacity = max(16, 1 << (entities - 1).bit_length())
+    for name in _PER_ENTITY:
+        setattr(state, name, grown(getattr(state, name), capacity, _FILL.get(name, 0)))
+    for stored, rings in zip(state.params, state.rings, strict=True):
+        for key in stored:
+            stored[key] = np.asarray(grown(stored[key], capacity), dtype=np.float64)
+        grow(rings, capacity)
+
+
+def _collect(state: TelemetryState, entities: Index, values: Floats) -> None:
+    for entity in entities[state.slot[entities] < 0]:  # once an entity, when it first appears
+        if not state.free:
+            room = max(4, 2 * len(state.waiting))
+            state.free = list(range(room - 1, len(state.waiting) - 1, -1))
+            state.waiting = np.asarray(grown(state.waiting, room), dtype=np.float32)
+        state.slot[entity] = state.free.pop()
+    state.waiting[state.slot[entities], state.rows[entities] % state.settings.learn_rows] = values
+    state.rows[entities] += 1
+
+
+def _release(state: TelemetryState, entity: int) -> None:
+    if state.slot[entity] >= 0:
+        state.free.append(int(state.slot[entity]))
+        state.slot[entity] = -1
+    if len(state.free) == len(state.waiting):  # the last learner is done: give the memory back
+        state.free, state.waiting = [], state.waiting[:0].copy()
+
+
+def _judge(state: TelemetryState, entities: Index, values: Floats, portfolio: Portfolio) -> None:
+    settings = state.settings
+    valid = ~np.isnan(values) & state.active[entities]
+    codes = encode((values - state.centre[entities]) / state.spread[entities] - state.shift[entities], valid)
+    state.held[entities] = np.where(codes == GAP, state.held[entities], codes)
+    rows = Rows(state.held[entities] / STEP, valid)
+    for detector, stored, rings in zip(portfolio, state.params, state.rings, strict=True):
+        push(rings, entities, state.rows[entities], derived(detector, {k: v[entities] for k, v in stored.items()}, rows))
+    state.rows[entities] += 1
+    parts, _ = _parts(state, entities, portfolio)
+    weight = 1.0 / settings.smooth
+    line = weight * fused(parts, portfolio) + (1.0 - weight) * state.mean[entities]
+    p = np.exp(-evidence(line, state.tails[entities, -1, 0], state.tails[entities, -1, 1]))
+    alarm = (p < settings.p_on) | (state.alarm[entities] & (p <= settings.p_off))
+    state.mean[entities], state.p[entities], state.alarm[entities] = line, p, alarm
+    _adapt(state, entities, codes, (p > settings.p_quiet) & ~alarm)
+
+
+def _parts(state: TelemetryState, entities: Index, portfolio: Portfolio) -> tuple[Floats, list[Window]]:
+    """Evidence (n, D) of each detector and the windows it saw."""
+    parts, windows = np.empty((len(entities), len(portfolio))), []
+    for column, (detector, stored, rings) in enumerate(zip(portfolio, state.params, state.rings, strict=True)):
+        windows.append(window_of(rings, entities, state.settings.spread_floor))
+        statistic = detector.score({k: v[entities] for k, v in stored.items()}, windows[-1])
+        parts[:, column] = evidence(statistic, state.tails[entities, column, 0], state.tails[entities, column, 1])
+    return parts, windows
+
+
+def _adapt(state: TelemetryState, entities: Index, codes: Codes, quiet: Bools) -> None:
+    """Learns the baseline's slow drift, from quiet rows only, so that an attack is not absorbed."""
+    counted = quiet[:, None] & (codes != GAP)
+    state.quiet_total[entities] += np.where(counted, codes, 0)
+    state.quiet_count[entities] += counted
+    full = entities[state.rows[entities] % state.settings.adapt_every == 0]
+    if len(full):
+        settings, total, count = state.settings, state.quiet_total[full], state.quiet_count[full]
+        state.shift[full] = moved(state.shift[full], total, count, settings.adapt_rows, settings.adapt_bound)
+        state.quiet_total[full], state.quiet_count[full] = 0, 0
+

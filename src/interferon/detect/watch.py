@@ -1,0 +1,173 @@
+"""Observation of the whole fleet, sharded by entity: one frame in, findings and telemetry alarms out. Called by the pipeline.
+
+An entity belongs to one shard and only its own events touch its memory there, so the number of shards changes nothing in what is found.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from interferon.detect import stream, telemetry
+from interferon.detect.fit import Portfolio
+from interferon.detect.settings import Settings
+from interferon.model.network import Network
+from interferon.model.records import Finding
+
+WIDTH = 16  # signals of an entity that a fleet's arrays hold, unless more are asked for
+
+
+@dataclass
+class Shard:
+    """Detection for a share of the entities; `members` are fleet-wide indices by the shard's own."""
+
+    telemetry: telemetry.TelemetryState
+    stream: stream.StreamState
+    members: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Watch:
+    """All shards, and where each entity lives."""
+
+    shards: list[Shard]
+    home: np.ndarray  # int16[entities]: its shard
+    local: np.ndarray  # int32[entities]: its index there
+
+
+class Portfolios(msgspec.Struct, frozen=True):
+    """The detectors in use: for telemetry, and for activity and trade."""
+
+    telemetry: Portfolio
+    stream: Sequence[stream.Detector]
+
+
+class Alarm(msgspec.Struct, frozen=True):
+    """A telemetry alarm that has just begun, before the control of false discoveries."""
+
+    entity: int  # fleet-wide index
+    finding: Finding
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """What one frame showed: findings on events, alarms on telemetry, and the p-value of every entity that was judged."""
+
+    findings: list[Finding]
+    alarms: list[Alarm]
+    judged: list[tuple[int, float]]  # (fleet-wide index, p), ascending
+
+
+def new_watch(network: Network, settings: Settings, portfolios: Portfolios, *, shards: int, learn_us: int, width: int = WIDTH) -> Watch:
+    """An empty watch. `learn_us`: how long activity and trade are only learnt; `width`: most signals of an entity."""
+    peers = stream.peers_of(network)
+    made = [
+        Shard(telemetry.new_state(settings, width, portfolios.telemetry), stream.new_state(stream.StreamSettings(learn_us=learn_us), peers))
+        for _ in range(shards)
+    ]
+    return Watch(made, np.zeros(0, dtype=np.int16), np.zeros(0, dtype=np.int32))
+
+
+def observe(
+    watch: Watch,
+    portfolios: Portfolios,
+    names: Sequence[str],
+    signals: Sequence[Sequence[str]],
+    frame: tuple[int, int, np.ndarray, np.ndarray],
+    batches: Sequence[pa.RecordBatch],
+) -> Sighting:
+    """Judges one closed frame.
+
+    `names`: entity references by fleet-wide index; `signals`: each one's signal names by slot. `frame`: start and end in microseconds,
+    entities (n,) ascending, values (n, S). `batches`: activity and trade rows.
+    """
+    start, end, entities, values = frame
+    _settle(watch, names)
+    rows = [row for batch in batches for row in stream.rows_from_batch(batch)]
+    rows.sort(key=lambda row: (row.entity, row.time, row.feed, row.offset))
+    sighting = Sighting([], [], [])
+    home = watch.home[entities]
+    for number, shard in enumerate(watch.shards):
+        mine = [row for row in rows if shard_of(row.entity, len(watch.shards)) == number]
+        sighting.findings.extend(stream.observe(shard.stream, mine, portfolios.stream, end))
+        here = home == number
+        if here.any():
+            _telemetry(watch, shard, portfolios.telemetry, names, signals, (start, end, entities[here], values[here]), sighting)
+    sighting.judged.sort()
+    sighting.alarms.sort(key=lambda alarm: alarm.entity)
+    return sighting
+
+
+def _telemetry(
+    watch: Watch,
+    shard: Shard,
+    portfolio: Portfolio,
+    names: Sequence[str],
+    signals: Sequence[Sequence[str]],
+    frame: tuple[int, int, np.ndarray, np.ndarray],
+    sighting: Sighting,
+) -> None:
+    start, end, entities, values = frame
+    values = _fitted(values, shard.telemetry.signals)
+    seen = telemetry.observe(shard.telemetry, telemetry.Frame(start, watch.local[entities], values), portfolio)
+    judged = seen.status == telemetry.WATCHING
+    sighting.judged.extend(zip(entities[judged].tolist(), seen.p[judged].tolist(), strict=True))
+    for place in np.flatnonzero(seen.rising):
+        whole = int(entities[place])
+        shares = telemetry.why(shard.telemetry, int(watch.local[whole]), portfolio)
+        named = tuple((signals[whole][slot], share) for slot, share in shares if slot < len(signals[whole]))
+        finding = _finding(names[whole], end, float(seen.p[place]), float(seen.score[place]), named)
+        sighting.alarms.append(Alarm(whole, stream.declare(shard.stream, finding)))
+    for entity in telemetry.due(shard.telemetry):
+        telemetry.learn(shard.telemetry, entity, portfolio)
+
+
+def _fitted(values: np.ndarray, width: int) -> np.ndarray:
+    """Values with exactly `width` slots."""
+    if values.shape[1] >= width:
+        return values[:, :width]
+    wider = np.full((len(values), width), np.nan)
+    wider[:, : values.shape[1]] = values
+    return wider
+
+
+def _finding(entity: str, now: int, p: float, score: float, why: tuple[tuple[str, float], ...]) -> Finding:
+    name = entity.partition(":")[2]
+    leading = ", ".join(signal for signal, _ in why[:3])
+    return Finding(
+        id="f-" + hashlib.blake2b(f"{now}|{entity}|telemetry".encode(), digest_size=8).hexdigest(),
+        time=now,
+        entity=entity,
+        detector="telemetry",
+        family="telemetry",
+        kind="telemetry.pattern",
+        p=p,
+        score=score,
+        why=why,
+        summary=f"{name} does not move as it does in normal life; most of it shows in {leading}",
+        techniques=("T0831", "T0836", "T0856"),
+    )
+
+
+def shard_of(ref: str, shards: int) -> int:
+    """The shard that an entity lives in: by its name, so that every process agrees."""
+    return zlib.crc32(ref.encode()) % shards if shards > 1 else 0
+
+
+def _settle(watch: Watch, names: Sequence[str]) -> None:
+    """Gives entities that are new their shard and their index in it."""
+    known = len(watch.home)
+    if known == len(names):
+        return
+    homes, locals_ = [], []
+    for whole in range(known, len(names)):
+        number = shard_of(names[whole], len(watch.shards))
+        members = watch.shards[number].members
+        homes.append(number)
+        locals_.append(len(members))
+        members.append(whole)
+    watch.home = np.concatenate((watch.home, np.array(homes, dtype=np.int16)))
+    watch.local = np.concatenate((watch.local, np.array(locals_, dtype=np.int32)))

@@ -1,0 +1,124 @@
+"""The demo's arms: the same seed with our response, with none, with a person after four hours, isolating everything, and without attack.
+
+Called by `runtime.demo`. All arms share the seed's draws; what differs is who acts, and when. Baselines are drawn fairly: the person has our
+detection and our plans and approves only true cases; isolating everything acts at our moments, on every zone of the sites concerned.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from interferon.decide.situation import Ask
+from interferon.flow.reroute import Route
+from interferon.model.events import Approval, Control, Receipted
+from interferon.model.network import Network
+from interferon.model.records import Execute, Finding, Incident, Plan, Undo
+from interferon.pipeline import Output, Rules
+from interferon.runtime.guarded import HISTORY_H, MINUTE, Guarded
+from interferon.trust.policy import Decision
+from interferon.twin.range import Range
+from interferon.twin.scenario import Scenario
+
+HOUR = 60 * MINUTE
+PERSON_AFTER_H = 4.0
+
+
+@dataclass
+class Told:
+    """What an arm's installation said and did."""
+
+    findings: list[Finding] = field(default_factory=list)
+    incidents: dict[str, Incident] = field(default_factory=dict)
+    plans: dict[str, Plan] = field(default_factory=dict)
+    executed: list[Execute] = field(default_factory=list)
+    undone: list[Undo] = field(default_factory=list)
+    receipts: list[Receipted] = field(default_factory=list)
+
+    def take(self, output: Output) -> None:
+        match output:
+            case Finding():
+                self.findings.append(output)
+            case Incident():
+                self.incidents[output.id] = output
+            case Plan():
+                self.plans[output.id] = output
+            case Execute():
+                self.executed.append(output)
+            case Undo():
+                self.undone.append(output)
+
+    def hear(self, control: Control) -> None:
+        if isinstance(control, Receipted):
+            self.receipts.append(control)
+
+
+class Approver:
+    """Somebody who answers each plan four hours after the case's first one, and only true cases: the person of the baseline."""
+
+    def __init__(self, told: Told, attacked: Callable[[Incident], bool]) -> None:
+        self._told, self._attacked = told, attacked
+        self._first: dict[str, int] = {}
+        self._answered: set[str] = set()
+
+    def __call__(self, guarded: Guarded, now: int) -> None:
+        for plan in list(self._told.plans.values()):
+            first = self._first.setdefault(plan.incident, plan.time)
+            wanted = plan.id not in self._answered and now >= max(first + int(PERSON_AFTER_H * HOUR), plan.time)
+            if wanted and plan.alternatives[plan.chosen].actions and self._attacked(self._told.incidents[plan.incident]):
+                self._answered.add(plan.id)
+                guarded.loop.feed(Approval(time=now, plan=plan.id, person="on-call", alternative=plan.chosen, approved=True))
+
+
+def after_approval(ask: Ask) -> Ask:
+    """The same policy with nothing done without a person."""
+
+    def asked(principal: str, action: str, target_type: str, target: str, context: object, /) -> Decision:
+        answer = ask(principal, action, target_type, target, context)  # type: ignore[arg-type]
+        return Decision("denied" if answer.mode == "denied" else "execute_approved", answer.reasons)
+
+    return asked
+
+
+def bare(network: Network, scenario: Scenario, seed: int, start: int, base: Route) -> Range:
+    """A range without detection, run to the beginning of the scenario."""
+    world = Range(network, scenario, seed, start, history_h=HISTORY_H, emit=False, sourcing=dict(base.sourcing))
+    world.advance(start)
+    return world
+
+
+def unguarded(network: Network, scenario: Scenario, seed: int, start: int, base: Route) -> Range:
+    """The arm in which nobody acts, run to its end."""
+    world = bare(network, scenario, seed, start, base)
+    world.advance(start + int(scenario.hours * HOUR))
+    return world
+
+
+def isolating_everything(network: Network, scenario: Scenario, seed: int, start: int, base: Route, told: Told) -> Range:
+    """At each moment at which our arm acted, every zone of the sites of that case is isolated, and released when ours was."""
+    world = bare(network, scenario, seed, start, base)
+    deeds: list[tuple[int, str, str]] = []
+    for command in told.executed:
+        sites = set(told.incidents[command.incident].sites) or set(network.sites)
+        deeds += [(command.time, "apply", zone.id) for zone in network.zones.values() if zone.site in sites]
+    released = {effect: undo.time for undo in told.undone for effect in undo.effects}
+    for command in told.executed:
+        ends = [released.get(effect, 0) for effect, *_ in command.effects]
+        if ends and all(ends):
+            sites = set(told.incidents[command.incident].sites) or set(network.sites)
+            deeds += [(max(ends), "undo", zone.id) for zone in network.zones.values() if zone.site in sites]
+    for time, deed, zone in sorted(deeds):
+        if time > world.now:
+            world.advance(time)
+        if deed == "apply":
+            world.apply(f"everything:{zone}", "isolate_zone", f"zone:{zone}", {})
+        elif f"everything:{zone}" in world.in_force():
+            world.undo(f"everything:{zone}")
+    world.advance(start + int(scenario.hours * HOUR))
+    return world
+
+
+def fork(guarded: Guarded, rules: Rules, sink: Callable[[Output], None], heard: Callable[[Control], None]) -> Guarded:
+    """A second installation in a second world, both as they are now."""
+    other = Guarded(rules, guarded.scenario, guarded.seed, guarded.start, guarded.solver.base, sink=sink, heard=heard, world=copy.deepcopy(guarded.range))
+    other.loop.state = copy.deepcopy(guarded.loop.state)
+    return other

@@ -1,0 +1,81 @@
+"""A simulated network and the installation that guards it, moved by one clock. Called by the demo, its baselines and the acceptance tests."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+
+from interferon.actions import ACTIONS
+from interferon.detect.settings import LIVE
+from interferon.flow.problem import Snapshot
+from interferon.flow.reroute import Route
+from interferon.model.events import Control, Tick
+from interferon.model.network import Network
+from interferon.pipeline import Output, Rules, new_state
+from interferon.runtime.effects import Effects
+from interferon.runtime.installation import RouteSolver
+from interferon.runtime.loop import Loop
+from interferon.runtime.range_executor import RangeExecutor
+from interferon.store.journal import Journal
+from interferon.store.log import EventLog
+from interferon.twin.range import Range
+from interferon.twin.scenario import Scenario
+
+MINUTE = 60_000_000
+HISTORY_H = 48.0  # what a historian would hold before the installation starts to watch
+Sourcing = Mapping[tuple[str, str], tuple[tuple[str, float], ...]]
+
+
+class Guarded:
+    """One range with detection, decision, a journal and the range as executor."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        scenario: Scenario,
+        seed: int,
+        start: int,
+        base: Route,
+        *,
+        folder: Path | None = None,
+        log: EventLog | None = None,
+        sink: Callable[[Output], None] = lambda output: None,
+        heard: Callable[[Control], None] = lambda control: None,
+    ) -> None:
+        self._temporary = tempfile.TemporaryDirectory(prefix="interferon-") if folder is None else None
+        place = folder or Path(str(self._temporary and self._temporary.name))
+        self.network: Network = rules.network
+        self.range = Range(rules.network, scenario, seed, start, history_h=HISTORY_H, sourcing=dict(base.sourcing))
+        self.journal = Journal(place / "journal.db")
+        self.effects = Effects(self.journal, RangeExecutor(self.range), ACTIONS, rules.network, lambda: self.range.now, workers=1)
+        self.solver = RouteSolver(rules.network, self.snapshot, base, lambda route: self.range.route(dict(route.sourcing)))
+        state = new_state(rules, LIVE, learn_us=int(HISTORY_H * 0.8 * 60) * MINUTE)
+        self.loop = Loop(state, rules, effects=self.effects, actions=ACTIONS, solver=self.solver, log=log, sink=sink, heard=heard)
+
+    def advance(self, until: int, each_minute: Callable[[int], None] = lambda now: None) -> None:
+        """Runs to `until`, a minute at a time: events first, then the tick that closes their frames, then whoever wants to look."""
+        lateness = int(self.network.settings.lateness_s * 1e6)
+        while self.range.now < until:
+            now = min(self.range.now + MINUTE, until)
+            for batch in self.range.advance(now):
+                self.loop.feed(batch)
+            self.loop.feed(Tick(time=now + lateness))
+            self.loop.expire(now)
+            each_minute(now)
+
+    def snapshot(self, now: int) -> Snapshot:
+        """Stocks, open orders and goods on the way, as the planner's books show them."""
+        seen = self.range.snapshot()
+        return Snapshot(now=now, stock=seen["stock"], open_orders=seen["open_orders"], in_transit=seen["in_transit"])
+
+    def close(self) -> None:
+        self.effects.close()
+        self.journal.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def __enter__(self) -> "Guarded":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

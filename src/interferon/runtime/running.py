@@ -1,0 +1,118 @@
+"""What a running installation knows for the people in front of it: everything told so far, the last day of telemetry, the goods.
+
+Filled by the loop's thread, read by the screens under `lock`. Nothing here moves the pipeline but a person's word, which waits for the loop.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from interferon.decide import book as ledger
+from interferon.flow.reroute import Route
+from interferon.model.events import Approval, Control, Receipted, Rerouted, Verdict
+from interferon.model.records import DeadLetter, Finding, Incident, Plan, Undo
+from interferon.pipeline import Output, Rules, State
+from interferon.runtime.goods import Goods
+
+DAY_US = 86_400_000_000
+KEPT_BATCHES = 3000  # telemetry batches held for the charts: more than a day at one a minute
+
+
+@dataclass
+class FeedSeen:
+    """One feed, counted."""
+
+    family: str
+    rows: int = 0
+    last: int = 0
+
+
+@dataclass
+class Running:
+    """The facts. `say` hands a person's word to the loop; `clock` tells the installation's time, `speed` how fast it runs."""
+
+    rules: Rules
+    state: State
+    base: Route | None
+    clock: Callable[[], int]
+    say: Callable[[Control], None]
+    speed: float = 1.0
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    changed: int = 0
+    findings: dict[str, Finding] = field(default_factory=dict)
+    incidents: dict[str, Incident] = field(default_factory=dict)
+    plans: dict[str, Plan] = field(default_factory=dict)
+    receipts: list[Receipted] = field(default_factory=list)
+    undone: list[Undo] = field(default_factory=list)
+    approvals: list[Approval] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    routes: dict[str, tuple[int, Route]] = field(default_factory=dict)
+    dead: dict[str, int] = field(default_factory=dict)  # feed → dead letters
+    feeds: dict[str, FeedSeen] = field(default_factory=dict)
+    goods: Goods = field(default_factory=Goods)
+    without: Callable[[int], tuple[float, int] | None] = lambda now: None  # OTIF and late orders of a twin without response
+    telemetry: "deque[pa.RecordBatch]" = field(default_factory=lambda: deque(maxlen=KEPT_BATCHES))
+
+    def take(self, output: Output) -> None:
+        """An output of the pipeline."""
+        match output:
+            case Finding():
+                self.findings[output.id] = output
+            case Incident():
+                self.incidents[output.id] = output
+            case Plan():
+                self.plans[output.id] = output
+            case Undo():
+                self.undone.append(output)
+            case DeadLetter():
+                self.dead[output.feed] = self.dead.get(output.feed, 0) + 1
+        self.changed += 1
+
+    def hear(self, control: Control) -> None:
+        """A control record that moved the pipeline."""
+        match control:
+            case Receipted():
+                self.receipts.append(control)
+            case Approval():
+                self.approvals.append(control)
+            case Verdict():
+                self.verdicts.append(control)
+            case Rerouted():
+                self.routes[control.plan] = (control.time, Route.from_dict(control.route))
+            case _:
+                return
+        self.changed += 1
+
+    def see(self, batch: pa.RecordBatch) -> None:
+        """A batch of events on its way into the pipeline."""
+        family = (batch.schema.metadata or {}).get(b"family", b"").decode()
+        if not batch.num_rows:
+            return
+        for entry in batch.column("feed").value_counts().to_pylist():
+            seen = self.feeds.setdefault(entry["values"], FeedSeen(family))
+            seen.rows += entry["counts"]
+            seen.last = max(seen.last, pc.max(batch.column("time")).as_py())
+        if family == "telemetry":
+            self.telemetry.append(batch)
+        elif family == "trade":
+            self.goods.take(batch)
+
+    def refusal(self, approval: Approval) -> str:
+        """'' where a person's word on a plan can be taken."""
+        return ledger.refusal(self.state.book, approval)
+
+    def series(self, entity: str, signal: str) -> list[tuple[int, float | None]]:
+        """Recorded values of one signal, by time."""
+        if not self.telemetry:
+            return []
+        parts = []
+        for batch in self.telemetry:
+            mask = pc.and_(pc.equal(batch.column("entity"), entity), pc.equal(batch.column("signal"), signal))
+            parts.append(batch.filter(mask))
+        found = [(row_time, value) for part in parts for row_time, value in zip(part["time"].to_pylist(), part["value"].to_pylist(), strict=True)]
+        newest = max((time for time, _ in found), default=0)
+        return sorted((time, value) for time, value in found if time > newest - DAY_US)

@@ -1,0 +1,243 @@
+"""The screens in a real headless Chromium, over a staged source: what a person sees, clicks and hears of later."""
+
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from interferon.web.app import create_app
+from interferon.web.serve import bound, server
+from interferon.web.view import Accounts
+from tests.browser.staged import Staged, StagedAccounts
+
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PAGES = ("/", "/incident/i-1", "/plan/p-1", "/zone/plant-a-line1")
+
+Stage = tuple[str, Staged]
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")  # not session: while it lives, asyncio.run() fails in the same process
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=ARGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def shown(source: Staged, accounts: Accounts | None = None) -> Iterator[Stage]:
+    """The application over `source` on a free port, in a thread of this process."""
+    with bound("127.0.0.1", 0) as sock:
+        run = server(create_app(source, accounts, secrets.token_bytes(32)))
+        thread = threading.Thread(target=run.run, kwargs={"sockets": [sock]}, daemon=True)
+        thread.start()
+        port = sock.getsockname()[1]
+        end = time.monotonic() + 20
+        while not run.started and time.monotonic() < end:
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{port}", source
+        run.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with shown(Staged()) as found:
+        yield found
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Open]:
+    """`opened(url, …)`: a page in a context of its own. At the end no page may have met an error."""
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def open_page(url: str, width: int = 1280, height: int = 800, dark: bool = False) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type in {"error", "warning"} else None)
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def test_now_shows_the_incident_and_what_waits(stage: Stage, opened: Open) -> None:
+    page = opened(stage[0])
+    expect(page.locator("#case-i-1")).to_contain_text("Set point drifts on plc-4")
+    expect(page.locator("#case-i-1")).to_contain_text("waiting for approval")
+    expect(page.locator(".figures")).to_contain_text("78 %")
+    expect(page.locator("#map")).to_have_attribute("data-drawn", "28")
+    expect(page.locator("#map")).to_have_attribute("data-abnormal", "3")
+    page.get_by_role("link", name="Set point drifts").click()
+    expect(page.locator("#chart-1")).to_have_attribute("data-drawn", "360")
+    expect(page.locator(".timeline")).to_contain_text("Order o-881 will leave Plant A late")
+    expect(page.get_by_role("row", name="level 62 %")).to_have_count(1)
+
+
+def test_a_click_approves_and_the_map_shows_the_reroute(stage: Stage, opened: Open, tmp_path: Path) -> None:
+    url, source = stage
+    page = opened(f"{url}/plan/p-1")
+    page.get_by_role("button", name="Approve: Isolate the asset").click()
+    expect(page.locator("#standing")).to_contain_text("carried out and verified, approved by local@loopback")
+    assert (source.decision.alternative, source.decision.person) == (1, "local@loopback")
+    expect(page.get_by_role("row", name="dc-north Product 0")).to_contain_text("60 % from plant-b")
+    page.goto(url)
+    expect(page.locator("#map")).to_have_attribute("data-rerouted", "3")
+    expect(page.locator("#map")).to_have_attribute("data-contained", "1")
+    expect(page.locator("#lanes")).to_have_attribute("data-rerouted", "3")
+    page.get_by_text("The lanes as a table").click()
+    moved = page.locator("#lanes-twin tr.moved")
+    expect(moved).to_have_count(3)
+    expect(moved.first).to_contain_text("re-routed: off")
+    page.screenshot(path=tmp_path / "now.png", full_page=True)
+
+
+def test_an_alternative_other_than_the_proposed_can_be_approved(stage: Stage, opened: Open) -> None:
+    page = opened(f"{stage[0]}/plan/p-1")
+    expect(page.get_by_role("button", name="Approve: Isolate the zone")).to_have_count(0)  # policy only suggests it
+    page.get_by_role("button", name="Approve: Close conduits").click()
+    expect(page.locator("#standing")).to_contain_text("carried out")
+    assert stage[1].decision.alternative == 2
+
+
+def test_an_open_page_learns_of_what_happens(stage: Stage, opened: Open) -> None:
+    page = opened(stage[0])
+    expect(page.locator(".figures")).to_contain_text("12 of 340 due")
+    page.get_by_text("The map as a table").click()
+    stage[1].worsen()
+    expect(page.locator(".figures")).to_contain_text("41 of 340 due")
+    assert page.locator("#map-twin").get_attribute("open") is not None  # what a person opened stays open
+    stage[1].approve("p-1", 1, "somebody-else")
+    expect(page.locator("#case-i-1")).to_contain_text("carried out and verified (somebody-else)")
+    expect(page.locator("#lanes")).to_have_attribute("data-rerouted", "3")
+
+
+def test_a_page_says_when_its_line_is_lost_and_when_it_is_back(browser: Browser) -> None:
+    source = Staged()
+    context = browser.new_context()
+    page = context.new_page()
+    with shown(source) as (url, _):
+        page.goto(url)
+        expect(page.locator("#line")).to_be_hidden()
+    expect(page.locator("#line")).to_contain_text("Connection lost since", timeout=20_000)
+    context.close()
+
+
+def test_a_verdict_with_a_note_is_kept(stage: Stage, opened: Open) -> None:
+    page = opened(f"{stage[0]}/incident/i-1")
+    page.get_by_label("Note (optional)").fill("planned <b>test</b>")
+    page.get_by_role("button", name="Benign").click()
+    expect(page.locator("#verdicts")).to_contain_text("benign, local@loopback")
+    expect(page.locator("#verdicts")).to_contain_text("planned <b>test</b>")
+    assert [(v.verdict, v.note) for v in stage[1].verdicts] == [("benign", "planned <b>test</b>")]
+
+
+def test_a_click_on_a_zone_leads_to_its_assets(stage: Stage, opened: Open) -> None:
+    page = opened(stage[0])
+    expect(page.locator("#map")).to_have_attribute("data-drawn", "28")
+    page.locator("#map").click(position={"x": 70, "y": 48})
+    page.get_by_role("link", name="Open zone plant-a-office").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Zone plant-a-office")
+    expect(page.get_by_role("region", name="Assets").locator("tbody tr")).to_have_count(11)
+
+
+def test_everything_can_be_done_with_the_keyboard(stage: Stage, opened: Open) -> None:
+    page = opened(f"{stage[0]}/plan/p-1")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent").strip() == "Approve what is proposed":
+            break
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    page.keyboard.press("Enter")
+    expect(page.locator("#standing")).to_contain_text("carried out")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing(stage: Stage, opened: Open, dark: bool) -> None:
+    for after in (False, True):
+        if after:
+            stage[1].approve("p-1", 1, "omar")
+        for path in PAGES:
+            page = opened(stage[0] + path, dark=dark)
+            page.evaluate("document.querySelectorAll('details').forEach(twin => { twin.open = true })")
+            found = Axe().run(page)
+            assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+
+
+def test_axe_finds_nothing_on_the_login_and_on_a_refusal(opened: Open) -> None:
+    with shown(Staged(), StagedAccounts()) as (url, _):
+        page = opened(url)
+        expect(page).to_have_url(f"{url}/login")
+        assert Axe().run(page).violations_count == 0
+        page.get_by_label("Name").fill("vera")
+        page.get_by_label("Password").fill("look-only-1")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Now")
+        expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+        page.get_by_role("button", name="Log out").click()
+        expect(page).to_have_url(f"{url}/login")
+
+
+def test_axe_does_find_what_is_wrong(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content("<html><body><img src='data:,'><button></button></body></html>")
+    found = {violation["id"] for violation in Axe().run(page).response["violations"]}
+    page.close()
+    assert {"image-alt", "button-name", "html-has-lang"} <= found
+
+
+@pytest.mark.parametrize("width", [360, 390])
+def test_a_telephone_needs_no_sideways_scrolling(stage: Stage, opened: Open, width: int) -> None:
+    stage[1].approve("p-1", 1, "omar")
+    for path in PAGES:
+        page = opened(stage[0] + path, width, 844)
+        page.wait_for_load_state("load")
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_an_observing_installation_says_so_and_offers_no_button(opened: Open) -> None:
+    with shown(Staged(observing=True)) as (url, _):
+        page = opened(f"{url}/plan/p-1")
+        expect(page.locator(".badge")).to_have_text("Observing only: nothing is carried out")
+        expect(page.locator("#standing")).to_contain_text("would have done this")
+        expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+
+
+def test_a_quiet_network_is_grey(opened: Open) -> None:
+    with shown(Staged(quiet=True)) as (url, _):
+        page = opened(url)
+        expect(page.locator(".calm")).to_have_text("Nothing is waiting. No open incident.")
+        expect(page.locator("#map")).to_have_attribute("data-abnormal", "0")
+
+
+def test_a_taken_port_is_refused_in_one_line(free_port: int) -> None:
+    from interferon.model.errors import InputError
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", free_port))
+        taken.listen()
+        with pytest.raises(InputError, match=f"port {free_port} is in use; choose another with --port"):
+            bound("127.0.0.1", free_port)

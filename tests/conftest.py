@@ -1,0 +1,87 @@
+"""Fixtures of all tests: the recorded data, a real browser, and servers that are started and stopped around a test."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+REQUIRED = os.environ.get("INTERFERON_REQUIRE_ALL") == "1"  # set by .ci/run: a missing program is a failure there
+
+Served = Callable[..., AbstractContextManager["subprocess.Popen[bytes]"]]
+
+
+def absent(what: str) -> NoReturn:
+    if REQUIRED:
+        pytest.fail(f"{what} is not installed", pytrace=False)
+    pytest.skip(f"{what} is not installed")
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as sock:
+        sock.settimeout(0.2)
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_for(ready: Callable[[], bool], process: "subprocess.Popen[bytes]", log: Path, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not ready():
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}: {log.read_text()[-2000:]}")
+        if time.monotonic() > end:
+            raise TimeoutError(f"{process.args!r} was not ready in {seconds} s: {log.read_text()[-2000:]}")
+        time.sleep(0.02)
+
+
+@contextmanager
+def running(args: list[str], port: int, log: Path, seconds: float = 60.0, **popen: Any) -> Iterator["subprocess.Popen[bytes]"]:
+    with log.open("wb") as out:
+        process = subprocess.Popen(args, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, **popen)
+    try:
+        wait_for(lambda: answers(port), process, log, seconds)
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+@pytest.fixture(scope="session")
+def served() -> Served:
+    """`with served(args, port, log)`: a program that listens on `port`; SIGTERM at the end, after 5 s SIGKILL to its process group."""
+    return running
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of recorded data; tests that use it are skipped only where it is not there at all."""
+    folder = Path(os.environ.get("INTERFERON_DATA", ROOT.parent / "shared/data"))
+    if not folder.is_dir():
+        pytest.skip(f"there is no recorded data at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return found or absent("chromium")
