@@ -133,13 +133,13 @@ INCIDENT: Final = Incident(
 OTHER: Final = replace(
     INCIDENT,
     id="i-2",
-    title="Unusual hours of work on hmi-18",
+    title="Unusual hours of work on hmi-15",
     severity=0.2,
     p_attack=0.3,
     findings=(),
     path=(),
     zones=("plant-c-hmi",),
-    entities=("asset:hmi-18",),
+    entities=("asset:hmi-15",),
     suspects=(),
 )
 FINDINGS: Final = (
@@ -279,7 +279,7 @@ class Staged:
         since = START + HOUR
         odd = [
             ThingState(ref="asset:erp-0", state="abnormal", since=since, note="first-seen connection", incident="i-1"),
-            ThingState(ref="asset:hmi-18", state="abnormal", since=since, note="unusual hours", incident="i-2"),
+            ThingState(ref="asset:hmi-15", state="abnormal", since=since, note="unusual hours", incident="i-2"),
             ThingState(ref="conduit:c-0", state="abnormal", since=since, note="carries the likely path", incident="i-1"),
         ]
         if not self.contained:

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interferon.decide import Closures, DecideState, Situation, decide, execute, solve
+from interferon.decide import Closures, DecideState, Situation, decide, execute, overruled, solve
 from interferon.decide.settings import HOUR_US
 from interferon.model.network import Asset, Conduit, Dependency, Network, Node, Order, Partner, Product, Settings, Site, Zone
 from interferon.model.records import Closure, Incident, Plan
@@ -178,26 +178,23 @@ def test_a_declared_change_is_never_contained_without_a_person() -> None:
     assert plan.mode == "execute_approved"
 
 
+ALL = Policy({"all.cedar": '@id("all") permit (principal, action, resource);'})
+
+
 def test_demands_more_evidence_for_what_costs_more() -> None:
-    def first(suspect: str) -> float:
+    """With a policy that allows everything, expected loss alone decides."""
+
+    def needed(late: float) -> float:
         for percent in range(30, 100):
-            plan = planned(incident((suspect, 1.0), p=percent / 100), ACTIVE, ALL)
+            plan = plan_for(incident(("zone:ops", 1.0), p=percent / 100), policy=ALL, table=Table({"zone:ops": late, "conduit:c1": 1e6}))
+            assert plan is not None
             if actions(plan):
                 return percent / 100
         return 1.0
 
-    cheap, dear = first("asset:scan"), first("asset:plc")
-    assert cheap <= dear
-
-
-class _All(Policy):
-    """Allows everything automatically: what is left is expected loss alone."""
-
-    def __init__(self) -> None:
-        super().__init__({"all.cedar": '@id("all") permit (principal, action, resource);'})
-
-
-ALL = _All()
+    thresholds = [needed(late) for late in (0, 5, 10, 5000)]
+    assert thresholds == sorted(thresholds)
+    assert thresholds[0] < thresholds[1] < thresholds[2] < thresholds[-1] == 1.0
 
 
 def test_a_stronger_mode_goes_first_and_the_better_alternative_waits_for_a_person() -> None:
@@ -212,6 +209,18 @@ def test_a_stronger_mode_goes_first_and_the_better_alternative_waits_for_a_perso
     assert best.mode == "execute_approved"
     assert best.actions == (("isolate_asset", "asset:wks"),)
     assert plan.alternatives[plan.chosen].expected_loss < plan.alternatives[0].expected_loss
+
+
+def test_a_combination_that_policy_does_not_allow_waits_while_its_best_part_is_done() -> None:
+    text = """
+    @id("one") permit (principal, action == Action::"execute_auto", resource) when { context.actions == 1 };
+    @id("more") permit (principal, action == Action::"execute_approved", resource);
+    """
+    plan = planned(incident(("asset:wks", 1.0), ("identity:ann", 1.0), ("asset:scan", 0.9)), policy=Policy({"p.cedar": text}))
+    best = min(plan.alternatives, key=lambda one: one.expected_loss)
+    assert (plan.mode, len(actions(plan))) == ("execute_auto", 1)
+    assert best.mode == "execute_approved"
+    assert len(best.actions) == 3
 
 
 def test_a_veto_plan_says_when_it_starts() -> None:
@@ -292,6 +301,19 @@ def test_an_answer_that_did_not_take_hold_is_given_again_after_a_while() -> None
     assert (again.id, actions(again)) == ("i-1.2", (("isolate_asset", "asset:wks"),))
 
 
+def test_what_a_person_overruled_is_not_given_again_but_another_answer_is() -> None:
+    state = DecideState()
+    case = incident(("asset:wks", 1.0), p=0.93)
+    assert plan_for(case, state=state) is not None
+    overruled(state, "i-1")
+    overruled(state, "i-unknown")
+    for hours, p in ((1, 0.93), (2, 0.99), (3, 0.999)):
+        assert plan_for(msgspec.structs.replace(case, p_attack=p), state=state, now=NOW + hours * HOUR_US) is None
+    other = plan_for(incident(("asset:scan", 1.0), p=0.999), state=state, now=NOW + 4 * HOUR_US)
+    assert other is not None
+    assert other.id == "i-1.2"
+
+
 def test_a_waiting_proposal_is_repeated_to_nobody_and_taken_back_when_the_evidence_goes() -> None:
     state = DecideState()
     level = msgspec.structs.replace(ACTIVE, earned_level=1)
@@ -356,6 +378,7 @@ SUSPECTS = [
 ]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(SUSPECTS), st.floats(0.05, 1)), min_size=1, max_size=6, unique_by=lambda one: one[0]),
     st.floats(0.3, 0.999),

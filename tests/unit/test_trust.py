@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import cedarpy
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interferon.model.errors import PolicyError
@@ -91,6 +92,7 @@ def test_a_safety_system_is_never_a_target_whatever_the_context_claims() -> None
     assert ask(ALL, kind="sis", target="asset:sis-1").mode == "denied"
 
 
+@settings(deadline=None)
 @given(
     st.fixed_dictionaries(
         {
@@ -140,20 +142,18 @@ def test_a_policy_bound_to_a_zone_or_site_counts_there_alone() -> None:
     assert ask(policy).mode == "execute_auto"
     assert ask(policy, zone="other").mode == "suggest"
     assert ask(policy, zone="", site="").mode == "denied"
-    assert (
-        ask(policy, "cut_conduit", "conduit", "conduit:c-1").reasons[0] == "gate"
-        or ask(policy, target="conduit:c-1").mode == "execute_auto"
-    )
+    assert ask(policy, "cut_conduit", "conduit", "conduit:c-1", zone="", site="").reasons == ("gate",)
     assert ask(policy, "isolate_zone", "zone", "zone:cell").mode == "execute_auto"
     assert ask(policy, "hold_transaction", "partner", "partner:acme").mode == "suggest"
     assert ask(policy, "disable_identity", "identity", "identity:ann").mode == "denied"
 
 
+EITHER = 'action in [Action::"execute_auto", Action::"suggest"]'
 POLICIES = st.lists(
     st.tuples(
         st.sampled_from(["permit", "forbid"]),
         st.sampled_from(["principal", 'principal == System::"interferon"', "principal is System"]),
-        st.sampled_from(["action", *(f'action == Action::"{mode}"' for mode in MODES)]),
+        st.sampled_from([EITHER, *(f'action == Action::"{mode}"' for mode in MODES)]),
         st.sampled_from(
             ["resource", 'resource in Zone::"cell"', 'resource in Site::"plant"', 'resource == Asset::"plc-1"', 'resource in Zone::"z"']
         ),
@@ -163,6 +163,7 @@ POLICIES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(POLICIES, st.sampled_from(["cell", "z", ""]), st.sampled_from(["plant", ""]))
 def test_a_slice_answers_as_the_whole_set_would(drawn: list[tuple[str, ...]], zone: str, site: str) -> None:
     lines = [f'@id("r{n}") {effect} ({who}, {what}, {where}) {when};' for n, (effect, who, what, where, when) in enumerate(drawn)]
@@ -273,6 +274,7 @@ def test_a_signature_holds_for_its_files_alone() -> None:
             signature.verify(FILES, text, key)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.text(max_size=3), st.binary(max_size=6), max_size=3),
     st.dictionaries(st.text(max_size=3), st.binary(max_size=6), max_size=3),
@@ -285,3 +287,10 @@ def test_rules_are_plain_enough_to_show() -> None:
     rule = next(rule for rule in DEMO.rules if rule.id == "demo.veto")
     assert (rule.file, rule.effect, rule.who) == ("demo.cedar", "permit", 'System::"interferon"')
     assert json.dumps(dict(rule.body))
+
+
+def test_the_example_in_the_documentation_is_a_policy() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
+    example = text.split("```cedar\n")[1].split("```")[0]
+    decision = ask(Policy({"docs.cedar": example}), site="plant-a", hour=3)
+    assert decision == engine.Decision("execute_auto", ("plant-a.night",))

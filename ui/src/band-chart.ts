@@ -61,7 +61,8 @@ function options(element: HTMLElement, band: Band, colours: Theme): uPlot.Option
 }
 
 function clock(seconds: number, timeZone: string): string {
-  return new Date(seconds * 1000).toLocaleTimeString("en-GB", { timeZone, hour: "2-digit", minute: "2-digit" });
+  const text = new Date(seconds * 1000).toLocaleTimeString("en-GB", { timeZone, hour: "2-digit", minute: "2-digit" });
+  return text === "00:00" ? new Date(seconds * 1000).toLocaleDateString("en-GB", { timeZone, weekday: "short", day: "numeric" }) : text;
 }
 
 /** A triangle at each alarmed reading: found without its colour. Answers false, so that uPlot draws no dots of its own. */

@@ -27,7 +27,10 @@ export function networkMap(canvas: HTMLCanvasElement): Island {
 
   function draw(): void {
     if (!known) return;
-    picture(sized(canvas, known.layout.width, known.layout.height + BELOW), known, selected, theme());
+    const boxes = new Map(known.layout.nodes.map((box) => [box.ref, box]));
+    const lowest = Math.max(...known.layout.nodes.map((box) => box.y));
+    const arcs = known.lines.some((line) => line.kind === "goods" && sameRow(line, boxes) && boxes.get(line.start)?.y === lowest);
+    picture(sized(canvas, known.layout.width, known.layout.height + (arcs ? BELOW : 4)), known, selected, theme());
     const zones = Object.values(known.zones);
     canvas.dataset["drawn"] = String(zones.length);
     canvas.dataset["rerouted"] = String(known.lines.filter((line) => line.kind === "goods" && line.rerouted).length);

@@ -18,7 +18,7 @@ NEXT: Final[dict[State, frozenset[State]]] = {
     State.VERIFIED: frozenset({State.DUE, State.UNDOING, State.ESCALATED}),
     State.DUE: frozenset({State.VERIFIED, State.UNDOING, State.ESCALATED}),
     State.ESCALATED: frozenset({State.VERIFIED, State.UNDOING}),
-    State.ORPHAN: frozenset({State.VERIFIED, State.UNDOING}),
+    State.ORPHAN: frozenset({State.VERIFIED, State.UNDOING, State.ESCALATED}),
     State.UNDOING: frozenset({State.UNDONE, State.ESCALATED}),
     # The record says that it ended, the world shows it: it lives again, under a name that makes people look.
     State.REFUSED: frozenset({State.ORPHAN}),

@@ -1,4 +1,7 @@
-"""`interferon ledger verify DIR`: walk the hash-chained ledger and say which row does not fit. Called by the command line; reads the journal only."""
+"""`interferon ledger verify DIR`: walk the hash-chained ledger and say which row does not fit.
+
+Called by the command line; reads the journal only.
+"""
 
 from pathlib import Path
 from typing import Annotated

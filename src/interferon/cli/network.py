@@ -7,14 +7,14 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from interferon.model.errors import InputError
 from interferon.model.network import Network
 from interferon.model.problem import Problem
-from interferon.store import examples, folder, folder_docs, folder_write
+from interferon.store import examples, folder, folder_docs, folder_write, policy_folder
 
 Check = Callable[[Path], list[Problem]]
 
@@ -28,9 +28,11 @@ class Hooks:
     plugin_check: Check | None = None
 
 
-def register(app: typer.Typer, hooks: Hooks | None = None) -> None:
+OBSERVING: Final = Hooks(policy_writer=policy_folder.write_observing, checks=(policy_folder.problems,))
+
+
+def register(app: typer.Typer, hooks: Hooks = OBSERVING) -> None:
     """Adds `init` and `check`."""
-    wired = hooks or Hooks()
 
     @app.command()
     def init(
@@ -42,7 +44,7 @@ def register(app: typer.Typer, hooks: Hooks | None = None) -> None:
     ) -> None:
         """Write an example network to start from. It grants the system nothing: a new installation observes."""
         network = examples.build(example)
-        wrote = write_example(network, where, wired)
+        wrote = write_example(network, where, hooks)
         typer.echo(json.dumps({"dir": str(where), "example": example, "wrote": wrote}) if as_json else _written(network, where, wrote))
 
     @app.command()
@@ -54,7 +56,7 @@ def register(app: typer.Typer, hooks: Hooks | None = None) -> None:
         ] = False,
     ) -> None:
         """Name every problem in a network folder or plugin as file:line: message; exit 1 when there is one."""
-        network, problems = check_path(where, wired)
+        network, problems = check_path(where, hooks)
         if as_json:
             rows = [{"file": problem.file, "line": problem.line, "message": problem.message} for problem in problems]
             typer.echo(json.dumps({"problems": rows}, indent=1, ensure_ascii=False))

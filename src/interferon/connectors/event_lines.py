@@ -3,7 +3,7 @@
 Called by replay and `up`. Times are ISO 8601 with zone or integer microseconds. A line that is no such event is a dead letter.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -37,11 +37,11 @@ def read(path: Path, feed: str = "") -> Read:
         yield from normalise(source, feed or path.stem)
 
 
-def normalise(lines: Any, feed: str) -> Read:
-    """The same on any iterable of byte lines. A new batch begins where the family changes, so that the order is kept."""
+def normalise(lines: Iterable[bytes], feed: str, first: int = 0) -> Read:
+    """The same on any byte lines, the first at offset `first`. A new batch begins where the family changes: the order is kept."""
     family = ""
     rows: list[dict[str, Any]] = []
-    for offset, line in enumerate(lines):
+    for offset, line in enumerate(lines, first):
         if not line.strip():
             continue
         found = _event(line, feed, offset)

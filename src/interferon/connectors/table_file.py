@@ -25,7 +25,9 @@ from interferon.model.errors import InputError
 MISSING = ("", "-", "?", "na", "n/a", "#n/a", "nan", "null", "none", "bad", "i/o timeout", "no data")
 NO_TIME = np.iinfo(np.int64).min
 _NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-_CALENDAR = re.compile(r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4}|\d{2})(?:[ T,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6})\d*)?)?\s*([AaPp][Mm])?)?$")
+_CALENDAR = re.compile(
+    r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4}|\d{2})(?:[ T,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6})\d*)?)?\s*([AaPp][Mm])?)?$"
+)
 
 
 class Table:
@@ -34,6 +36,7 @@ class Table:
     def __init__(self, path: Path, data: pa.Table, comma: bool, first_line: int | None) -> None:
         self.path, self.names, self.rows = path, list(data.column_names), data.num_rows
         self._data, self._comma, self._first_line = data, comma, first_line
+        self._numbers: dict[str, NDArray[np.float64]] = {}  # parsed once, asked for several times
 
     def is_number(self, name: str) -> bool:
         """True where at least half of the values there are numbers; the rest (`Bad`, `I/O Timeout`) then count as missing."""
@@ -45,6 +48,11 @@ class Table:
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """The column as float64; NaN where there is no finite number."""
+        if name not in self._numbers:
+            self._numbers[name] = self._parsed_numbers(name)
+        return self._numbers[name]
+
+    def _parsed_numbers(self, name: str) -> NDArray[np.float64]:
         column = self._data[name]
         if _is_text(column.type):
             column = _numeric(column, self._comma)

@@ -57,6 +57,12 @@ def impact(kind: str) -> float:
     return _kind(kind)[2]
 
 
+def comes_from_related(kind: str) -> bool:
+    """Whether in findings of this kind the first related reference acts and the entity suffers."""
+    entity, first, _ = _kind(kind)[3]
+    return first > entity
+
+
 def strength(finding: Finding) -> float:
     """Log likelihood ratio of one finding, attack against ordinary life; never below 0, since an oddity is no proof of innocence."""
     weight, most, _, _ = _kind(finding.kind)

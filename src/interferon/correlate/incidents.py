@@ -19,6 +19,7 @@ from interferon.model.records import Finding, Incident
 
 HOUR: Final = 3_600_000_000
 KEPT: Final = 300  # findings that a case holds; beyond it only ids that say something new
+PATH: Final = 12  # references that a path visits: beyond that nobody reads it
 Status = Literal["open", "contained", "closed"]
 
 
@@ -255,19 +256,27 @@ def _title(case: Case, weighty: Sequence[Finding]) -> str:
 
 
 def _path(state: IncidentState, case: Case) -> tuple[tuple[str, str, str], ...]:
-    """Hops from each entity to the next by first appearance: from the earlier one it is related to, else the nearest, over conduits."""
-    ties: dict[str, set[str]] = {}
-    for finding in case.findings:
-        ties.setdefault(finding.entity, set()).update(finding.related)
+    """Hops to each reference, by first appearance, from an earlier one it is tied to (best one with a place), else a neighbour."""
+    ties = _ties(state, case)
     hops: dict[tuple[str, str, str], None] = {}
     reached: list[str] = []
-    for ref in list(case.entities)[:12]:
-        if reached:
-            before = min(
-                reached, key=lambda one: (not (ref in ties[one] or one in ties[ref]), nearness(state.graph, one, ref), reached.index(one))
-            )
-            tied = ref in ties[before] or before in ties[ref]
-            if tied or nearness(state.graph, before, ref) < 2:
-                hops.update(dict.fromkeys(way(state.graph, before, ref)))
+    for ref, tied in list(ties.items())[:PATH]:
+        ranked = sorted(
+            (one not in tied and ref not in ties[one], one not in state.graph.zone_of, nearness(state.graph, one, ref), place)
+            for place, one in enumerate(reached)
+        )
+        if ranked and (not ranked[0][0] or ranked[0][2] < 2):
+            hops.update(dict.fromkeys(way(state.graph, reached[ranked[0][3]], ref)))
         reached.append(ref)
     return tuple(hops)
+
+
+def _ties(state: IncidentState, case: Case) -> dict[str, set[str]]:
+    """References that the attacker may have stood on, in order, with what each was seen together with."""
+    ties: dict[str, set[str]] = {}
+    for finding in case.findings:
+        placed = [ref for ref in finding.related if ref in state.graph.zone_of]
+        actors = placed[:1] if evidence.comes_from_related(finding.kind) else []
+        for ref in [*actors, finding.entity, *placed]:
+            ties.setdefault(ref, set()).update(other for other in (finding.entity, *finding.related) if other != ref)
+    return ties

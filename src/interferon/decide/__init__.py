@@ -1,7 +1,7 @@
 """From an incident to a plan by expected loss, under policy and budgets; what becomes of containments afterwards. Pure."""
 
 from interferon.decide.commands import execute, solve
-from interferon.decide.plan import decide
+from interferon.decide.plan import decide, overruled
 from interferon.decide.release import InForce, ReleaseSettings, Renewal, release, renew
 from interferon.decide.settings import DecideSettings
 from interferon.decide.situation import Ask, Closures, Considered, DecideState, Situation
@@ -18,6 +18,7 @@ __all__ = [
     "Situation",
     "decide",
     "execute",
+    "overruled",
     "release",
     "renew",
     "solve",

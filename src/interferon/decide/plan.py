@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import msgspec
+
 from interferon.decide.combine import combined, rank
 from interferon.decide.options import Act, foremost, options
 from interferon.decide.permit import STRENGTH, Permit, permit
@@ -19,6 +21,8 @@ from interferon.model.records import Alternative, Incident, Mode, Plan
 
 SHOWN = 10  # alternatives in a plan
 FLOORS: tuple[Mode, ...] = ("execute_auto", "execute_unless_vetoed", "suggest")  # combinations are looked for under each
+
+OVERRULED = "overruled"
 
 Weighed = tuple[Priced, Permit]
 MODES: tuple[Mode, ...] = ("execute_auto", "execute_unless_vetoed", "execute_approved", "suggest")  # strongest first
@@ -48,9 +52,15 @@ def decide(
         suspects=foremost(incident, state.settings),
         zones=incident.zones,
         actions=actions,
-        mode=mode,
+        mode=last.mode if repeated and last and actions == last.actions else mode,
     )
     return None if repeated else _plan(f"{incident.id}.{number}", pricing, weighed, chosen, mode, now)
+
+
+def overruled(state: DecideState, incident: str) -> None:
+    """A person said no to the last answer (a veto, or an undo by hand): it is not given again, until the answer is another one."""
+    if incident in state.considered:
+        state.considered[incident] = msgspec.structs.replace(state.considered[incident], mode=OVERRULED)
 
 
 def ground(state: DecideState, network: Network, closures: Closures) -> Terrain:
@@ -78,6 +88,8 @@ def _repeats(last: Considered, actions: tuple[Act, ...], mode: str, now: int, se
     """
     if not actions:
         return set(last.actions) <= set(in_force)
+    if actions == last.actions and last.mode == OVERRULED:
+        return True
     stale = now - last.time >= settings.retry_h * HOUR_US
     return actions == last.actions and mode == last.mode and not (stale and STRENGTH[mode] > STRENGTH["execute_approved"])
 

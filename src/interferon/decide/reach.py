@@ -128,10 +128,11 @@ def exposure(places: Sequence[Foothold], terrain: Terrain, block: Blocks, pace: 
     held = np.array([_held(place, block, settings) for place in places])
     zones = _zones_reached(places, held, terrain, block, pace, settings)
     inside = 1.0 - np.exp(-settings.horizon_h * pace / settings.inside_h)
-    taken = np.where(terrain.home >= 0, zones[:, terrain.home], 0.0) * (inside * block.assets)
+    taken = np.where(terrain.home >= 0, zones[:, terrain.home], 0.0) * inside
     for row, place in enumerate(places):
         if place.asset >= 0:
-            taken[row, place.asset] = _own(place, block, settings)
+            taken[row, place.asset] = 1.0
+    taken *= block.assets * _harm(terrain, block, settings)
     shares = np.array([[place.share] for place in places])
     money = sum(place.share * place.money * factor for place, factor in zip(places, held.tolist(), strict=True))
     loss = (1.0 - np.prod(1.0 - shares * taken, axis=0)) @ terrain.loss + money
@@ -162,7 +163,7 @@ def _zones_reached(
     return zones
 
 
-def _own(place: Foothold, block: Blocks, settings: DecideSettings) -> float:
-    """Harm left on the suspect itself: little when it is isolated, part of it when only the way in is cut."""
-    remote = min((float(block.zones[zone]) for zone in place.zones), default=1.0)
-    return float(block.assets[place.asset]) * (1.0 - settings.remote_share * (1.0 - remote))
+def _harm(terrain: Terrain, block: Blocks, settings: DecideSettings) -> Floats:
+    """[N] share of the harm on a taken asset that is left when every way into its zone is cut: what needs no remote hand."""
+    zones = 1.0 - settings.remote_share * (1.0 - block.zones)
+    return np.where(terrain.home >= 0, zones[terrain.home], 1.0)

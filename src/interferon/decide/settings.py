@@ -24,12 +24,12 @@ class DecideSettings(msgspec.Struct, frozen=True, kw_only=True):
     veto_s: int = 300  # how long people have to say no
 
     # How an attacker moves: mean hours of an exponential time per step
-    horizon_h: float = 24.0  # what he could reach in this time counts
-    inside_h: float = 6.0  # from one asset to another of the same zone
-    border_h: float = 10.0  # over a conduit between zones of the same Purdue level
+    horizon_h: float = 8.0  # what he could reach in this time counts: after it, people have acted in any case
+    inside_h: float = 16.0  # from one asset to another of the same zone
+    border_h: float = 24.0  # over a conduit between zones of the same Purdue level
     purdue_factor: float = 0.5  # each Purdue level that a conduit spans makes the step so much longer
     backward_factor: float = 2.0  # against the direction in which the conduit allows conversations to start
-    spreading_factor: float = 3.0  # speed where lateral movement has been seen
+    spreading_factor: float = 4.0  # speed where lateral movement has been seen
     leak: float = 0.01  # share of his ways that a containment leaves open
     remote_share: float = 0.5  # share of the harm on an asset that ends when its way in is cut, though the asset is not isolated
 

@@ -63,7 +63,7 @@ class Considered(msgspec.Struct, frozen=True, kw_only=True):
     suspects: tuple[str, ...]
     zones: tuple[str, ...]
     actions: tuple[Act, ...]
-    mode: str
+    mode: str  # of the plan, or `overruled` where a person said no
 
 
 @dataclass

@@ -32,6 +32,32 @@ class Columns(Protocol):
 
 
 @dataclass(frozen=True)
+class Part:
+    """The rows from `start` up to `stop` of a table."""
+
+    table: Columns
+    start: int
+    stop: int
+
+    @property
+    def names(self) -> Sequence[str]:
+        return self.table.names
+
+    @property
+    def rows(self) -> int:
+        return self.stop - self.start
+
+    def is_number(self, name: str) -> bool:
+        return self.table.is_number(name)
+
+    def numbers(self, name: str) -> Floats:
+        return self.table.numbers(name)[self.start : self.stop]
+
+    def texts(self, name: str) -> Texts:
+        return self.table.texts(name)[self.start : self.stop]
+
+
+@dataclass(frozen=True)
 class Column:
     """How one column becomes signals: `kind` number, category or left out; `surprise` −log frequency by level; `own` levels with a
     signal of their own; `unseen` the surprise of a level that training did not have."""
@@ -54,17 +80,17 @@ def plan(tables: Sequence[Columns], exclude: Sequence[str]) -> list[Column]:
     return [_planned(name, [table for table in tables if name in table.names]) for name in names]
 
 
-def matrix(columns: Sequence[Column], table: Columns, start: int = 0, stop: int | None = None) -> Floats:
-    """Returns the signals (N, S) of rows `start` to `stop`; a column that the table lacks is missing throughout."""
+def matrix(columns: Sequence[Column], table: Columns) -> Floats:
+    """Returns the signals (N, S) of the table; a column that it lacks is missing throughout."""
     parts: list[Floats] = []
     for column in columns:
         if column.name not in table.names:
-            parts.append(np.full((len(range(table.rows)[start:stop]), column.signals), np.nan))
+            parts.append(np.full((table.rows, column.signals), np.nan))
         elif column.kind == "number":
-            parts.append(table.numbers(column.name)[start:stop, None])
+            parts.append(table.numbers(column.name)[:, None])
         elif column.kind == "category":
-            parts.append(_category(column, table.texts(column.name)[start:stop]))
-    return np.hstack(parts) if parts else np.empty((len(range(table.rows)[start:stop]), 0))
+            parts.append(_category(column, table.texts(column.name)))
+    return np.hstack(parts) if parts else np.empty((table.rows, 0))
 
 
 def merged(columns: Sequence[Column], shares: NDArray[Any]) -> tuple[list[str], NDArray[Any]]:

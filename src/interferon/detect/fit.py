@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
 
 from interferon.detect.calibrate import TAIL, evidence, fit_tail
 from interferon.detect.protocol import Params, TelemetryDetector, statistic
@@ -51,7 +50,7 @@ def fit(segments: Sequence[Floats], portfolio: Portfolio, settings: Settings) ->
         raise InputError(f"only {total} training rows; at least {needed} are needed")
     pieces = _thinned(segments, settings.max_learn_rows)
     centre, spread, values = _aligned(pieces)
-    active = ~np.isnan(values).all(axis=0)
+    active = np.asarray(~np.isnan(values).all(axis=0))
     codes = encode((values - centre) / spread, ~np.isnan(values))
     rows = Rows(hold(codes, np.zeros(codes.shape[1], dtype=np.int16)) / STEP, codes != -32768)
     place = np.concatenate([np.arange(len(piece)) for piece in pieces])
@@ -72,8 +71,11 @@ def fused(evidences: Floats, portfolio: Portfolio) -> Floats:
 
 def smoothed(values: Floats, span: float, start: float) -> Floats:
     """Returns the exponential mean of `values` (N,) over about `span` rows, going on from `start`."""
-    weight = 1.0 / span
-    return np.asarray(lfilter([weight], [1.0, weight - 1.0], values, zi=[(1.0 - weight) * start])[0], dtype=np.float64)
+    weight, mean, out = 1.0 / span, start, []
+    for value in values.tolist():  # a recurrence; importing scipy's filter would cost more than it saves
+        mean = weight * value + (1.0 - weight) * mean
+        out.append(mean)
+    return np.array(out, dtype=np.float64)
 
 
 def _calibrated(rows: Rows, use: Bools, place: Floats, portfolio: Portfolio, settings: Settings) -> Floats:
@@ -90,8 +92,9 @@ def _calibrated(rows: Rows, use: Bools, place: Floats, portfolio: Portfolio, set
     windows = use.sum() / settings.long
     prior = (settings.prior_level, settings.prior_scale)
     tails = np.empty((len(portfolio) + 1, 2))
-    for column in range(len(portfolio)):
-        tails[column] = fit_tail(held_out[:, column], windows, prior, settings.prior_windows)
+    for column, detector in enumerate(portfolio):
+        own = use.sum() / detector.window(settings)
+        tails[column] = fit_tail(held_out[:, column], own, prior, settings.prior_windows)
     line = fused(evidence(held_out, tails[:-1, 0], tails[:-1, 1]), portfolio)
     if line.size:
         line = smoothed(line, settings.smooth, float(np.mean(line)))

@@ -84,4 +84,3 @@ def window_of(rings: Rings, entities: Index, floor: float) -> Window:
     """Returns the features (n, S) of `entities` (n,)."""
     count = rings.count[entities].astype(np.int64)
     return features(rings.total[entities], rings.squares[entities], count, rings.window, floor)
-

@@ -16,8 +16,8 @@ class Settings:
 
     short, long: windows of the fast and the slow detectors.
     spread_floor: a spread below this counts as this; keeps the logarithm of a frozen signal finite.
-    shrinkage: least weight of the diagonal in a covariance (Ledoit-Wolf may ask for more).
-    ridge: penalty of the regression of a signal on the others.
+    shrink_windows: prior weight of the diagonal in a covariance, in independent windows (Ledoit-Wolf may ask for more).
+    ridge_windows: prior weight in the regression of a signal on the others, in independent windows.
     blocks: contiguous blocks of the cross-fit that calibration uses.
     prior_windows: weight of the prior tail, counted in independent windows of training data.
     prior_level, prior_scale: tail of a detector's log-statistic to expect where there is little data.
@@ -32,10 +32,10 @@ class Settings:
     short: int = 15
     long: int = 45
     spread_floor: float = 0.1
-    shrinkage: float = 0.3
-    ridge: float = 1.0
+    shrink_windows: float = 10.0
+    ridge_windows: float = 8.0
     blocks: int = 4
-    prior_windows: float = 50.0
+    prior_windows: float = 80.0
     prior_level: float = 1.5
     prior_scale: float = 0.5
     smooth: float = 6.0
@@ -55,4 +55,5 @@ class Settings:
 
 
 FILE = Settings()
-LIVE = Settings(p_on=1e-6, p_off=1e-3)
+# live operation learns from days, so that its own data may rule the tail, and a false alarm costs orders
+LIVE = Settings(prior_windows=10.0, ridge_windows=4.0, p_on=3e-5, p_off=1e-3)

@@ -14,6 +14,13 @@ import pyarrow as pa
 DAY: Final = 86_400_000_000  # microseconds
 HOUR: Final = 3_600_000_000
 MINUTE: Final = 60_000_000
+INSIDE: Final = tuple(  # RFC 1918, 6598, 3927, 1122, 5771, 4193, 4291; `is_private` also counts the documentation ranges as private
+    ipaddress.ip_network(net)
+    for net in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "224.0.0.0/4"),
+        *("fc00::/7", "fe80::/10", "::1/128", "ff00::/8"),
+    )
+)
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -132,13 +139,16 @@ def is_address(ref: str) -> bool:
 def is_external(ref: str) -> bool:
     """Whether a source or target lies outside: a public address, a host name, or an `external:`/`internet:` reference.
 
-    An asset, identity or partner of the tables is inside; so is a private or link-local address.
+    An asset, identity or partner of the tables is inside; so is an address of the ranges that organisations use at home.
     """
-    if not ref:
-        return False
     kind, colon, rest = ref.partition(":")
-    if colon and kind in {"external", "internet", "host", "domain", "ip", "address"}:
-        return not is_address(rest) or ipaddress.ip_address(rest).is_global
     if is_address(ref):
-        return ipaddress.ip_address(ref).is_global
+        return _routed(ref)
+    if colon and kind in {"external", "internet", "host", "domain", "ip", "address"}:
+        return _routed(rest) if is_address(rest) else True
     return not colon and "." in ref
+
+
+def _routed(address: str) -> bool:
+    place = ipaddress.ip_address(address)
+    return not any(place.version == net.version and place in net for net in INSIDE)

@@ -39,8 +39,10 @@ def learn_key(memory: Novelty, key: Key, time: int, *, strange: bool, counted: s
     A strange novelty counts half: a noisy entity calms down, an attacker cannot buy silence cheaply.
     """
     if key in memory.known:
-        del memory.known[key]  # re-inserted below: the dict stays ordered by last use
-    elif counted and key not in memory.pending:
+        del memory.known[key]  # re-inserted: the dict stays ordered by last use
+        memory.known[key] = time
+        return
+    if counted and key not in memory.pending:
         memory.news[counted] = memory.news.get(counted, 0.0) + (0.5 if strange else 1.0)
     if strange or key in memory.pending:
         day = time // DAY

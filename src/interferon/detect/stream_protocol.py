@@ -58,12 +58,29 @@ class Context(msgspec.Struct, frozen=True):
 class Detector(Protocol):
     """A module in `detectors/`. If it has `sweep(memory, ctx) -> list[Anomaly]`, that is asked once a frame for what did not happen."""
 
-    NAME: str
-    FAMILY: str
-    KINDS: tuple[str, ...]  # event kinds it listens to
-    TECHNIQUES: tuple[str, ...]  # ATT&CK ids
-    QUIET: Sequence[Event]  # an example that gives no finding
-    LOUD: Sequence[Event]  # and one that does; the events before it are its learning
+    @property
+    def NAME(self) -> str:
+        """Unique name; also the key of its memories."""
+
+    @property
+    def FAMILY(self) -> str:
+        """activity | trade."""
+
+    @property
+    def KINDS(self) -> tuple[str, ...]:
+        """Event kinds it listens to."""
+
+    @property
+    def TECHNIQUES(self) -> tuple[str, ...]:
+        """ATT&CK ids."""
+
+    @property
+    def QUIET(self) -> Sequence[Event]:
+        """An example that gives no finding."""
+
+    @property
+    def LOUD(self) -> Sequence[Event]:
+        """One that does; the events before the strange ones are its learning."""
 
     def memory(self) -> Any:
         """Empty memory of one entity."""

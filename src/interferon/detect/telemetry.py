@@ -76,7 +76,10 @@ class TelemetryState:
 
 
 _FILL = {"slot": -1, "seen": -1, "spread": 1.0, "p": 1.0}
-_PER_ENTITY = "status rows seen slot centre spread active shift held quiet_total quiet_count tails mean p alarm".split()
+_PER_ENTITY = (
+    *("status", "rows", "seen", "slot", "centre", "spread", "active", "shift"),
+    *("held", "quiet_total", "quiet_count", "tails", "mean", "p", "alarm"),
+)
 
 
 def new_state(settings: Settings, signals: int, portfolio: Portfolio) -> TelemetryState:
@@ -249,4 +252,3 @@ def _adapt(state: TelemetryState, entities: Index, codes: Codes, quiet: Bools) -
         settings, total, count = state.settings, state.quiet_total[full], state.quiet_count[full]
         state.shift[full] = moved(state.shift[full], total, count, settings.adapt_rows, settings.adapt_bound)
         state.quiet_total[full], state.quiet_count[full] = 0, 0
-

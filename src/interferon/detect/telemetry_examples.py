@@ -14,7 +14,7 @@ ROWS, TRAIN, LAST = 1000, 700, 120
 
 def plant() -> Floats:
     """Returns (ROWS, 4) readings of a pump: speed, and flow, current and temperature that follow it, with noise from a fixed table."""
-    row = np.arange(ROWS)
+    row = np.arange(ROWS, dtype=np.float64)
     noise = np.stack([_noise(row, k) for k in range(4)], axis=1)
     speed = 50.0 + 3.0 * np.sin(row / 9.0) + noise[:, 0]
     flow = 0.8 * speed + 0.5 * noise[:, 1]

@@ -83,7 +83,8 @@ def rolling(codes: Codes, window: int, floor: float) -> Window:
     """Returns the features of each row of `codes` (N, S) over the `window` rows that end there (fewer at the top)."""
     seen = codes != GAP
     values = np.where(seen, codes, 0).astype(np.int64)
-    return features(_moving_sum(values, window), _moving_sum(values * values, window), _moving_sum(seen.astype(np.int64), window), window, floor)
+    sums = (_moving_sum(values, window), _moving_sum(values * values, window), _moving_sum(seen.astype(np.int64), window))
+    return features(*sums, window, floor)
 
 
 def _moving_sum(values: Ints, window: int) -> Ints:

@@ -53,7 +53,7 @@ def score(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
     facts |= {"unsigned": "unsigned " if absolute else "", "unknown": "yes" if "actor" in parts else "", "days": f"{ctx.age / DAY:.0f}"}
     facts |= {"before": event.text("before"), "after": event.text("after")}
     related = (event.source, event.actor, event.target)
-    techniques = ("T0857", "T0839", "T0839", "T1195")[:2] if what == "firmware" else TECHNIQUES
+    techniques = ("T0857", "T0839") if what == "firmware" else TECHNIQUES
     kind = f"{what}.unsigned" if absolute else f"{what}.undeclared"
     return [
         Anomaly(
@@ -123,15 +123,26 @@ def _change(day: float, kind: str, actor: str, what: str, **attributes: object) 
     return Event(*head, what, attributes=dict(attributes))
 
 
+def _opened(day: int) -> Event:
+    head = (
+        int((day + 0.3) * DAY),
+        "cmms",
+        day,
+        "asset:plc-3",
+        FAMILY,
+        "work.order",
+        "",
+        "asset:plc-3",
+        "identity:otto",
+        "maintenance",
+        "opened",
+    )
+    return Event(*head, attributes={"ticket": f"W-{day}", "approved_by": "eva"})
+
+
 QUIET: Final = [
-    _change(day, "config.change" if code == "set" else "work.order", "identity:ines", "scan_rate", **attributes)
-    if code == "set"
-    else Event(int(day * DAY), "cmms", int(day * 100), "asset:plc-3", FAMILY, "work.order", "", "asset:plc-3", "identity:otto", "maintenance",
-               "opened", attributes=attributes)
-    for day, code, attributes in [
-        (d + offset, code, {"ticket": f"W-{d}"} | ({"approved_by": "eva"} if code == "open" else {}))
-        for d in range(6)
-        for offset, code in ((0.3, "open"), (0.35, "set"))
-    ]
-]  # fmt: skip
+    event
+    for day in range(6)
+    for event in (_opened(day), _change(day + 0.35, "config.change", "identity:ines", "scan_rate", ticket=f"W-{day}"))
+]
 LOUD: Final = [*QUIET, _change(7, "firmware.change", "identity:temp", "9.9", signed=False, vendor="unknown")]

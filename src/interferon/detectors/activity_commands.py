@@ -31,7 +31,7 @@ CLASSES: Final = {  # words in a function code → class, first match wins; rate
     "stop": (("stop", "halt", "shutdown", "estop", "kill", "reset", "restart", "reboot"), 0.0005, ("T0816", "T0858")),
     "force": (("force", "override", "mode", "inhibit", "disable", "suppress"), 0.001, ("T0858", "T0878")),
     "run": (("start", "run", "resume"), 0.003, ("T0858",)),
-    "read": (("read", "get", "browse", "identify", "list"), 0.02, ("T0888", "T0861")),
+    "read": (("read", "get", "browse", "identify", "list"), 0.05, ("T0888", "T0861")),
     "write": (("",), 0.003, ("T0836", "T0855")),
 }
 NEW_USE: Final = {
@@ -40,7 +40,7 @@ NEW_USE: Final = {
     "force": 0.02,
     "run": 0.03,
     "read": 0.1,
-    "write": 0.03,
+    "write": 0.005,
 }  # new function or block, known sender, a day
 
 
@@ -93,7 +93,7 @@ def _use(memory: Memory, event: Event, ctx: Context, group: str, facts: dict[str
     else:
         p = tail_of_count(1, NEW_USE[group], memory.uses.news.get(group, 0.0), ctx.days)
     if new_use:
-        p *= 0.3 if new_sender else 1.0
+        p *= 0.3 if new_sender and group != "read" else 1.0
         parts["function" if all(known[0] != event.code for known in memory.uses.known) else "object"] = 1.5
     sent = event.entity == event.source != event.target
     kind = ("command.new_target" if sent else "command.new_source") if new_sender else "command.new_use"

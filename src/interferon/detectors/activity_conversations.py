@@ -36,6 +36,7 @@ SHARE: Final = {"admin": 0.08, "ot": 0.05, "infra": 0.2, "web": 0.5, "other": 0.
 OUTSIDE: Final = {"ot": 0.02, "console": 0.1, "gateway": 0.5, "server": 0.2, "client": 0.8, "agent": 0.3, "": 0.3}
 STRANGER: Final = 0.15  # a private address that no table knows
 BOTH_NEW: Final = 0.3  # given a new peer, the service is new to the entity as well
+ORDINARY: Final = {"web", "infra"}  # what any machine may begin to use
 TURNED: Final = 0.2  # given a new conversation, its direction is one the entity never took in this class
 
 
@@ -87,10 +88,11 @@ def score(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
     parts = {"peer": 1.0} if all(known[:2] != (direction, peer) for known in memory.pairs.known) else {}
     odds = 1.0
     if is_new(memory.services, (direction, service)):
-        odds *= BOTH_NEW
+        ordinary = service_class(service) in ORDINARY
+        odds *= 0.7 if ordinary else BOTH_NEW
         parts["service"] = 1.2
         if all((known[0], service_class(known[1])) != (direction, service_class(service)) for known in memory.services.known):
-            odds *= TURNED
+            odds *= 1.0 if ordinary else TURNED
             parts["direction"] = 1.6
     parts["outside" if ".external." in kind or ".stranger." in kind else service_class(service)] = 1.0
     p = odds * tail_of_count(1, rate, memory.pairs.news.get(kind, 0.0), ctx.days)

@@ -17,12 +17,13 @@ TECHNIQUES: Final = ("T1059", "T0853")  # command and scripting interpreter, scr
 
 IMAGES: Final = {"ot": 0.005, "console": 0.02, "server": 0.05, "client": 0.3, "": 0.08}  # new images a day of a settled machine: the prior
 TOOLS: Final = {  # programs of the system that intruders live off (LOLBAS, ATT&CK software pages); they also serve administrators
-    "powershell", "pwsh", "cmd", "wmic", "rundll32", "regsvr32", "mshta", "certutil", "bitsadmin", "psexec", "psexesvc", "wscript", "cscript",
-    "schtasks", "vssadmin", "wbadmin", "bcdedit", "net", "nltest", "ntdsutil", "procdump", "mimikatz", "rclone", "ncat", "nc", "socat",
+    "powershell", "pwsh", "cmd", "wmic", "rundll32", "regsvr32", "mshta", "certutil", "bitsadmin", "psexec", "psexesvc",
+    "wscript", "cscript", "schtasks", "vssadmin", "wbadmin", "bcdedit", "net", "nltest", "ntdsutil", "procdump", "mimikatz",
+    "rclone", "ncat", "nc", "socat",
 }  # fmt: skip
 PHRASES: Final = (  # in command lines: what has hardly an honest use on a production machine
-    "-enc", "-encodedcommand", "downloadstring", "invoke-expression", "frombase64", "delete shadows", "shadowcopy delete", "recoveryenabled no",
-    "sekurlsa", "lsass", "-w hidden", "wevtutil cl", "clear-eventlog", "delete catalog", "/dev/tcp/", "base64 -d",
+    "-enc", "-encodedcommand", "downloadstring", "invoke-expression", "frombase64", "delete shadows", "shadowcopy delete",
+    "recoveryenabled no", "sekurlsa", "lsass", "-w hidden", "wevtutil cl", "clear-eventlog", "delete catalog", "/dev/tcp/", "base64 -d",
 )  # fmt: skip
 WORKERS: Final = ("winword", "excel", "outlook", "acrord32", "chrome", "msedge", "w3wp", "java", "httpd", "nginx", "sqlservr")
 ENTROPY: Final = 7.5  # bits a byte: encrypted or compressed
@@ -89,7 +90,8 @@ def _files(memory: Memory, event: Event, ctx: Context) -> Anomaly | None:
         return None
     p, parts = 0.02, {"files": 2.0}  # no history of this access at all: by the count alone
     if tally.level.n >= 6:
-        p = tail_of_hour(tally, event.time, count)
+        # besides the fitted tail: a record hour comes once in n, and how far beyond follows a Pareto tail of index 2
+        p = max(tail_of_hour(tally, event.time, count), min(1.0, 0.24 / (tally.level.n + 1) * (tally.level.high / total) ** 2))
     elif event.code in {"rename", "delete", "write"}:
         p = min(p, tail_of_count(1, 0.002, 0.0, ctx.days))
     if scrambled:

@@ -9,8 +9,8 @@ import numpy as np
 
 from interferon.detect.protocol import Params, proportions
 from interferon.detect.settings import Settings
-from interferon.detect.windows import Bools, Floats, Rows, Window, encode, rolling, times
 from interferon.detect.telemetry_examples import jump, plant
+from interferon.detect.windows import Bools, Floats, Rows, Window, encode, rolling, times
 
 EPSILON = 0.05
 
@@ -39,12 +39,12 @@ class TelemetryDistance:
     def learn(self, rows: Rows, use: Bools, settings: Settings) -> Params:
         window = rolling(encode(rows.z, rows.valid), settings.short, settings.spread_floor)
         table = np.hstack([window.mean, window.spread])[use]
-        filled = np.where(np.isnan(table), np.nan, table)
-        active = ~np.isnan(filled).all(axis=0)
-        location = np.where(active, np.nanmedian(np.where(active, filled, 0.0), axis=0), 0.0)
-        centred = np.where(np.isnan(filled), 0.0, filled - location)
+        active = ~np.isnan(table).all(axis=0)
+        location = np.nanmedian(np.where(active, table, 0.0), axis=0)
+        centred = np.where(np.isnan(table), 0.0, table - location)
         scale = np.where(active, np.maximum(centred.std(axis=0), 0.02), 1.0)
-        root = inverse_root(shrunk_covariance(centred / scale, settings.shrinkage, int(active.sum())))
+        least = settings.shrink_windows / (settings.shrink_windows + use.sum() / settings.short)
+        root = inverse_root(shrunk_covariance(centred / scale, least, int(active.sum())))
         return {"location": location, "scale": scale, "root": root, "size": np.array(max(1.0, float(active.sum())))}
 
     def derive(self, params: Params, rows: Rows) -> tuple[Floats, Bools]:
@@ -52,7 +52,7 @@ class TelemetryDistance:
 
     def score(self, params: Params, window: Window) -> Floats:
         parts = _components(params, window)
-        return np.log((parts * parts).sum(axis=1) / params["size"] + EPSILON)
+        return np.asarray(np.log((parts * parts).sum(axis=1) / params["size"] + EPSILON))
 
     def why(self, params: Params, window: Window) -> Floats:
         parts = _components(params, window) ** 2

@@ -9,8 +9,8 @@ import numpy as np
 
 from interferon.detect.protocol import Params, proportions
 from interferon.detect.settings import Settings
-from interferon.detect.windows import Bools, Floats, Rows, Window
 from interferon.detect.telemetry_examples import plant, silence
+from interferon.detect.windows import Bools, Floats, Rows, Window
 
 EPSILON = 0.05
 SPREAD = 0.1  # of a window's share of missing values, at least: a gap of a few rows is nothing
@@ -42,7 +42,7 @@ class TelemetryGaps:
         return (~rows.valid).astype(np.float64), np.ones_like(rows.valid)
 
     def score(self, params: Params, window: Window) -> Floats:
-        return np.log(_squares(params, window).mean(axis=1) + EPSILON)
+        return np.asarray(np.log(_squares(params, window).mean(axis=1) + EPSILON))
 
     def why(self, params: Params, window: Window) -> Floats:
         return proportions(_squares(params, window))

@@ -9,8 +9,8 @@ import numpy as np
 
 from interferon.detect.protocol import Params, proportions
 from interferon.detect.settings import Settings
-from interferon.detect.windows import Bools, Floats, Rows, Window, encode, rolling, times
 from interferon.detect.telemetry_examples import plant, swap
+from interferon.detect.windows import Bools, Floats, Rows, Window, encode, rolling, times
 
 EPSILON = 0.05
 
@@ -37,7 +37,8 @@ class TelemetryResidual:
 
     def learn(self, rows: Rows, use: Bools, settings: Settings) -> Params:
         known = rows.z[use]
-        inverse = np.linalg.inv(known.T @ known / len(known) + settings.ridge * np.eye(known.shape[1]))
+        penalty = settings.ridge_windows * settings.long / len(known)
+        inverse = np.linalg.inv(known.T @ known / len(known) + penalty * np.eye(known.shape[1]))
         matrix = inverse / np.diag(inverse)
         matrix = matrix / np.maximum((known @ matrix).std(axis=0), 0.05)
         residual = encode(times(rows.z, matrix[None]), rows.valid)
@@ -52,7 +53,7 @@ class TelemetryResidual:
         return times(rows.z, params["matrix"]), rows.valid
 
     def score(self, params: Params, window: Window) -> Floats:
-        return np.log(_squares(params, window).sum(axis=1) / params["size"] + EPSILON)
+        return np.asarray(np.log(_squares(params, window).sum(axis=1) / params["size"] + EPSILON))
 
     def why(self, params: Params, window: Window) -> Floats:
         squares = _squares(params, window)

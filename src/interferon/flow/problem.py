@@ -97,9 +97,20 @@ class Problem:
 
 
 def opening(network: Network, now: int) -> Snapshot:
-    """The snapshot that the tables themselves give: the inventory table, and the orders promised after `now`. Nothing is on its way."""
+    """The snapshot that the tables themselves give: the inventory table, the orders promised after `now`, nothing on its way into stock.
+
+    An order placed before `now` whose promise is nearer than its fastest lane is taken to be on its way to the customer already.
+    """
     stock = {(row.node, row.product): row.quantity for row in sorted(network.inventory, key=lambda row: row.as_of)}
-    return Snapshot(now, stock, tuple(order for order in network.orders.values() if order.promised > now))
+    fastest: dict[str, float] = {}
+    for lane in network.lanes.values():
+        fastest[lane.destination] = min(fastest.get(lane.destination, np.inf), lane.lead_days_mean)
+    late = now + DAY_US * network.settings.otif_window_h / -24
+
+    def waits(order: Order) -> bool:
+        return order.promised > now and (order.requested >= now or order.promised - late >= fastest.get(order.customer, 0.0) * DAY_US)
+
+    return Snapshot(now, stock, tuple(order for order in network.orders.values() if waits(order)))
 
 
 def grid(horizon_days: float) -> Floats:
@@ -247,11 +258,17 @@ def _opening(network: Network, snapshot: Snapshot, edges: Floats, places: dict[t
 
 
 def _cover_prices(network: Network, goods: Carries) -> dict[str, float]:
-    """Product → price of a unit of stock missing at the end: part of its late cost, above what it costs to bring it and to make it."""
-    bring: dict[str, float] = {}
+    """Product → price of a unit of stock missing at the end: part of its late cost, above what its cheapest way in and its making cost.
+
+    So the optimum replenishes as long as ordinary lanes have room, and does not fly goods in for the sake of the cover alone.
+    """
+    cheapest: dict[tuple[str, str], float] = {}
     for row in network.lanes.values():
         for product in goods.hauled(row):
-            bring[product] = max(bring.get(product, 0.0), row.cost_per_unit)
+            cheapest[product, row.destination] = min(cheapest.get((product, row.destination), np.inf), row.cost_per_unit)
+    bring: dict[str, float] = {}
+    for (product, _), cost in cheapest.items():
+        bring[product] = max(bring.get(product, 0.0), cost)
     prices: dict[str, float] = {}
 
     def price(product: str) -> float:

@@ -1,7 +1,7 @@
 """The demo's arms: the same seed with our response, with none, with a person after four hours, isolating everything, and without attack.
 
-Called by `runtime.demo`. All arms share the seed's draws; what differs is who acts, and when. Baselines are drawn fairly: the person has our
-detection and our plans and approves only true cases; isolating everything acts at our moments, on every zone of the sites concerned.
+Called by `runtime.demo`. All arms share the seed's draws; what differs is who acts, and when. Baselines are drawn fairly: the person has
+our detection and our plans and approves only true cases; isolating everything acts at our moments, on every zone of the sites concerned.
 """
 
 import copy
@@ -15,6 +15,7 @@ from interferon.model.network import Network
 from interferon.model.records import Execute, Finding, Incident, Plan, Undo
 from interferon.pipeline import Output, Rules
 from interferon.runtime.guarded import HISTORY_H, MINUTE, Guarded
+from interferon.runtime.loop import Hooks
 from interferon.trust.policy import Decision
 from interferon.twin.range import Range
 from interferon.twin.scenario import Scenario
@@ -33,6 +34,10 @@ class Told:
     executed: list[Execute] = field(default_factory=list)
     undone: list[Undo] = field(default_factory=list)
     receipts: list[Receipted] = field(default_factory=list)
+
+    def hooks(self) -> Hooks:
+        """Ears of a loop."""
+        return Hooks(sink=self.take, heard=self.hear)
 
     def take(self, output: Output) -> None:
         match output:
@@ -117,8 +122,9 @@ def isolating_everything(network: Network, scenario: Scenario, seed: int, start:
     return world
 
 
-def fork(guarded: Guarded, rules: Rules, sink: Callable[[Output], None], heard: Callable[[Control], None]) -> Guarded:
-    """A second installation in a second world, both as they are now."""
-    other = Guarded(rules, guarded.scenario, guarded.seed, guarded.start, guarded.solver.base, sink=sink, heard=heard, world=copy.deepcopy(guarded.range))
+def fork(guarded: Guarded, rules: Rules, told: Told) -> Guarded:
+    """A second installation in a second world, both as they are now; what it says and does from now on goes to `told`."""
+    world = copy.deepcopy(guarded.range)
+    other = Guarded(rules, guarded.scenario, guarded.seed, guarded.start, guarded.solver.base, told.hooks(), world=world)
     other.loop.state = copy.deepcopy(guarded.loop.state)
     return other

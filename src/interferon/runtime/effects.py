@@ -99,7 +99,7 @@ class Effects:
 
     def expire(self, now_us: int) -> list[Receipt]:
         """Effects whose time to live is over become due: still in force, to be decided again. Due ones without an answer are escalated."""
-        ended = [e for e in self._journal.effects([State.VERIFIED]) if 0 < e.expires <= now_us]
+        ended = self._journal.effects([State.VERIFIED], expired_by=now_us)
         unanswered = [e for e in self._journal.effects([State.DUE]) if e.changed + self._grace_us <= now_us]
         steps = [self._journal.advance(e.id, State.DUE, now_us, "time to live is over: decide again") for e in ended]
         steps += [self._journal.advance(e.id, State.ESCALATED, now_us, "no decision within the grace period") for e in unanswered]
@@ -209,7 +209,10 @@ class Effects:
 
     def _undo(self, effect_id: str, reason: str) -> Receipt:
         with self._lock(effect_id):
-            effect = self._drive(self._known(effect_id), seen=False)  # one that a full disk stopped half-way is brought to rest first
+            effect = self._known(effect_id)
+            if effect.state is State.INTENT:
+                return receipt(self._step(effect, State.FAILED, f"withdrawn before it was applied: {reason}"))
+            effect = self._drive(effect, seen=False)  # one that a full disk stopped half-way is brought to rest first
             if effect.state in lifecycle.ENDED:
                 return receipt(effect)
             action = self._actions.get(effect.intent.action)

@@ -1,7 +1,8 @@
-"""A simulated network and the installation that guards it, moved by one clock. Called by the demo, its baselines and the acceptance tests."""
+"""A simulated network and the installation that guards it, moved by one clock. Called by the demo, its baselines, acceptance tests."""
 
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -9,14 +10,14 @@ from interferon.actions import ACTIONS
 from interferon.detect.settings import LIVE
 from interferon.flow.problem import Snapshot
 from interferon.flow.reroute import Route
-from interferon.model.events import Control, Tick
+from interferon.model.events import Tick
 from interferon.model.network import Network
-from interferon.pipeline import Output, Rules, new_state
+from interferon.pipeline import Rules, new_state
 from interferon.runtime.effects import Effects
 from interferon.runtime.installation import RouteSolver
-from interferon.runtime.loop import Loop
+from interferon.runtime.loop import Hooks, Loop
 from interferon.runtime.range_executor import RangeExecutor
-from interferon.store.journal import Journal
+from interferon.store.journal import Journal, journal_path
 from interferon.store.log import EventLog
 from interferon.twin.range import Range
 from interferon.twin.scenario import Scenario
@@ -36,21 +37,24 @@ class Guarded:
         seed: int,
         start: int,
         base: Route,
+        hooks: Hooks | None = None,
         *,
         folder: Path | None = None,
         log: EventLog | None = None,
-        sink: Callable[[Output], None] = lambda output: None,
-        heard: Callable[[Control], None] = lambda control: None,
+        world: Range | None = None,
     ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="interferon-") if folder is None else None
         place = folder or Path(str(self._temporary and self._temporary.name))
         self.network: Network = rules.network
-        self.range = Range(rules.network, scenario, seed, start, history_h=HISTORY_H, sourcing=dict(base.sourcing))
-        self.journal = Journal(place / "journal.db")
+        self.scenario, self.seed, self.start = scenario, seed, start
+        self.range = world or Range(rules.network, scenario, seed, start, history_h=HISTORY_H, sourcing=dict(base.sourcing))
+        self.journal = Journal(journal_path(place))
         self.effects = Effects(self.journal, RangeExecutor(self.range), ACTIONS, rules.network, lambda: self.range.now, workers=1)
+        self.effects.recover()
         self.solver = RouteSolver(rules.network, self.snapshot, base, lambda route: self.range.route(dict(route.sourcing)))
         state = new_state(rules, LIVE, learn_us=int(HISTORY_H * 0.8 * 60) * MINUTE)
-        self.loop = Loop(state, rules, effects=self.effects, actions=ACTIONS, solver=self.solver, log=log, sink=sink, heard=heard)
+        recording = replace(hooks or Hooks(), record=self.journal.record)
+        self.loop = Loop(state, rules, effects=self.effects, actions=ACTIONS, solver=self.solver, log=log, hooks=recording)
 
     def advance(self, until: int, each_minute: Callable[[int], None] = lambda now: None) -> None:
         """Runs to `until`, a minute at a time: events first, then the tick that closes their frames, then whoever wants to look."""

@@ -5,14 +5,17 @@ Used by the demo, `up` and the benchmarks; replay has no executor and uses `step
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 
 from interferon.act.intents import intents
+from interferon.act.lifecycle import IllegalTransition
 from interferon.act.protocol import Action
 from interferon.model.effects import Receipt
-from interferon.model.events import Control, Receipted, Rerouted
+from interferon.model.events import Approval, Control, Receipted, Rerouted, Verdict
 from interferon.model.records import Execute, Plan, Renew, Solve, Undo
 from interferon.pipeline import Output, Rules, State, finish, step
 from interferon.runtime.effects import Effects
@@ -27,8 +30,21 @@ class Solver(Protocol):
     def __call__(self, command: Solve, /) -> Rerouted | None: ...
 
 
+@dataclass(frozen=True)
+class Hooks:
+    """Who looks on: `see` gets every batch on its way in, `heard` every control record, `sink` every output of `step`, all in order.
+
+    `record` writes to the ledger (kind, subject, content, time) and answers with the row's number once it is on disk.
+    """
+
+    see: Callable[[pa.RecordBatch], None] = lambda batch: None
+    heard: Callable[[Control], None] = lambda control: None
+    sink: Callable[[Output], None] = lambda output: None
+    record: Callable[[str, str, object, int], Future[int]] | None = None
+
+
 class Loop:
-    """One running installation. `sink` sees every output of `step`, in order; `heard` every control record that came back."""
+    """One running installation."""
 
     def __init__(
         self,
@@ -39,12 +55,11 @@ class Loop:
         actions: Mapping[str, Action] | None = None,
         solver: Solver | None = None,
         log: EventLog | None = None,
-        sink: Callable[[Output], None] = lambda output: None,
-        heard: Callable[[Control], None] = lambda control: None,
+        hooks: Hooks | None = None,
     ) -> None:
         self.state, self.rules = state, rules
         self._effects, self._actions, self._solver = effects, actions or {}, solver
-        self._log, self._sink, self._heard = log, sink, heard
+        self._log, self._hooks = log, hooks or Hooks()
 
     def feed(self, item: Item) -> None:
         """Moves the pipeline by one item and carries out what it commands, answers included."""
@@ -53,8 +68,12 @@ class Loop:
             now = waiting.popleft()
             if self._log is not None:
                 self._log.append(now)
-            if not isinstance(now, pa.RecordBatch):
-                self._heard(now)
+            if isinstance(now, pa.RecordBatch):
+                self._hooks.see(now)
+            else:
+                self._hooks.heard(now)
+                if isinstance(now, Approval | Verdict):
+                    self._record("approval" if isinstance(now, Approval) else "verdict", _subject(now), now, now.time)
             self._carry_out(step(self.state, self.rules, now), waiting)
 
     def finish(self) -> None:
@@ -72,7 +91,9 @@ class Loop:
 
     def _carry_out(self, outputs: list[Output], answers: "deque[Item]") -> None:
         for output in outputs:
-            self._sink(output)
+            self._hooks.sink(output)
+            if isinstance(output, Plan):
+                self._record("plan", output.id, output, output.time)
             if isinstance(output, Solve):
                 answer = self._solver(output) if self._solver is not None else None
                 if answer is not None:
@@ -80,16 +101,33 @@ class Loop:
             elif isinstance(output, Execute | Undo | Renew) and self._effects is not None:
                 answers.extend(_heard(receipt) for receipt in self._do(self._effects, output))
 
+    def _record(self, kind: str, subject: str, content: object, at: int) -> None:
+        """A decision is on disk before anything follows from it; raises JournalError where it cannot be."""
+        if self._hooks.record is not None:
+            self._hooks.record(kind, subject, content, at).result()
+
     def _do(self, effects: Effects, command: Execute | Undo | Renew) -> list[Receipt]:
         if isinstance(command, Undo):
             return effects.undo(command.effects, command.reason)
         if isinstance(command, Renew):
-            if command.answer == "renew":
-                return [effects.renew(effect, command.ttl_s, command.reason) for effect in command.effects]
-            return [effects.escalate(effect, command.reason) for effect in command.effects]
+            return [receipt for effect in command.effects if (receipt := _renewed(effects, effect, command)) is not None]
         plan: Plan = self.state.book.plans[command.plan]
         late = plan.alternatives[self.state.book.carried[plan.id]].orders_late
         return effects.submit(intents(command, self.rules.network, self._actions, "policy", late))
+
+
+def _renewed(effects: Effects, effect: str, command: Renew) -> Receipt | None:
+    """The receipt, or None where the effect has moved on since it fell due: undone by a person, or escalated."""
+    try:
+        if command.answer == "renew":
+            return effects.renew(effect, command.ttl_s, command.reason)
+        return effects.escalate(effect, command.reason)
+    except IllegalTransition:
+        return None
+
+
+def _subject(word: Approval | Verdict) -> str:
+    return word.plan if isinstance(word, Approval) else word.incident
 
 
 def _heard(receipt: Receipt) -> Receipted:

@@ -1,6 +1,6 @@
 """What a running installation knows for the people in front of it: everything told so far, the last day of telemetry, the goods.
 
-Filled by the loop's thread, read by the screens under `lock`. Nothing here moves the pipeline but a person's word, which waits for the loop.
+Filled by the loop's thread, read by the screens under `lock`. Nothing here moves the pipeline but a person's word, which waits for it.
 """
 
 import threading
@@ -113,6 +113,8 @@ class Running:
         for batch in self.telemetry:
             mask = pc.and_(pc.equal(batch.column("entity"), entity), pc.equal(batch.column("signal"), signal))
             parts.append(batch.filter(mask))
-        found = [(row_time, value) for part in parts for row_time, value in zip(part["time"].to_pylist(), part["value"].to_pylist(), strict=True)]
+        found = [
+            (row_time, value) for part in parts for row_time, value in zip(part["time"].to_pylist(), part["value"].to_pylist(), strict=True)
+        ]
         newest = max((time for time, _ in found), default=0)
         return sorted((time, value) for time, value in found if time > newest - DAY_US)

@@ -87,7 +87,7 @@ def shown(text: str) -> str:
 def close(word: str, known: Collection[str]) -> str:
     """' (did you mean X?)', or nothing where no known word is like it, or where there are too many to compare in good time."""
     found = get_close_matches(word, known, 1, 0.6) if len(known) <= _COMPARED else []
-    return f" (did you mean {found[0]}?)" if found else ""
+    return f" (did you mean {shown(found[0])}?)" if found else ""
 
 
 def _whole(column: Column, text: str, value: float) -> int:

@@ -59,7 +59,7 @@ def _table(folder: Path, table: Table) -> Rows:
     rows = Rows(table)
     if why or table.required:
         header = ",".join(column.column for column in table.columns)
-        rows.problem(1, why or f"the file is missing; a network needs it, with the columns {header}")
+        rows.problem(1, why or f"the file is missing; a network needs it, with the columns {header}", whole=False)
     return rows
 
 

@@ -38,7 +38,7 @@ def _checked(column: Column, tables: Tables) -> bool:
     """Whether the tables it refers to can be asked. One that cannot be read says so itself. Without people, owners are free text."""
     if column.refs == ("people",) and column.required == "no" and not tables["people"].lines:
         return False
-    return all(tables[name].lines or not tables[name].problems for name in column.refs)
+    return all(tables[name].whole for name in column.refs)
 
 
 def _duplicates(rows: Rows) -> None:

@@ -4,21 +4,26 @@ Called by `folder_check` on the rows as read. Notes problems on them and changes
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from graphlib import CycleError, TopologicalSorter
+from typing import Final
 
 from interferon.store.table_file import Line, Rows
 
 Graph = dict[str, set[str]]
+_WAY_TABLES: Final = ("nodes", "lanes", "products", "bom", "inventory", "orders")
 
 
 def check(tables: dict[str, Rows]) -> None:
-    """Cycles are fatal; a product or customer without a way is not: the network may still be growing."""
+    """Cycles are fatal; a product or customer without a way is not: the network may still be growing.
+
+    Ways are looked for once the tables they go through are without a fatal problem: before that, a slip would be told as a missing way.
+    """
     _cycles(tables["bom"])
+    if any(problem.fatal for name in _WAY_TABLES for problem in tables[name].problems):
+        return
     nodes = {str(line.cells["id"]): str(line.cells["kind"]) for line in _good(tables["nodes"])}
-    onward: Graph = defaultdict(set)
-    for line in _good(tables["lanes"]):
-        onward[str(line.cells["from"])].add(str(line.cells["to"]))
+    onward = _pairs(tables["lanes"], "from", "to")
     _customers(tables["nodes"], onward)
     _products(tables, nodes, onward)
 
@@ -54,39 +59,43 @@ def _customers(rows: Rows, onward: Graph) -> None:
 
 def _products(tables: dict[str, Rows], nodes: dict[str, str], onward: Graph) -> None:
     """A product is made at plants if it has a bill of materials, else bought from suppliers; it must reach where it is wanted."""
-    made = {str(line.cells["parent"]) for line in _good(tables["bom"])}
-    parents: Graph = defaultdict(set)
-    for line in _good(tables["bom"]):
-        parents[str(line.cells["child"])].add(str(line.cells["parent"]))
-    stocked: Graph = defaultdict(set)
-    for line in _good(tables["inventory"]):
-        stocked[str(line.cells["product"])].add(str(line.cells["node"]))
-    wanted: Graph = defaultdict(set)
-    for line in _good(tables["orders"]):
-        wanted[str(line.cells["product"])].add(str(line.cells["customer"]))
-    sources = {
-        product: _sources(nodes, "plant" if product in made else "supplier", stocked[product])
-        for product in (str(line.cells["id"]) for line in _good(tables["products"]))
-    }
+    parents = _pairs(tables["bom"], "child", "parent")
+    made = set().union(*parents.values())
+    stocked = _pairs(tables["inventory"], "product", "node")
+    wanted = _pairs(tables["orders"], "product", "customer")
+    lines = {str(line.cells["id"]): line.number for line in _good(tables["products"])}
+    makers = _able(nodes, "plant", made, stocked) | _able(nodes, "supplier", lines.keys() - made, stocked)
+    sources = {product: {node for node, products in makers.items() if product in products} for product in lines}
     starts = set().union(*sources.values(), *stocked.values()) & nodes.keys()
     reach = {node: _reach(onward, node) for node in starts}
-    for line in _good(tables["products"]):
-        product = str(line.cells["id"])
+    for product, line in lines.items():
         goals = wanted[product].union(*(sources.get(parent, set()) for parent in parents[product]))
         served = set().union(*(reach[node] for node in sources[product] | (stocked[product] & nodes.keys())))
         who = "plant" if product in made else "supplier"
         if not sources[product]:
-            tables["products"].problem(line.number, f"product '{product}' has no source: there is no {who} in nodes.csv", fatal=False)
+            message = f"no {who} {'makes' if product in made else 'delivers'} product '{product}'; give one a row for it in inventory.csv"
+            tables["products"].problem(line, message, fatal=False)
         elif lost := sorted(goals & nodes.keys() - served):
             shown = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
             message = f"product '{product}' has no supply path from any {who} to {shown}; add a lane"
-            tables["products"].problem(line.number, message, fatal=False)
+            tables["products"].problem(line, message, fatal=False)
 
 
-def _sources(nodes: dict[str, str], kind: str, stocked: set[str]) -> set[str]:
-    """Nodes of the kind that have a row for the product in inventory.csv; all of the kind where none has."""
-    able = {node for node, is_a in nodes.items() if is_a == kind}
-    return able & stocked or able
+def _pairs(rows: Rows, key: str, value: str) -> Graph:
+    """Values of one column by those of another."""
+    found: Graph = defaultdict(set)
+    for line in _good(rows):
+        found[str(line.cells[key])].add(str(line.cells[value]))
+    return found
+
+
+def _able(nodes: dict[str, str], kind: str, products: Set[str], stocked: Graph) -> dict[str, Set[str]]:
+    """What each node of a kind makes or delivers: what it has a row for in inventory.csv, or everything where it has none."""
+    listed: Graph = defaultdict(set)
+    for product in products:
+        for node in stocked[product]:
+            listed[node].add(product)
+    return {node: listed[node] or products for node, is_a in nodes.items() if is_a == kind}
 
 
 def _reach(onward: Graph, start: str) -> set[str]:

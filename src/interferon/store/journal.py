@@ -90,14 +90,17 @@ class Journal:
         with self._reading:
             return _find(self._reader, effect_id)
 
-    def effects(self, states: Iterable[State] | None = None, incident: str | None = None) -> list[Effect]:
-        """Effects by admission, only those in `states` and of `incident` if given."""
+    def effects(self, states: Iterable[State] | None = None, incident: str | None = None, expired_by: int | None = None) -> list[Effect]:
+        """Effects by admission; if given, only those in `states`, of `incident`, or whose time to live was over at `expired_by`."""
         wanted = list(State if states is None else states)
         sql = f"SELECT {_COLUMNS} FROM effects WHERE state IN ({','.join('?' * len(wanted))})"  # noqa: S608 - question marks only
-        values: list[str] = [*wanted]
+        values: list[str | int] = [*wanted]
         if incident is not None:
             sql += " AND incident = ?"
             values.append(incident)
+        if expired_by is not None:
+            sql += " AND expires BETWEEN 1 AND ?"
+            values.append(expired_by)
         with self._reading:
             return [_effect(row) for row in self._reader.execute(sql + " ORDER BY admitted, rowid", values)]
 

@@ -52,7 +52,7 @@ def render(settings: Settings) -> str:
         if table and f"[{table}]" not in lines:
             lines += ["", f"[{table}]"]
         value = getattr(settings.budgets if table else settings, key)
-        lines += [f"# {column.description}" + (f", {column.unit}" if column.unit else ""), tomli_w.dumps({key: value}).strip()]
+        lines += [f"# {column.description}" + (f" ({column.unit})" if column.unit else ""), tomli_w.dumps({key: value}).strip()]
     return "\n".join(lines) + "\n"
 
 

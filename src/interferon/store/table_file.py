@@ -25,15 +25,17 @@ class Line:
 
 @dataclass
 class Rows:
-    """What a file held, and what is wrong with it."""
+    """What a file held, and what is wrong with it. Not `whole`: there may be rows that could not be read."""
 
     table: Table
     lines: list[Line] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    whole: bool = True
 
-    def problem(self, line: int, message: str, *, fatal: bool = True) -> None:
-        """Notes one problem of this file."""
+    def problem(self, line: int, message: str, *, fatal: bool = True, whole: bool = True) -> None:
+        """Notes one problem of this file, and whether the rows are still all there."""
         self.problems.append(Problem(file=self.table.file, line=line, message=message, fatal=fatal))
+        self.whole &= whole
 
 
 def parse(table: Table, data: bytes) -> Rows:
@@ -42,13 +44,13 @@ def parse(table: Table, data: bytes) -> Rows:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        rows.problem(data.count(b"\n", 0, error.start) + 1, f"byte {error.start} is not UTF-8; save the file as 'CSV UTF-8'")
+        rows.problem(data.count(b"\n", 0, error.start) + 1, f"byte {error.start} is not UTF-8; save the file as 'CSV UTF-8'", whole=False)
         return rows
     records = _records(rows, text)
     header = next(records, None)
     if header is None:
         if not rows.problems:
-            rows.problem(1, f"the file is empty; its first line must be {','.join(column.column for column in table.columns)}")
+            rows.problem(1, f"the file is empty; its first line must be {','.join(column.column for column in table.columns)}", whole=False)
         return rows
     columns = _columns(rows, *header)
     if columns is not None:
@@ -69,7 +71,7 @@ def _records(rows: Rows, text: str) -> Iterator[tuple[int, list[str]]]:
             return
         except csv.Error as error:
             unclosed = "a quote is opened and never closed; double a quote inside a quoted field"
-            rows.problem(start, unclosed if "unexpected end of data" in str(error) else f"not CSV: {error}")
+            rows.problem(start, unclosed if "unexpected end of data" in str(error) else f"not CSV: {error}", whole=False)
             return
         if any(cell.strip() for cell in record):
             yield start, record
@@ -80,8 +82,8 @@ def _columns(rows: Rows, line: int, header: list[str]) -> list[Column | None] | 
     names = [name.strip() for name in header]
     known = {column.column: column for column in rows.table.columns}
     if len(names) == 1 and (sign := next((sign for sign in ";\t|" if sign in names[0]), "")):
-        shown = "a tab" if sign == "\t" else f"'{sign}'"
-        rows.problem(line, f"fields are separated by {shown}; separate them by ','")
+        named = "a tab" if sign == "\t" else f"'{sign}'"
+        rows.problem(line, f"fields are separated by {named}; separate them by ','", whole=False)
         return None
     for name in dict.fromkeys(names):
         if name not in known:
@@ -90,7 +92,9 @@ def _columns(rows: Rows, line: int, header: list[str]) -> list[Column | None] | 
             rows.problem(line, f"column '{name}' is there {names.count(name)} times; keep one")
     for column in rows.table.columns:
         if column.must and column.column not in names:
-            rows.problem(line, f"column '{column.column}' is missing; {rows.table.name} must have it: {column.description}")
+            rows.problem(
+                line, f"column '{column.column}' is missing; {rows.table.name} must have it: {column.description}", whole=not column.key
+            )
     return [known.get(name) for name in names]
 
 

@@ -24,7 +24,7 @@ VERBS: Final = ("view", "verdict", "approve", "veto", "undo", "stop", "replan", 
 
 _KINDS: Final = {"asset": "Asset", "zone": "Zone", "conduit": "Conduit", "identity": "Identity"}
 _MATTER: Final = {"irreversible": False, "controller_write": False, "owner": False, "orders_late": 0}
-_SLICES: Final = 4096  # slices kept; beyond that the oldest go
+_SLICES: Final = 4096  # slices and grounds kept; beyond that the oldest go
 
 Uid = tuple[str, str]  # Cedar type, id
 
@@ -60,7 +60,7 @@ class Policy:
         for rule in self.rules:
             self._index.setdefault((rule.who, rule.where), []).append(rule)
         self._slices: dict[tuple[tuple[str, str], ...], cedarpy.PolicySet] = {}
-        self._entities: dict[tuple[tuple[Uid, ...], ...], cedarpy.Entities] = {}
+        self._grounds: dict[tuple[tuple[Uid, ...], ...], tuple[cedarpy.PolicySet, cedarpy.Entities]] = {}
 
     @classmethod
     def observing(cls) -> "Policy":
@@ -117,12 +117,24 @@ class Policy:
             "context": dict(context),
         }
         try:
-            result = cedarpy.is_authorized(request, self._slice(who, where), self._graph(who, where), self._schema)
+            result = cedarpy.is_authorized(request, *self._ground(who, where), self._schema)
         except (ValueError, TypeError) as error:  # a context that is no JSON, an entity the schema does not know
             return _Answer(False, (), f"policy engine: {error}")
         if result.diagnostics.errors:
             return _Answer(False, (), f"policy engine: {result.diagnostics.errors[0]}")
         return _Answer(result.allowed, tuple(sorted(result.diagnostics.reasons)), "")
+
+    def _ground(self, who: tuple[Uid, ...], where: tuple[Uid, ...]) -> tuple[cedarpy.PolicySet, cedarpy.Entities]:
+        """The slice of policies and the few entities for questions about `who` and `where`, both parsed once.
+
+        Facts that change are in the context of a question, because updating an entity clones all of them.
+        """
+        key = (who, where)
+        if key not in self._grounds:
+            _evict(self._grounds)
+            graph = cedarpy.Entities.from_json_str(json.dumps([*_chain(who), *_chain(where)]))
+            self._grounds[key] = (self._slice(who, where), graph)
+        return self._grounds[key]
 
     def _slice(self, who: tuple[Uid, ...], where: tuple[Uid, ...]) -> cedarpy.PolicySet:
         pairs = product(("", *(entity(*uid) for uid in who)), ("", *(entity(*uid) for uid in where)))
@@ -130,18 +142,9 @@ class Policy:
         if key not in self._slices:
             _evict(self._slices)
             static = {rule.id: dict(rule.body) for pair in key for rule in self._index[pair]}
-            self._slices[key] = cedarpy.PolicySet.from_json_str(
-                json.dumps({"staticPolicies": static, "templates": {}, "templateLinks": []})
-            )
+            whole = {"staticPolicies": static, "templates": {}, "templateLinks": []}
+            self._slices[key] = cedarpy.PolicySet.from_json_str(json.dumps(whole))
         return self._slices[key]
-
-    def _graph(self, who: tuple[Uid, ...], where: tuple[Uid, ...]) -> cedarpy.Entities:
-        """The few entities of one question; facts that change are in the context, because updating an entity clones all of them."""
-        key = (who, where)
-        if key not in self._entities:
-            _evict(self._entities)
-            self._entities[key] = cedarpy.Entities.from_json_str(json.dumps([*_chain(who), *_chain(where)]))
-        return self._entities[key]
 
 
 def _chain(uids: tuple[Uid, ...]) -> list[dict[str, Any]]:

@@ -11,7 +11,18 @@ from interferon.model.network import Dependency, Network
 from interferon.twin.draws import HOUR
 from interferon.twin.people import service_accounts
 
-RESTORE_H = {"wms": 6.0, "mes": 6.0, "erp": 10.0, "tms": 6.0, "identity_provider": 8.0, "historian": 5.0, "server": 5.0, "plc": 4.0, "robot": 4.0, "sis": 12.0}
+RESTORE_H = {
+    "wms": 6.0,
+    "mes": 6.0,
+    "erp": 10.0,
+    "tms": 6.0,
+    "identity_provider": 8.0,
+    "historian": 5.0,
+    "server": 5.0,
+    "plc": 4.0,
+    "robot": 4.0,
+    "sis": 12.0,
+}
 _LOCAL_CONTROL_H = 4.0  # a closed cell goes on under local control at least this long
 _OUTSIDE_PURDUE = 3.5
 
@@ -35,6 +46,8 @@ class Condition:
     effects: dict[str, tuple[str, str, int]] = field(default_factory=dict)  # effect id → action, target, since
     damage: dict[str, list[Damage]] = field(default_factory=dict)
     idle: dict[str, int] = field(default_factory=dict)  # asset → until when it stands still for planned work or an outage
+    dark: dict[str, int] = field(default_factory=dict)  # asset → until when nothing is heard of it
+    muted: set[str] = field(default_factory=set)  # assets whose logs an adversary silenced
     withheld: dict[str, dict[str, float]] = field(default_factory=dict)  # node or lane reference → step → share of capacity gone
 
     def __post_init__(self) -> None:
@@ -75,7 +88,9 @@ class Condition:
 
     def open(self, conduit: str) -> bool:
         row = self.network.conduits[conduit]
-        closed = self.held("cut_conduit", f"conduit:{conduit}") or any(self.held("isolate_zone", f"zone:{z}") for z in (row.from_zone, row.to_zone))
+        closed = self.held("cut_conduit", f"conduit:{conduit}") or any(
+            self.held("isolate_zone", f"zone:{z}") for z in (row.from_zone, row.to_zone)
+        )
         return not closed
 
     def talks(self, source: str, target: str) -> bool:
@@ -129,6 +144,7 @@ class Condition:
                 self.damage[asset] = left
             else:
                 del self.damage[asset]
+                self.muted.discard(asset)
                 restored.append(asset)
         return restored
 
@@ -157,7 +173,11 @@ class Condition:
         if share < 1.0:  # it works badly: no tolerance, no fallback
             return row.share_lost * share
         tolerance = row.tolerance_h
-        if self.network.zones[self.network.assets[row.asset].zone].purdue <= 2 and not self.isolated(row.asset) and not self.damaged(row.asset):
+        if (
+            self.network.zones[self.network.assets[row.asset].zone].purdue <= 2
+            and not self.isolated(row.asset)
+            and not self.damaged(row.asset)
+        ):
             tolerance = max(tolerance, _LOCAL_CONTROL_H)
         hours = (now - since) / HOUR
         if hours < tolerance:

@@ -25,7 +25,16 @@ _CLASS_OF_TYPE: Final = {
 }  # fmt: skip
 # per class and signal: normal value, standard deviation of the measurement noise, quantum of the reading
 NORMAL: Final = {
-    "process": ((50, 0.15, 0.05), (20, 0.12, 0.02), (3.2, 0.015, 0.005), (64, 0.12, 0.1), (18, 0.15, 0.01), (1480, 3.0, 1.0), (2.2, 0.08, 0.01), (50, 0.25, 0.1)),
+    "process": (
+        (50, 0.15, 0.05),
+        (20, 0.12, 0.02),
+        (3.2, 0.015, 0.005),
+        (64, 0.12, 0.1),
+        (18, 0.15, 0.01),
+        (1480, 3.0, 1.0),
+        (2.2, 0.08, 0.01),
+        (50, 0.25, 0.1),
+    ),
     "robot": ((42, 0.9, 0.1), (31, 0.8, 0.1), (12, 0.5, 0.1), (1.2, 0.02, 0.001), (58, 0.15, 0.1), (24, 0.25, 0.01), (0.08, 0.006, 0.001)),
     "agv": ((1.3, 0.05, 0.01), (70, 0.1, 0.1), (14, 0.4, 0.01), (220, 4.0, 1.0), (50, 0.3, 0.1)),
     "truck": ((74, 1.8, 0.1), (60, 0.15, 0.1), (4.5, 0.12, 0.1), (88, 0.4, 0.1), (50, 0.1, 0.1)),
@@ -66,14 +75,24 @@ class Machines:
     def __post_init__(self) -> None:
         n = len(self.scale)
         ones = np.ones(n)
-        self.state = {"speed": ones.copy(), "load": np.zeros(n), "heat": ones.copy(), "level": 50 * ones, "integral": 50 * ones, "wear": np.zeros(n), "cold": 4.5 * ones}
+        self.state = {
+            "speed": ones.copy(),
+            "load": np.zeros(n),
+            "heat": ones.copy(),
+            "level": 50 * ones,
+            "integral": 50 * ones,
+            "wear": np.zeros(n),
+            "cold": 4.5 * ones,
+        }
 
     def step(self, drive: Drive) -> Array:
         """True values after one sample, machines × signals."""
         s = self.state
         s["load"] = 0.95 * s["load"] + 0.03 * drive.noise[:, 0]  # slow disturbance of what is asked of the machine
         s["wear"] = np.clip(s["wear"] + 2e-5 * drive.run * drive.minutes + 2e-4 * drive.noise[:, 1], 0.0, 0.4)
-        return {"process": self._process, "robot": self._robot, "agv": self._agv, "truck": self._truck, "cold": self._cold}[self.name](drive)
+        return {"process": self._process, "robot": self._robot, "agv": self._agv, "truck": self._truck, "cold": self._cold}[self.name](
+            drive
+        )
 
     def _lag(self, key: str, target: Array, minutes: float, tau: float) -> Array:
         """First-order lag with time constant `tau` minutes, exact for a constant input over the sample."""

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from interferon.model.events import ACTIVITY, FAMILIES, TELEMETRY
+from interferon.model.events import FAMILIES, TELEMETRY
 
 Fields = dict[str, Any]
 Record = tuple[int, str, str, Fields]  # time, feed, entity, the family's own columns
@@ -39,7 +39,7 @@ def records(family: str, rows: Sequence[Record], offsets: Offsets, trust: float)
     """A batch of activity or trade rows, which must be in order of time."""
     schema = FAMILIES[family]
     columns: list[pa.Array] = []
-    for name, values in {
+    head: dict[str, list[Any]] = {
         "time": [r[0] for r in rows],
         "seen": [r[0] + _LAG for r in rows],
         "feed": [r[1] for r in rows],
@@ -47,7 +47,8 @@ def records(family: str, rows: Sequence[Record], offsets: Offsets, trust: float)
         "entity": [r[2] for r in rows],
         "trust": [trust] * len(rows),
         "raw": [None] * len(rows),
-    }.items():
+    }
+    for name, values in head.items():
         columns.append(_array(values, schema.field(name).type))
     for item in list(schema)[len(columns) :]:
         columns.append(_array([r[3].get(item.name) for r in rows], item.type))
@@ -101,7 +102,4 @@ class TelemetryNames:
         return pa.RecordBatch.from_arrays(arrays, schema=TELEMETRY)
 
 
-ACTIVITY_TRUST = 0.8
-TRADE_TRUST = 0.7
-TRUST = {"activity": ACTIVITY_TRUST, "trade": TRADE_TRUST}
-assert list(ACTIVITY.names)[:7] == list(TELEMETRY.names)[:7]
+TRUST = {"activity": 0.8, "trade": 0.7}  # how far the range's sources are trusted

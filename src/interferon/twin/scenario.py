@@ -87,7 +87,9 @@ def parse(text: str, where: str, network: Network) -> Scenario:
         raise InputError(f"{where}: not valid TOML: {error}") from None
     extra = sorted(set(data) - _FILE_KEYS)
     if extra:
-        raise InputError(f"{where}: unknown key '{extra[0]}'{_meant(extra[0], _FILE_KEYS)}; a scenario has name, network, hours, description and [[step]]")
+        raise InputError(
+            f"{where}: unknown key '{extra[0]}'{_meant(extra[0], _FILE_KEYS)}; a scenario has name, network, hours, description and [[step]]"
+        )
     hours = _number(data, "hours", where, 72.0)
     if not 0 < hours <= 2400:
         raise InputError(f"{where}: hours is {hours:g}; it must be above 0 and at most 2400")
@@ -158,7 +160,9 @@ def _target(text: str, action: Action, network: Network, at: str) -> str:
     if name not in names[kind]:
         raise InputError(f"{at}: unknown target '{text}': the network has no {kind} '{name}'{_meant(name, names[kind])}")
     if action.needs_signals and not signals_of(network.assets[name]):
-        raise InputError(f"{at}: '{text}' is a {network.assets[name].type}, which emits no telemetry; '{action.name}' needs a machine with signals")
+        raise InputError(
+            f"{at}: '{text}' is a {network.assets[name].type}, which emits no telemetry; '{action.name}' needs a machine with signals"
+        )
     return text
 
 
@@ -172,7 +176,9 @@ def _params(given: object, action: Action, target: str, network: Network, at: st
             warnings.append(f"{at}: '{action.name}' does not read the parameter '{name}'{_meant(name, defaults)}")
             continue
         wants_number = isinstance(defaults[name], float)
-        if wants_number != (isinstance(value, int | float) and not isinstance(value, bool)) or (not wants_number and not isinstance(value, str)):
+        if wants_number != (isinstance(value, int | float) and not isinstance(value, bool)) or (
+            not wants_number and not isinstance(value, str)
+        ):
             raise InputError(f"{at}: parameter '{name}' must be a {'number' if wants_number else 'text'}, not {value!r}")
         if wants_number and not abs(float(value)) < 1e9:
             raise InputError(f"{at}: parameter '{name}' must be a finite number, not {value!r}")

@@ -16,11 +16,11 @@ from interferon.web.changes import Changes
 from interferon.web.figures import filters
 from interferon.web.gate import Gate, LoginNeeded, Refused
 from interferon.web.guard import Guard
-from interferon.web.live import Live
 from interferon.web.login import Login
 from interferon.web.pages import Pages
 from interferon.web.roles import RoleTable
 from interferon.web.sessions import Sessions
+from interferon.web.sse import Changed
 from interferon.web.throttle import Throttle
 from interferon.web.view import Accounts, Permission, Source
 
@@ -49,8 +49,9 @@ def create_app(
     templates.env.filters.update(filters(source.network.settings.timezone))
     pages = Pages(source, gate, templates)
     app = FastAPI(title="Interferon", docs_url=None, redoc_url=None, openapi_url=None)
-    for part in (pages, Changes(pages), Login(pages, Throttle(time.monotonic)), Live(source, gate)):
+    for part in (pages, Changes(pages), Login(pages, Throttle(time.monotonic)), Changed(source, gate)):
         app.include_router(part.router())
+    app.state.leaving = False  # set by the server when it stops: event streams end
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     _explain_refusals(app, pages)
     app.add_middleware(Guard, has_accounts=gate.has_accounts, hosts=hosts, tls=tls)

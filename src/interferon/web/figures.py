@@ -94,7 +94,8 @@ def filters(timezone: str) -> dict[str, Callable[..., Any]]:
     zone = zone_or_utc(timezone)
     return {
         "when": lambda time: time_tag(time, zone, "%a %d %b %H:%M:%S"),
-        "clock": lambda time: time_tag(time, zone, "%H:%M:%S"),
+        "clock": lambda time: time_tag(time, zone, "%a %H:%M:%S"),  # a case may run over days
+        "hour": lambda time: time_tag(time, zone, "%H:%M:%S"),
         "minute": lambda time: time_tag(time, zone, "%a %d %b %H:%M"),
         "duration": duration,
         "percent": percent,

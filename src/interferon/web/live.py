@@ -1,47 +1,419 @@
-"""`/events`: tells an open page, by server-sent events, that something changed; the page then fetches what it shows.
+"""The screens' `Source` over a running installation: turns its facts into the view structs. Reads under the installation's lock."""
 
-Sends the version alone, so that a slow reader misses nothing and no fact leaves by a second way.
-"""
+from interferon.detect import stream, telemetry
+from interferon.flow.reroute import Route
+from interferon.model.events import Approval, Receipted, Verdict
+from interferon.model.network import Network
+from interferon.model.records import Finding, Incident, Plan
+from interferon.runtime.running import Running
+from interferon.trust.policy import Policy
+from interferon.web.view import (
+    Band,
+    Decision,
+    Declared,
+    Entry,
+    Feed,
+    IncidentView,
+    Kpis,
+    LaneFlow,
+    Learning,
+    Move,
+    Now,
+    PlanView,
+    RouteView,
+    Status,
+    ThingState,
+)
 
-import asyncio
-from collections.abc import AsyncIterator
-from typing import Final
-
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
-
-from interferon.web.gate import Gate
-from interferon.web.view import Source
-
-LOOK_S: Final = 0.25
-BEAT_S: Final = 10.0  # a sign of life, by which the page knows that the line still stands
+SHOWN_FOR_US = 48 * 3_600_000_000  # closed incidents leave the queue after this
+SILENT_US = 15 * 60_000_000
+FAILED = ("failed", "refused", "escalated", "orphan")
+P99 = 2.576
 
 
-class Live:
-    def __init__(self, source: Source, gate: Gate) -> None:
-        self.source = source
-        self.gate = gate
+class LiveSource:
+    """`web.view.Source` over `Running`."""
 
-    async def events(self, request: Request) -> Response:
-        self.gate.enter(request, "view")
-        return StreamingResponse(self._changes(request), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+    def __init__(self, running: Running, policy_texts: dict[str, str]) -> None:
+        self._run = running
+        self._policy = policy_texts  # policy id → what it says, in a line
 
-    async def _changes(self, request: Request) -> AsyncIterator[str]:
-        told, quiet = -1, 0.0
-        yield "retry: 2000\n\n"
-        while self.gate.visitor(request).person:  # ends with the session
-            version = self.source.version
-            if version != told:
-                told, quiet = version, 0.0
-                yield f"event: version\ndata: {version}\n\n"
-            elif quiet >= BEAT_S:
-                quiet = 0.0
-                yield "event: beat\ndata: \n\n"
-            await asyncio.sleep(LOOK_S)
-            quiet += LOOK_S
-        yield "event: login\ndata: \n\n"
+    @property
+    def version(self) -> int:
+        return self._run.changed
 
-    def router(self) -> APIRouter:
-        router = APIRouter()
-        router.add_api_route("/events", self.events, methods=["GET"], response_model=None)
-        return router
+    @property
+    def network(self) -> Network:
+        return self._run.rules.network
+
+    # ---- Now
+
+    def now(self) -> Now:
+        run = self._run
+        with run.lock:
+            now = run.clock()
+            incidents = sorted(run.incidents.values(), key=lambda i: (i.updated, i.id), reverse=True)
+            shown = [i for i in incidents if i.status != "closed" or now - i.updated < SHOWN_FOR_US]
+            newest = {plan.incident: plan for plan in run.plans.values()}
+            return Now(
+                time=now,
+                speed=run.speed,
+                observing=run.rules.observing,
+                kpis=self._kpis(now),
+                learning=self._learning(now),
+                feeds=self._feeds(now),
+                states=self._states(now),
+                flows=self._flows(),
+                incidents=tuple(shown),
+                decisions=tuple(self._decision(newest[i.id]) for i in shown if i.id in newest),
+            )
+
+    def _kpis(self, now: int) -> Kpis:
+        due, late = self._run.goods.due(now)
+        without = self._run.without(now)
+        return Kpis(
+            otif=1 - len(late) / due if due else None,
+            orders_due=due,
+            orders_late=len(late),
+            otif_without=without[0] if without else None,
+            orders_late_without=without[1] if without else None,
+        )
+
+    def _learning(self, now: int) -> Learning:
+        total = learnt = 0
+        ready = 0
+        frame_us = int(self.network.settings.frame_s * 1e6)
+        for shard in self._run.state.watch.shards:
+            state, members = shard.telemetry, len(shard.members)
+            total += members
+            watching = state.status[:members] == telemetry.WATCHING
+            learnt += int(watching.sum())
+            if not watching.all():
+                left = state.settings.learn_rows - int(state.rows[:members][~watching].min())
+                ready = max(ready, now + max(left, 0) * frame_us)
+            young = stream.learning(shard.stream, now)
+            total += len(shard.stream.first)
+            learnt += len(shard.stream.first) - len(young)
+            if young:
+                left_share = 1 - min(young.values())
+                ready = max(ready, now + int(left_share * shard.stream.settings.learn_us))
+        return Learning(entities=total, learnt=learnt, ready_at=ready if learnt < total else 0)
+
+    def _feeds(self, now: int) -> tuple[Feed, ...]:
+        run = self._run
+        return tuple(
+            Feed(
+                name=name,
+                family=seen.family,
+                rows=seen.rows,
+                dead_letters=run.dead.get(name, 0),
+                last=seen.last,
+                state="live" if now - seen.last < SILENT_US else "late" if now - seen.last < 4 * SILENT_US else "silent",
+            )
+            for name, seen in sorted(run.feeds.items())
+        )
+
+    def _states(self, now: int) -> tuple[ThingState, ...]:
+        run = self._run
+        found: dict[str, ThingState] = {}
+        for incident in run.incidents.values():
+            if incident.status == "open" and incident.p_attack >= 0.3:
+                for ref in incident.entities:
+                    found[ref] = ThingState(ref=ref, state="abnormal", since=incident.opened, note=incident.title, incident=incident.id)
+        for effect in run.state.book.effects.values():
+            if effect.status in ("verified", "due", "escalated", "undoing"):
+                plan = run.plans.get(effect.plan)
+                until = effect.since + plan.ttl_s * 1_000_000 if plan and plan.ttl_s else 0
+                note = f"{effect.action.replace('_', ' ')} by plan {effect.plan}"
+                found[effect.target] = ThingState(
+                    ref=effect.target,
+                    state="contained",
+                    since=effect.since,
+                    until=until,
+                    note=note,
+                    incident=effect.incident,
+                    plan=effect.plan,
+                )
+        return tuple(found[ref] for ref in sorted(found))
+
+    def _flows(self) -> tuple[LaneFlow, ...]:
+        base, now = self._run.base, self._route_in_force()
+        if base is None:
+            return ()
+        usual, current = _lane_units(base, self.network), _lane_units(now or base, self.network)
+        return tuple(
+            LaneFlow(
+                lane=lane,
+                usual=usual.get(lane, 0.0),
+                now=current.get(lane, 0.0),
+                rerouted=abs(usual.get(lane, 0.0) - current.get(lane, 0.0)) > 0.5,
+            )
+            for lane in sorted(usual.keys() | current.keys())
+        )
+
+    def _route_in_force(self) -> Route | None:
+        routes = list(self._run.routes.values())
+        return routes[-1][1] if routes else None
+
+    # ---- one plan
+
+    def _decision(self, plan: Plan) -> Decision:
+        run = self._run
+        carried = run.state.book.carried.get(plan.id)
+        answers = [answer for answer in run.approvals if answer.plan == plan.id]
+        person, decided = (answers[-1].person, answers[-1].time) if answers else ("", 0)
+        receipts = self._receipts(plan)
+        failed = [receipt.detail for receipt in receipts if receipt.status in FAILED]
+        return Decision(
+            plan=plan,
+            status=self._status(plan, carried, answers, receipts),
+            alternative=plan.chosen if carried is None else carried,
+            person=person,
+            decided=decided or (receipts[0].time if receipts else 0),
+            note=failed[0] if failed else "",
+        )
+
+    def _status(self, plan: Plan, carried: int | None, answers: list[Approval], receipts: list[Receipted]) -> Status:
+        if plan.would:
+            return "observing"
+        if carried is not None:
+            now = {receipt.effect: receipt.status for receipt in receipts}
+            if any(status in FAILED for status in now.values()):
+                return "failed"
+            if now and all(status == "undone" for status in now.values()):
+                return "undone"
+            return "verified" if now and all(status in ("verified", "due") for status in now.values()) else "running"
+        if any(not answer.approved for answer in answers):
+            return "vetoed"
+        if [other for other in self._run.plans.values() if other.incident == plan.incident][-1].id != plan.id:
+            return "superseded"
+        if plan.id in self._run.state.book.waiting:
+            return "veto"
+        return "waiting" if plan.mode == "execute_approved" else "suggested"
+
+    def _receipts(self, plan: Plan) -> list[Receipted]:
+        return [receipt for receipt in self._run.receipts if receipt.plan == plan.id]
+
+    def plan(self, name: str) -> PlanView | None:
+        run = self._run
+        with run.lock:
+            plan = run.plans.get(name)
+            if plan is None:
+                return None
+            named = {reason for alternative in plan.alternatives for reason in alternative.reasons}
+            return PlanView(
+                decision=self._decision(plan),
+                incident=run.incidents[plan.incident],
+                receipts=tuple(self._receipts(plan)),
+                route=self._route(plan),
+                policy=tuple((reason, self._policy.get(reason, "")) for reason in sorted(named)),
+            )
+
+    def _route(self, plan: Plan) -> RouteView | None:
+        if plan.id not in self._run.routes:
+            return None
+        time, route = self._run.routes[plan.id]
+        chosen = plan.alternatives[self._run.state.book.carried.get(plan.id, plan.chosen)]
+        nominal = self._run.rules.closures.nominal
+        moves = tuple(
+            Move(
+                node=move.destination,
+                product=move.product,
+                before=tuple(move.before),
+                after=tuple(move.after),
+                units_per_day=float(move.orders),
+            )
+            for move in route.moved
+        )
+        return RouteView(
+            time=time,
+            network_revision=plan.network_revision,
+            moves=moves,
+            orders_late=route.orders_late,
+            orders_late_without=max(chosen.orders_late, route.orders_late),
+            otif=route.otif,
+            cost=route.cost - nominal.cost,
+            co2_kg=route.co2_kg - nominal.co2_kg,
+            unmet=route.unmet,
+            in_force=self._route_in_force() is route,
+        )
+
+    # ---- one incident
+
+    def incident(self, name: str) -> IncidentView | None:
+        run = self._run
+        with run.lock:
+            incident = run.incidents.get(name)
+            if incident is None:
+                return None
+            findings = sorted((run.findings[f] for f in incident.findings if f in run.findings), key=lambda f: (f.time, f.id))
+            plans = [plan for plan in run.plans.values() if plan.incident == name]
+            receipts = [receipt for receipt in run.receipts if receipt.incident == name]
+            verdicts = [verdict for verdict in run.verdicts if verdict.incident == name]
+            return IncidentView(
+                incident=incident,
+                findings=tuple(findings),
+                timeline=tuple(sorted(self._timeline(incident, findings, plans, receipts, verdicts), key=lambda entry: entry.time)),
+                decisions=tuple(self._decision(plan) for plan in plans),
+                receipts=tuple(receipts),
+                declared=_declared(findings),
+                verdicts=tuple(verdicts),
+                bands=tuple(dict.fromkeys((f.entity, signal) for f in findings if f.family == "telemetry" for signal, _ in f.why[:3])),
+            )
+
+    def _timeline(
+        self, incident: Incident, findings: list[Finding], plans: list[Plan], receipts: list[Receipted], verdicts: list[Verdict]
+    ) -> list[Entry]:
+        run = self._run
+        entries = [Entry(time=f.time, side="cyber", kind="finding", text=f.summary, ref=f.entity, alarm=not f.declared) for f in findings]
+        for plan in plans:
+            label = plan.alternatives[plan.chosen].label.replace("_", " ")
+            entries.append(Entry(time=plan.time, side="cyber", kind="plan", text=f"Plan {plan.id}: {label}", plan=plan.id))
+            if plan.id in run.routes:
+                time, route = run.routes[plan.id]
+                text = f"Goods re-routed: {len(route.moved)} supplies moved, {route.orders_late:.0f} orders late expected"
+                entries.append(Entry(time=time, side="goods", kind="reroute", text=text, plan=plan.id))
+            for answer in run.approvals:
+                if answer.plan == plan.id:
+                    word = "approved" if answer.approved else "vetoed"
+                    text = f"{answer.person} {word} plan {plan.id}"
+                    entries.append(Entry(time=answer.time, side="person", kind=word, text=text, plan=plan.id))
+        for receipt in receipts:
+            text = f"{receipt.action.replace('_', ' ')} on {receipt.target}: {receipt.status}" + (
+                f" ({receipt.detail})" if receipt.detail else ""
+            )
+            bad = receipt.status in FAILED
+            entries.append(
+                Entry(time=receipt.time, side="cyber", kind="receipt", text=text, ref=receipt.target, plan=receipt.plan, alarm=bad)
+            )
+        entries += [
+            Entry(
+                time=v.time, side="person", kind="verdict", text=f"{v.person} judged this {v.verdict}" + (f": {v.note}" if v.note else "")
+            )
+            for v in verdicts
+        ]
+        return entries + self._goods_entries(incident)
+
+    def _goods_entries(self, incident: Incident) -> list[Entry]:
+        """Orders that came late since the case was opened, and shipments of the sites concerned."""
+        run = self._run
+        _, late = run.goods.due(run.clock())
+        entries = [
+            Entry(
+                time=order.promised,
+                side="goods",
+                kind="order_late",
+                text=f"Order {order.order} for {order.destination} missed its promise",
+                alarm=True,
+            )
+            for order in late
+            if order.promised >= incident.opened
+        ][-40:]
+        nodes = {node.id for node in self.network.nodes.values() if node.site in incident.sites}
+        moved = [event for event in run.goods.shipments if event.time >= incident.opened and {event.origin, event.destination} & nodes]
+        entries += [
+            Entry(
+                time=event.time,
+                side="goods",
+                kind="shipment",
+                text=f"{event.kind.removeprefix('shipment.').capitalize()}: {event.quantity or 0:g} of {event.product}, "
+                f"{event.origin} to {event.destination}",
+                ref=f"lane:{event.lane}" if event.lane else "",
+            )
+            for event in moved[:20]
+        ]
+        return entries
+
+    # ---- bands
+
+    def band(self, entity: str, signal: str) -> Band | None:
+        run = self._run
+        with run.lock:
+            series = run.series(entity, signal)
+            alarms = [f.time for f in run.findings.values() if f.entity == entity and f.family == "telemetry"]
+            limits = self._limits(entity, signal)
+        if not series:
+            return None
+        step = max(1, len(series) // 1500)
+        series = series[::step]
+        times = tuple(time for time, _ in series)
+        low, mid, high = limits if limits else (None, None, None)
+        marked = [index for index, time in enumerate(times) if any(0 <= alarm - time < step * 60_000_000 for alarm in alarms)]
+        n = len(times)
+        return Band(
+            entity=entity,
+            signal=signal,
+            times=times,
+            values=tuple(value for _, value in series),
+            low=(low,) * n,
+            mid=(mid,) * n,
+            high=(high,) * n,
+            alarms=tuple(marked),
+            width="99 % of learnt readings of this signal alone" if limits else "not learnt yet",
+        )
+
+    def _limits(self, entity: str, signal: str) -> tuple[float, float, float] | None:
+        state = self._run.state
+        whole = state.admission.entities.index.get(entity)
+        if whole is None or whole >= len(state.watch.home) or signal not in state.admission.pending.slots[whole]:
+            return None
+        slot, shard = state.admission.pending.slots[whole].index(signal), state.watch.shards[state.watch.home[whole]].telemetry
+        local = int(state.watch.local[whole])
+        if local >= len(shard.status) or shard.status[local] != telemetry.WATCHING or slot >= shard.signals:
+            return None
+        spread = float(shard.spread[local, slot])
+        mid = float(shard.centre[local, slot]) + float(shard.shift[local, slot]) * spread
+        return mid - P99 * spread, mid, mid + P99 * spread
+
+    # ---- a person's word
+
+    def approve(self, plan: str, alternative: int, person: str) -> str:
+        return self._answer(plan, alternative, person, approved=True)
+
+    def veto(self, plan: str, person: str) -> str:
+        return self._answer(plan, 0, person, approved=False)
+
+    def _answer(self, plan: str, alternative: int, person: str, *, approved: bool) -> str:
+        run = self._run
+        with run.lock:
+            word = Approval(time=run.clock(), plan=plan, person=person, alternative=alternative, approved=approved)
+            why = run.refusal(word)
+            if not why:
+                run.say(word)
+            return why
+
+    def verdict(self, incident: str, person: str, verdict: str, note: str) -> str:
+        run = self._run
+        with run.lock:
+            if incident not in run.incidents:
+                return f"there is no incident {incident}"
+            if verdict not in ("attack", "benign", "unsure"):
+                return f"a verdict is attack, benign or unsure, not {verdict!r}"
+            run.say(Verdict(time=run.clock(), incident=incident, person=person, verdict=verdict, note=note))
+            return ""
+
+
+def _declared(findings: list[Finding]) -> tuple[Declared, ...]:
+    tickets = {f.declared: f for f in findings if f.declared}
+    return tuple(
+        Declared(ticket=ticket, text=f"announced work on {f.entity}", target=f.entity, starts=f.time)
+        for ticket, f in sorted(tickets.items())
+    )
+
+
+def _lane_units(route: Route, network: Network) -> dict[str, float]:
+    """Units a day by lane: open demand of each destination, spread by the route's shares."""
+    demand: dict[tuple[str, str], float] = {}
+    for order in network.orders.values():
+        demand[order.customer, order.product] = demand.get((order.customer, order.product), 0.0) + order.quantity
+    days = max(network.settings.horizon_days, 1)
+    found: dict[str, float] = {}
+    for pair, lanes in route.sourcing.items():
+        for lane, share in lanes:
+            found[lane] = found.get(lane, 0.0) + share * demand.get(pair, 0.0) / days
+    return found
+
+
+def policy_lines(policy: Policy) -> dict[str, str]:
+    """Policy id → where it stands, e.g. `demo.cedar:5`."""
+    return {rule.id: f"{rule.effect} in {rule.file}:{rule.line}" for rule in policy.rules}

@@ -50,8 +50,20 @@ def bound(host: str, port: int) -> socket.socket:
     return sock
 
 
-def server(app: FastAPI, tls: Tls | None = None) -> uvicorn.Server:
-    """A uvicorn server with our settings. A test or the demo may run it in a thread of its own."""
+class PageServer(uvicorn.Server):
+    """uvicorn, which first lets the event streams of open pages end: otherwise it would wait for them and then cut them off."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.state.leaving = True
+        await super().shutdown(sockets)
+
+
+def server(app: FastAPI, tls: Tls | None = None) -> PageServer:
+    """A server with our settings. A test or the demo may run it in a thread of its own."""
     if tls is not None:
         _check_pair(tls)
     config = uvicorn.Config(
@@ -64,7 +76,7 @@ def server(app: FastAPI, tls: Tls | None = None) -> uvicorn.Server:
         ssl_certfile=tls.certificate if tls else None,
         ssl_keyfile=tls.key if tls else None,
     )
-    return uvicorn.Server(config)
+    return PageServer(config, app)
 
 
 def serve(app: FastAPI, host: str, port: int, tls: Tls | None = None, has_accounts: bool = False) -> None:

@@ -59,9 +59,10 @@ _PLANT_NEEDS: Final = {
     "engineering_workstation": (0.0, 0.0, 0.0, 0.0),
     "sensor_gateway": (0.1, 0.7, 1.0, 8.0),
     "mes": (0.8, 0.3, 4.0, 2.0),
+    "server": (0.04, 0.5, 4.0, 8.0),
+    "hmi": (0.02, 0.8, 1.0, 4.0),  # the shift office; those of the lines stand in _LINE_NEEDS
     "workstation": (0.0, 0.0, 0.0, 0.0),
     "camera": (0.0, 0.0, 0.0, 0.0),
-    "firewall": (0.15, 0.5, 4.0, 4.0),
 }
 _LINE_NEEDS: Final = {"robot": (0.25, 0.5, 2.0, 0.5), "hmi": (0.3, 0.7, 1.0, 2.0)}  # of the line's share
 _DC_NEEDS: Final = {
@@ -70,6 +71,7 @@ _DC_NEEDS: Final = {
     "hmi": (0.05, 0.8, 0.5, 1.0),
     "sensor_gateway": (0.2, 0.7, 1.0, 6.0),
     "switch": (0.6, 0.4, 2.0, 0.0),
+    "server": (0.1, 0.6, 2.0, 2.0),
     "firewall": (0.3, 0.5, 2.0, 1.0),
     "workstation": (0.01, 0.8, 0.5, 1.0),
     "camera": (0.0, 0.0, 0.0, 0.0),
@@ -119,7 +121,7 @@ def _asset(kind: str, number: int, zone: str, address: str, owner: str) -> Asset
 
 
 def dependencies(rows: list[Asset], lanes: list[Lane]) -> list[Dependency]:
-    """What each asset is needed for. Gateways, plain servers and interfaces are left out on purpose: no inventory is complete."""
+    """What each asset is needed for. Gateways and the hosts of the DMZ are left out on purpose: no inventory is complete."""
     needs: list[Dependency] = []
     for asset in rows:
         site, _, part = asset.zone.partition("-cell-")
@@ -147,7 +149,8 @@ def _line_needs(asset: Asset, plant: str, cell: int) -> list[Dependency]:
 def _plant_needs(asset: Asset, plant: str) -> list[Dependency]:
     if asset.type == "switch":  # a ring of two: either carries the traffic alone
         return [_need(asset.id, plant, (0.7, 0.0, 0.0, 0.0), group=f"{plant}-ring")]
-    return [_need(asset.id, plant, _PLANT_NEEDS[asset.type])] if asset.type in _PLANT_NEEDS else []
+    known = asset.type in _PLANT_NEEDS and not asset.zone.endswith("-dmz")
+    return [_need(asset.id, plant, _PLANT_NEEDS[asset.type])] if known else []
 
 
 def _dc_needs(asset: Asset, dc: str) -> list[Dependency]:

@@ -83,7 +83,7 @@ def _homes(demands: list[Standing]) -> dict[int, list[int]]:
 
 
 def products(rng: random.Random) -> list[Product]:
-    """Finished goods at 40–400 a case with a margin of 25–45 % (the range medical device makers report), and components."""
+    """Finished goods at 40–400 a case with a margin of 25–45 % (the order usual for medical consumables), and components."""
     rows = []
     for number in range(1, PRODUCTS + 1):
         value = round(40.0 * 10.0 ** rng.random(), 2)
@@ -94,7 +94,7 @@ def products(rng: random.Random) -> list[Product]:
         what = _MATERIALS[_main_supplier(number) - 1].capitalize()
         value, weight = round(rng.uniform(1.0, 9.0), 2), round(rng.uniform(0.3, 1.5), 2)
         name = f"{what}, grade {1 + number % 4}"
-        rows.append(Product(id=f"c-{number}", name=name, unit="kg", value=value, margin=0.0, kg_per_unit=weight))
+        rows.append(Product(id=f"c-{number}", name=name, unit="pack", value=value, margin=0.0, kg_per_unit=weight))
     return rows
 
 

@@ -1,0 +1,71 @@
+"""`interferon replay`: a recording through the main path, as if it were live, with nothing executed."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from interferon.connectors.telemetry_rows import Mapping, load_mapping
+from interferon.detect.settings import LIVE
+from interferon.flow.problem import opening
+from interferon.flow.reroute import nominal
+from interferon.model.errors import InputError, PolicyError
+from interferon.pipeline import new_state
+from interferon.runtime import installation
+from interferon.runtime import replay as replaying
+from interferon.store import policy_folder
+from interferon.store.folder import load
+from interferon.trust.policy import Policy
+
+
+def register(app: typer.Typer) -> None:
+    @app.command("replay")
+    def replay(
+        directory: Annotated[Path, typer.Argument(metavar="DIR", help="The network folder.")],
+        sources: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="Recordings; several are merged by time.")],
+        kind: Annotated[str, typer.Option("--format", help=f"One of {', '.join(replaying.FORMATS)}; else told by the name.")] = "",
+        mapping: Annotated[Path | None, typer.Option(help="TOML that says which columns are time, entity and signal.")] = None,
+        out: Annotated[Path | None, typer.Option(help="Folder for findings.ndjson, incidents.ndjson, plans.ndjson.")] = None,
+        shards: Annotated[int, typer.Option(help="Shards that detection runs in; changes no result.", min=1, max=64)] = 1,
+        resume: Annotated[bool, typer.Option("--resume", help="Go on where a replay into the same --out was stopped.")] = False,
+        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    ) -> None:
+        """Run recordings through detection, correlation and decision; shows what would have been done."""
+        if kind and kind not in replaying.FORMATS:
+            raise InputError(f"--format {kind}: not a format replay reads; it reads {', '.join(replaying.FORMATS)}")
+        if resume and out is None:
+            raise InputError("--resume needs the --out folder of the replay that was stopped")
+        network = load(directory)
+        fitting = load_mapping(mapping) if mapping else Mapping()
+        start = installation.opening_time(network)
+        rules = installation.rules(
+            network, policy_of(directory).ask, observing=True, now=start, progress=bar_of("closure table")
+        )
+        opened = replaying.sources(sources, kind, fitting, network)
+        summary = replaying.replay(
+            new_state(rules, replace(LIVE, learn_rows=network.settings.learn_rows), shards=shards, width=opened.width),
+            rules,
+            opened.items,
+            out,
+            resume=resume,
+            keep_checkpoints=True,
+            base=None if opened.recorded else nominal(network, opening(network, start)),
+        )
+        if as_json:
+            typer.echo(msgspec.json.encode(summary))
+            return
+        typer.echo(
+            f"{summary.rows} rows in {summary.seconds:.1f} s: {summary.findings} findings, {summary.incidents} incident revisions, "
+            f"{summary.plans} plans, {summary.dead_letters} dead letters" + (f"; see {out}" if out else "; --out DIR keeps them")
+        )
+
+
+def policy_of(directory: Path) -> Policy:
+    """The folder's signed policy; where it has none, one line on stderr and the policy that only observes."""
+    try:
+        return policy_folder.load(directory)
+    except PolicyError as error:
+        typer.echo(f"interferon: observing only: {error}", err=True)
+        return Policy.observing()

@@ -1,0 +1,40 @@
+"""`interferon up`: a network folder watched live, with the screens."""
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interferon.cli.progress import bar_of
+from interferon.cli.replay import policy_of
+from interferon.runtime.service import FEEDS, Service
+from interferon.store.accounts import Accounts
+from interferon.store.folder import load
+from interferon.web.app import create_app
+from interferon.web.live import LiveSource, policy_lines
+from interferon.web.serve import Tls, check_binding, serve
+
+
+def register(app: typer.Typer) -> None:
+    @app.command("up")
+    def up(
+        directory: Annotated[Path, typer.Argument(metavar="DIR", help="The network folder.")],
+        port: Annotated[int, typer.Option(help="Port of the screens.", min=0, max=65535)] = 8600,
+        host: Annotated[str, typer.Option(help="Address to serve on; others than loopback need accounts and TLS.")] = "127.0.0.1",
+        tls_cert: Annotated[Path | None, typer.Option(help="PEM certificate with its chain.")] = None,
+        tls_key: Annotated[Path | None, typer.Option(help="PEM key of the certificate.")] = None,
+    ) -> None:
+        """Watch a network: reads DIR/feeds, learns, finds, and shows what it would do. Executes nothing."""
+        if (tls_cert is None) != (tls_key is None):
+            raise typer.BadParameter("--tls-cert and --tls-key go together")
+        tls = Tls(tls_cert, tls_key) if tls_cert and tls_key else None
+        network = load(directory)
+        accounts = Accounts(directory / "accounts.toml")
+        check_binding(host, accounts.exists(), tls)
+        policy = policy_of(directory)
+        with Service(directory, network, policy, bar_of("closure table")) as service:
+            source = LiveSource(service.running, policy_lines(policy))
+            screens = create_app(source, accounts, secrets.token_bytes(32), policy, hosts=frozenset({host}), tls=tls is not None)
+            typer.echo(f"Reading what lands in {directory / FEEDS}; stop with Ctrl-C.", err=True)
+            serve(screens, host, port, tls, accounts.exists())

@@ -1,0 +1,80 @@
+"""Judges recorded tables: learns from normal ones, then gives each row of another a score, a p, an alarm and its reasons.
+
+Called by `interferon detect` and by the bench. Pure: whoever calls it reads and writes the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from interferon.detect.columns import Column, Columns, matrix, merged, plan
+from interferon.detect.fit import Model, Portfolio, fit
+from interferon.detect.series import Judged, judge
+from interferon.detect.settings import Settings
+from interferon.detect.windows import Floats
+from interferon.model.errors import InputError
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """The pattern of life of a table: how its columns become signals, and the model of those."""
+
+    columns: tuple[Column, ...]
+    model: Model
+
+
+@dataclass(frozen=True)
+class Report:
+    """The judgement of a table; `shares` (N, C) of the columns `names`, summing to 1 in each row."""
+
+    judged: Judged
+    names: list[str]
+    shares: Floats
+
+
+def learn(tables: Sequence[Columns], exclude: Sequence[str], settings: Settings, portfolio: Portfolio) -> Learnt:
+    """Learns from normal tables, oldest first, without the columns in `exclude`. Raises InputError where they say too little."""
+    columns = plan(tables, exclude)
+    if not any(column.signals for column in columns):
+        raise InputError("no column is left to learn from: " + "; ".join(f"{column.name!r}: {column.reason}" for column in columns))
+    segments = [matrix(columns, table) for table in tables]
+    fitted = settings.for_rows(sum(len(segment) for segment in segments))
+    return Learnt(tuple(columns), fit(segments, portfolio, fitted))
+
+
+def report(learnt: Learnt, table: Columns, portfolio: Portfolio) -> Report:
+    """Judges the rows of `table`, taken to follow the training rows. Raises InputError where it shares no column with them."""
+    used = [column.name for column in learnt.columns if column.signals]
+    if not set(used) & set(table.names):
+        raise InputError(f"none of the trained columns is there: {', '.join(used[:8])}")
+    judged = judge(learnt.model, matrix(learnt.columns, table), portfolio)
+    names, shares = merged(learnt.columns, judged.shares)
+    return Report(judged, names, shares)
+
+
+def notes(learnt: Learnt, table: Columns, exclude: Sequence[str]) -> list[str]:
+    """Returns what a person should know about columns: left out, missing, or not trained."""
+    known = {column.name for column in learnt.columns}
+    left_out = [f"column {column.name!r} is left out: {column.reason}" for column in learnt.columns if not column.signals]
+    lacking = [column.name for column in learnt.columns if column.name not in table.names]
+    new = [name for name in table.names if name not in known and name not in exclude]
+    return [
+        *left_out,
+        *(f"column {name!r} was trained but is not there: it counts as missing" for name in lacking),
+        *(f"column {name!r} was not trained: it is ignored" for name in new),
+    ]
+
+
+def reasons(report: Report) -> Iterator[str]:
+    """Yields `signal=share;…` for each row, largest first, in thousandths that sum to exactly 1."""
+    names = [name.replace(";", "_").replace("=", "_") for name in report.names]
+    # rounding the running sum keeps each part within a thousandth and the whole exact
+    running = np.rint(np.cumsum(report.shares, axis=1) * 1000).astype(np.int64)
+    running[:, -1] = 1000
+    parts = np.diff(running, axis=1, prepend=0)
+    order = np.argsort(-parts, axis=1, kind="stable")
+    for row, first in zip(parts, order, strict=True):
+        yield ";".join(f"{names[column]}={row[column] / 1000:g}" for column in first if row[column] > 0)

@@ -1,0 +1,106 @@
+"""What a decision about the flow comes to: feasibility, money, late orders, OTIF, CO2. One measure for the optimum, the heuristic and no re-route.
+
+Called by `reroute`, `closure` and the bench. Pure.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from interferon.flow.problem import DAY_US, WAIT_COST, Floats, Problem
+from interferon.model.network import Order
+
+TOLERANCE = 1e-6  # share of an order that may be missing by rounding
+
+
+@dataclass(frozen=True)
+class Flows:
+    """A decision: quantities shipped to customers (S, T), hauled into stock (H, T) and made (M, T)."""
+
+    ship: Floats
+    haul: Floats
+    make: Floats
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a decision comes to over the horizon. `late` holds the late orders' ids; `first_late_h` hours from now, inf where none."""
+
+    cost: float  # currency; see docs/flow.md for its parts
+    orders: int
+    late: tuple[tuple[str, float], ...]  # (order id, promised, hours from now), in order of promise
+    otif: float
+    co2_kg: float
+    unmet: float
+
+    @property
+    def orders_late(self) -> int:
+        return len(self.late)
+
+
+def stock_levels(problem: Problem, flows: Flows) -> Floats:
+    """(K, T+1) stock at each bucket's end; the last column counts what arrives after the horizon. Negative where goods are lacking."""
+    count, steps = problem.opening.shape
+    change = np.zeros((count, steps))
+    steps_h = np.arange(problem.buckets)
+    np.add.at(change, (problem.haul_to[:, None], problem.haul_arrives), flows.haul)
+    for place, quantity in ((problem.haul_from, flows.haul), (problem.ship_from, flows.ship)):
+        held = place >= 0
+        np.add.at(change, (place[held][:, None], steps_h[None, :]), -quantity[held])
+    np.add.at(change, (problem.make_at[:, None], steps_h[None, :]), flows.make)
+    for made, recipe in zip(flows.make, problem.recipe, strict=True):
+        for component, quantity in recipe:
+            change[component, :-1] -= quantity * made
+    return problem.opening + np.cumsum(change, axis=1)
+
+
+def loads(problem: Problem, flows: Flows) -> tuple[Floats, Floats, Floats]:
+    """Use of capacity in units: sent by node (N, T), carried by lane (L, T), made by node (N, T)."""
+    lane = np.zeros((len(problem.lanes), problem.buckets))
+    np.add.at(lane, problem.ship_lane, flows.ship)
+    np.add.at(lane, problem.haul_lane, flows.haul)
+    sent = np.zeros((len(problem.nodes), problem.buckets))
+    np.add.at(sent, problem.lane_from, lane)
+    made = np.zeros_like(sent)
+    np.add.at(made, problem.stock_node[problem.make_at], flows.make)
+    return sent, lane, made
+
+
+def unserved(problem: Problem, flows: Flows) -> Floats:
+    """(G,) units that never ship."""
+    served = np.bincount(problem.ship_group, flows.ship.sum(axis=1), len(problem.demand.quantity))
+    return np.maximum(problem.demand.quantity - served, 0.0)
+
+
+def figures(problem: Problem, flows: Flows) -> Figures:
+    """The decision's cost and service. Orders of a group are filled in order of priority, promise and id; one not wholly filled is late."""
+    lacking = unserved(problem, flows)
+    short = np.maximum(problem.cover - stock_levels(problem, flows)[:, -1], 0.0)
+    carried = flows.ship.sum(axis=1), flows.haul.sum(axis=1)
+    cost = float(np.sum(np.where(flows.ship > 0, flows.ship * np.where(flows.ship > 0, problem.ship_price, 0.0), 0.0)))
+    waiting = float(WAIT_COST * (flows.haul.sum(axis=0) @ np.arange(problem.buckets)))
+    cost += float(carried[1] @ problem.lane_cost[problem.haul_lane] + problem.demand.unmet @ lacking + problem.cover_price @ short) + waiting
+    kilos = (
+        problem.product_kg[problem.demand.product[problem.ship_group]] * carried[0],
+        problem.product_kg[problem.haul_product] * carried[1],
+    )
+    co2 = kilos[0] @ problem.lane_kg_co2[problem.ship_lane] + kilos[1] @ problem.lane_kg_co2[problem.haul_lane]
+    late = _late(problem, flows)
+    orders = sum(len(rows) for rows in problem.demand.orders)
+    hours = tuple(sorted(((o.id, h) for o, h in late), key=lambda pair: (pair[1], pair[0])))
+    return Figures(cost, orders, hours, 1.0 - len(late) / orders if orders else 1.0, float(co2), float(lacking.sum()))
+
+
+def _late(problem: Problem, flows: Flows) -> list[tuple[Order, float]]:
+    """Orders not in full on time, each with its promise in hours from now."""
+    demand = problem.demand
+    in_time = np.bincount(problem.ship_group, np.where(problem.ship_late, 0.0, flows.ship).sum(axis=1), len(demand.quantity))
+    late: list[tuple[Order, float]] = []
+    for g in np.flatnonzero(in_time < demand.quantity * (1 - TOLERANCE)):
+        left = float(in_time[g])
+        first = min(order.promised for order in demand.orders[g])
+        for order in demand.orders[g]:
+            left -= order.quantity
+            if left < -TOLERANCE * float(demand.quantity[g]):
+                late.append((order, float(demand.due[g]) * 24 + (order.promised - first) / (DAY_US / 24)))
+    return late

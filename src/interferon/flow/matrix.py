@@ -1,0 +1,186 @@
+"""The flow problem as a linear programme, and HiGHS as its solver. Called by `closure` and `reroute`; touches no file, clock or thread.
+
+Columns in blocks: ship (S, T), haul (H, T), make (M, T), stock (K, T), unserved (G), missing cover (K). Formulation: docs/flow.md.
+"""
+
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+import scipy.sparse as sp
+
+from interferon.flow.account import Flows
+from interferon.flow.capacity import Shares
+from interferon.flow.problem import WAIT_COST, Floats, Ints, Problem
+
+ITERATIONS = 200_000  # simplex: a bound that no closure comes near, in iterations so that the answer does not depend on the machine's speed
+
+
+@dataclass(frozen=True)
+class Programme:
+    """min cost·x, row_lower ≤ A x ≤ row_upper, 0 ≤ x ≤ upper. A closure changes `row_upper` of the capacity rows and nothing else."""
+
+    cost: Floats
+    upper: Floats
+    row_lower: Floats
+    row_upper: Floats
+    matrix: sp.csc_matrix
+    capacity_rows: slice
+
+
+def programme(problem: Problem) -> Programme:
+    """The linear programme of the undisturbed network."""
+    steps, demand = problem.buckets, problem.demand
+    pairs = [len(problem.ship_lane), len(problem.haul_lane), len(problem.make_at), len(problem.stock_node)]
+    starts = np.cumsum([0, *(n * steps for n in pairs), len(demand.quantity)])
+    ship, haul, make, stock = (starts[i] + np.arange(n * steps).reshape(n, steps) for i, n in enumerate(pairs))
+    unmet, missing = starts[4] + np.arange(len(demand.quantity)), starts[5] + np.arange(len(problem.stock_node))
+    count = int(starts[5]) + len(missing)
+    blocked = ~np.isfinite(problem.ship_price)
+    haul_price = problem.lane_cost[problem.haul_lane][:, None] + WAIT_COST * np.arange(steps)[None, :]
+    cost = np.concatenate(
+        [
+            np.where(blocked, 0.0, problem.ship_price).ravel(),
+            haul_price.ravel(),
+            np.zeros(make.size + stock.size),
+            demand.unmet,
+            problem.cover_price,
+        ]
+    )
+    upper = np.full(count, np.inf)
+    upper[ship[blocked]] = 0.0
+    served = _rows(len(unmet), count, (np.repeat(problem.ship_group, steps), ship.ravel(), 1.0), (np.arange(len(unmet)), unmet, 1.0))
+    balance = _balance(problem, count, ship, haul, make, stock)
+    cover = _rows(len(missing), count, (np.arange(len(missing)), missing, 1.0), *_at_end(problem, haul, stock))
+    capacity = _capacity(problem, count, ship, haul, make)
+    fresh = np.diff(np.concatenate([np.zeros((len(missing), 1)), problem.opening[:, :-1]], axis=1), axis=1).ravel()
+    wanted = problem.cover - (problem.opening[:, -1] - problem.opening[:, -2])
+    limits = capacity_limits(problem, None)
+    matrix = sp.vstack([served, balance, cover, capacity]).tocsc()
+    fixed = matrix.shape[0] - len(limits)
+    return Programme(
+        cost=cost,
+        upper=upper,
+        row_lower=np.concatenate([demand.quantity, fresh, wanted, np.full(len(limits), -np.inf)]),
+        row_upper=np.concatenate([demand.quantity, fresh, np.full(len(wanted), np.inf), limits]),
+        matrix=matrix,
+        capacity_rows=slice(fixed, matrix.shape[0]),
+    )
+
+
+def capacity_limits(problem: Problem, shares: Shares | None) -> Floats:
+    """Units that each lane carries, each node sends and each plant makes in each bucket; with `shares` of it left after a closure."""
+    lane = np.outer(problem.lane_cap, problem.lengths)
+    node = np.outer(np.where(np.isfinite(problem.node_cap), problem.node_cap, 0.0), problem.lengths)
+    if shares is not None:
+        # A customer has no capacity of its own: what it can no longer take is taken from the lanes that end there.
+        inward = np.where(np.isfinite(problem.node_cap)[problem.lane_to][:, None], 1.0, shares.nodes[problem.lane_to])
+        lane, node = lane * shares.lanes * inward, node * shares.nodes
+    return np.concatenate([lane.ravel(), node.ravel(), node[problem.plants].ravel()])
+
+
+def _rows(rows: int, columns: int, *entries: tuple[Ints, Ints, Floats | float]) -> sp.csr_matrix:
+    row = np.concatenate([e[0] for e in entries])
+    column = np.concatenate([e[1] for e in entries])
+    value = np.concatenate([np.broadcast_to(np.asarray(e[2], float), e[0].shape) for e in entries])
+    return sp.coo_matrix((value, (row, column)), shape=(rows, columns)).tocsr()
+
+
+def _balance(problem: Problem, count: int, ship: Ints, haul: Ints, make: Ints, stock: Ints) -> sp.csr_matrix:
+    """stock[t] − stock[t−1] − arrivals − made + sent + used = what the opening brings in bucket t."""
+    steps = problem.buckets
+    row = np.arange(stock.size).reshape(stock.shape)
+    within = problem.haul_arrives < steps
+    to = row[problem.haul_to[:, None], np.minimum(problem.haul_arrives, steps - 1)]
+    sent, left = problem.ship_from >= 0, problem.haul_from >= 0
+    entries: list[tuple[Ints, Ints, Floats | float]] = [
+        (row.ravel(), stock.ravel(), 1.0),
+        (row[:, 1:].ravel(), stock[:, :-1].ravel(), -1.0),
+        (to[within], haul[within], -1.0),
+        (row[problem.haul_from[left]].ravel(), haul[left].ravel(), 1.0),
+        (row[problem.ship_from[sent]].ravel(), ship[sent].ravel(), 1.0),
+        (row[problem.make_at].ravel(), make.ravel(), -1.0),
+    ]
+    entries += [
+        (row[component], make[m], np.full(steps, quantity)) for m, recipe in enumerate(problem.recipe) for component, quantity in recipe
+    ]
+    return _rows(stock.size, count, *entries)
+
+
+def _at_end(problem: Problem, haul: Ints, stock: Ints) -> list[tuple[Ints, Ints, float]]:
+    """Stock at the end and what is then still on its way count towards the cover."""
+    beyond = problem.haul_arrives >= problem.buckets
+    to = np.broadcast_to(problem.haul_to[:, None], haul.shape)
+    return [(np.arange(len(stock)), stock[:, -1], 1.0), (to[beyond], haul[beyond], 1.0)]
+
+
+def _capacity(problem: Problem, count: int, ship: Ints, haul: Ints, make: Ints) -> sp.csr_matrix:
+    """Rows in the order of `capacity_limits`: lanes, nodes that send, plants that make."""
+    steps = problem.buckets
+    lane = np.arange(len(problem.lanes) * steps).reshape(-1, steps)
+    node = lane.size + np.arange(len(problem.nodes) * steps).reshape(-1, steps)
+    plant = np.zeros((len(problem.nodes), steps), np.int64)
+    plant[problem.plants] = lane.size + node.size + np.arange(len(problem.plants) * steps).reshape(-1, steps)
+    used = ((problem.ship_lane, ship), (problem.haul_lane, haul))
+    entries = [(lane[lanes].ravel(), block.ravel(), 1.0) for lanes, block in used]
+    entries += [(node[problem.lane_from[lanes]].ravel(), block.ravel(), 1.0) for lanes, block in used]
+    entries.append((plant[problem.stock_node[problem.make_at]].ravel(), make.ravel(), 1.0))
+    return _rows(lane.size + node.size + len(problem.plants) * steps, count, *entries)
+
+
+class Solver:
+    """One linear programme, solved for many closures. Each solve starts from the basis of the undisturbed optimum, never from the last
+    closure: the answer to one does not depend on which was asked before."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self._programme = programme(problem)
+        self._highs = _highs(self._programme)
+        self._basis: highspy.HighsBasis | None = None
+
+    def solve(self, shares: Shares | None = None) -> Flows:
+        """The optimum with `shares` of the capacities left; None: undisturbed. ArithmeticError where the iterations did not suffice."""
+        flows = self.attempt(shares)
+        if flows is None:
+            raise ArithmeticError(f"the flow programme ended as {self._highs.modelStatusToString(self._highs.getModelStatus())}")
+        return flows
+
+    def attempt(self, shares: Shares | None = None) -> Flows | None:
+        """`solve`, or None where the bound on iterations was reached first."""
+        if self._basis is None and self._optimum(None, "ipm") is not None:
+            self._basis = self._highs.getBasis()
+        return self._optimum(shares, "simplex")
+
+    def _optimum(self, shares: Shares | None, method: str) -> Flows | None:
+        limits, rows = capacity_limits(self.problem, shares), self._programme.capacity_rows
+        index = np.arange(rows.start, rows.stop, dtype=np.int32)
+        self._highs.changeRowsBounds(len(index), index, self._programme.row_lower[rows], limits)
+        self._highs.clearSolver()  # else pricing weights and random numbers of the last closure live on and choose among equal optima
+        if self._basis is not None:
+            self._highs.setBasis(self._basis)
+        self._highs.setOptionValue("solver", method)
+        self._highs.run()
+        if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
+        return _flows(self.problem, np.asarray(self._highs.getSolution().col_value))
+
+
+def _highs(lp: Programme) -> highspy.Highs:
+    model = highspy.HighsLp()
+    model.num_row_, model.num_col_ = lp.matrix.shape
+    model.col_cost_, model.col_lower_, model.col_upper_ = lp.cost, np.zeros(len(lp.cost)), lp.upper
+    model.row_lower_, model.row_upper_ = lp.row_lower, lp.row_upper
+    model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    model.a_matrix_.start_, model.a_matrix_.index_, model.a_matrix_.value_ = lp.matrix.indptr, lp.matrix.indices, lp.matrix.data
+    highs = highspy.Highs()
+    for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 1), ("simplex_iteration_limit", ITERATIONS)):
+        highs.setOptionValue(option, value)
+    highs.passModel(model)
+    return highs
+
+
+def _flows(problem: Problem, x: Floats) -> Flows:
+    steps = problem.buckets
+    sizes = np.cumsum([0, len(problem.ship_lane) * steps, len(problem.haul_lane) * steps, len(problem.make_at) * steps])
+    blocks = [np.maximum(x[a:b].reshape(-1, steps), 0.0) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
+    return Flows(*blocks)

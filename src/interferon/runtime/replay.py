@@ -1,0 +1,207 @@
+"""`interferon replay`: recorded input through the main path, findings, incidents and plans out; nothing is executed.
+
+Called by the command line, the benchmarks and the golden replay. Reads the sources, writes the output folder. A checkpoint in that folder
+lets a replay that was stopped go on: the bytes in the end are the same.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+import pyarrow as pa
+
+from interferon.connectors import event_lines, telemetry_rows
+from interferon.connectors.table_file import read_table
+from interferon.detect.watch import WIDTH
+from interferon.flow.problem import opening
+from interferon.flow.reroute import Route, reroute
+from interferon.model.errors import InputError
+from interferon.model.events import Control, Rerouted
+from interferon.model.network import Network
+from interferon.model.records import DeadLetter, Finding, Incident, Plan, Solve
+from interferon.pipeline import Output, Rules, State, finish, step
+from interferon.runtime.merge import merged
+from interferon.runtime.records import Records
+from interferon.store import checkpoint, log
+
+FORMATS = ("csv", "parquet", "ndjson", "log")
+CHECKPOINT = "checkpoint"
+EVERY = 50  # items between checkpoints
+Item: TypeAlias = "pa.RecordBatch | DeadLetter | Control"
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What `replay --json` prints."""
+
+    values: int
+    rows: int
+    seconds: float
+    findings: int
+    incidents: int
+    plans: int
+    dead_letters: int
+
+
+@dataclass
+class Position:
+    """How far a replay is: goes into the checkpoint with the state."""
+
+    items: int = 0
+    values: int = 0
+    rows: int = 0
+
+
+def guessed(path: Path, given: str) -> str:
+    """The format of a source. InputError where it cannot be told."""
+    if given:
+        return given
+    if path.is_dir() or path.suffix == ".seg":
+        return "log"
+    by_suffix = {".parquet": "parquet", **dict.fromkeys(event_lines.SUFFIXES, "ndjson"), **dict.fromkeys(telemetry_rows.SUFFIXES, "csv")}
+    if path.suffix.lower() not in by_suffix:
+        raise InputError(f"{path}: cannot tell the format from the name; say --format {'|'.join(FORMATS)}")
+    return by_suffix[path.suffix.lower()]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Opened recordings: the one ordered log they make, and the most signals that an entity of theirs may have."""
+
+    items: Iterator[Item]
+    width: int
+    recorded: bool  # event logs, which hold the answers of their time
+
+
+def sources(paths: Sequence[Path], given: str, mapping: telemetry_rows.Mapping, network: Network) -> Sources:
+    """Opens recordings. Event logs come one after the other, all else is merged by time. InputError where one cannot be read at all."""
+    kinds = [(path, guessed(path, given)) for path in paths]
+    logs = [path for path, kind in kinds if kind == "log"]
+    events = [opened(path, kind, mapping, network) for path, kind in kinds if kind != "log"]
+    followed = chain(chain.from_iterable(log.read(path) for path in logs), _joined(merged([each for each, _ in events])))
+    return Sources(followed, max([WIDTH, *(width for _, width in opened)]), bool(logs))
+
+
+def opened(path: Path, kind: str, mapping: telemetry_rows.Mapping, network: Network) -> "tuple[telemetry_rows.Read, int]":
+    """The events of one file, and the most signals that an entity of it may have. InputError where it cannot be read at all."""
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    if kind == "ndjson":
+        return event_lines.read(path, mapping.feed), WIDTH
+    feed = mapping.feed or path.stem
+    broken: list[tuple[int, str]] = []
+    table = read_table(path, broken)
+    only = f"asset:{next(iter(network.assets))}" if len(network.assets) == 1 else ""
+    fitted = telemetry_rows.resolved(mapping, table.names, str(path), only)
+    dead = [_broken(feed, f"{path}:{line}: {reason}") for line, reason in broken]
+    return chain(dead, telemetry_rows.normalise(table, fitted, feed)), len(table.names)
+
+
+def _broken(feed: str, reason: str) -> DeadLetter:
+    return DeadLetter(feed=feed, offset=-1, time=0, family="telemetry", entity="", reason=reason)
+
+
+def _joined(batches: "Iterator[pa.RecordBatch | DeadLetter]") -> Iterator[Item]:
+    """Runs of small batches of one family put together: two feeds that alternate row by row would cost a call a row."""
+    held: list[pa.RecordBatch] = []
+    for item in batches:
+        joins = isinstance(item, pa.RecordBatch) and held and item.schema.metadata == held[0].schema.metadata
+        if held and (not joins or sum(batch.num_rows for batch in held) >= telemetry_rows.VALUES):
+            yield _one(held)
+            held = []
+        if isinstance(item, pa.RecordBatch):
+            held.append(item)
+        else:
+            yield item
+    if held:
+        yield _one(held)
+
+
+def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    return pa.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()[0]
+
+
+def replay(
+    state: State,
+    rules: Rules,
+    log_of: Iterable[Item],
+    out: Path | None,
+    *,
+    resume: bool = False,
+    stop_after: int = 0,
+    keep_checkpoints: bool = False,
+    base: Route | None = None,
+    progress: Callable[[Position], None] = lambda position: None,
+) -> Summary:
+    """Runs the log through the main path.
+
+    `resume`: go on from the checkpoint in `out`. `stop_after`: stop after so many items, leaving a checkpoint (0: run to the end).
+    `base`: the route in force; with it, plans that close something for goods get their re-route answered.
+    """
+    position, lengths = Position(), None
+    if resume:
+        state, position, lengths = _resumed(out)
+    began = time.perf_counter()
+    with Records(out, lengths) as records:
+        for number, item in enumerate(log_of):
+            if number < position.items:
+                continue
+            _move(state, rules, item, records, position, base)
+            progress(position)
+            stopping = stop_after and position.items >= stop_after
+            if out is not None and (stopping or (keep_checkpoints and position.items % EVERY == 0)):
+                checkpoint.save(out / CHECKPOINT, [state, position, records.lengths()])
+            if stopping:
+                return _summary(position, records, began)
+        for output in finish(state, rules):
+            records.put(output)
+            _answer(output, state, rules, base)
+        summary = _summary(position, records, began)
+    if out is not None:
+        (out / CHECKPOINT).unlink(missing_ok=True)
+    return summary
+
+
+def _move(state: State, rules: Rules, item: Item, records: Records, position: Position, base: Route | None) -> None:
+    position.items += 1
+    if isinstance(item, DeadLetter):
+        records.put(item)
+        return
+    if isinstance(item, pa.RecordBatch):
+        position.rows += item.num_rows
+        position.values += item.num_rows if "value" in item.schema.names else 0
+    for output in step(state, rules, item):
+        records.put(output)
+        _answer(output, state, rules, base)
+
+
+def _answer(output: Output, state: State, rules: Rules, base: Route | None) -> None:
+    """A recorded log holds the answers of its time; where nobody answers, the heuristic does, on the opening stocks."""
+    if isinstance(output, Solve) and base is not None:
+        route = reroute(rules.network, opening(rules.network, output.time), output.closed, base)
+        step(state, rules, Rerouted(time=output.time, plan=output.plan, route=route.to_dict()))
+
+
+def _resumed(out: Path | None) -> tuple[State, Position, dict[str, int]]:
+    path = (out or Path()) / CHECKPOINT
+    if out is None or not path.is_file():
+        raise InputError(f"{path}: no checkpoint to go on from; run without --resume")
+    state, position, lengths = checkpoint.load(path.read_bytes())
+    return state, position, lengths
+
+
+def _summary(position: Position, records: Records, began: float) -> Summary:
+    return Summary(
+        values=position.values,
+        rows=position.rows,
+        seconds=round(time.perf_counter() - began, 3),
+        findings=records.counts[Finding],
+        incidents=records.counts[Incident],
+        plans=records.counts[Plan],
+        dead_letters=records.counts[DeadLetter],
+    )

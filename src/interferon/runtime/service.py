@@ -1,0 +1,167 @@
+"""`interferon up`: a network folder watched live. Reads what lands in its `feeds` folder, remembers in `state`, tells the screens.
+
+A thread moves the pipeline. The event log is written before the pipeline sees an item; after a crash the log is run again from the last
+checkpoint, and feeds go on where the log ends: their rows carry offsets, and a row that came before is left out.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+
+from interferon.connectors import event_lines, telemetry_rows
+from interferon.detect.settings import LIVE
+from interferon.flow.problem import opening
+from interferon.flow.reroute import nominal, reroute
+from interferon.model.errors import InputError
+from interferon.model.events import Control, Rerouted, Tick
+from interferon.model.network import Network
+from interferon.model.records import DeadLetter, Solve
+from interferon.pipeline import new_state
+from interferon.runtime import installation, replay
+from interferon.runtime.goods import Goods
+from interferon.runtime.loop import Hooks, Loop
+from interferon.runtime.records import Records
+from interferon.runtime.running import Running
+from interferon.store import log
+from interferon.store.journal import Journal, journal_path
+from interferon.trust.policy import Policy
+
+FEEDS, STATE = "feeds", "state"
+LINES = 20_000  # of one feed in one go
+SETTLED_S = 2.0  # a table is read once it has not changed for this long
+
+
+def clock() -> int:
+    """Microseconds UTC."""
+    return time.time_ns() // 1000
+
+
+class Service:
+    """One installation. Entering starts its thread; leaving stops it after the item in hand."""
+
+    def __init__(self, folder: Path, network: Network, policy: Policy, progress: installation.Progress | None = None) -> None:
+        self._folder, self.policy = folder, policy
+        self._feeds = folder / FEEDS
+        self._feeds.mkdir(exist_ok=True)
+        (folder / STATE).mkdir(exist_ok=True)
+        now = installation.opening_time(network)
+        # No executor is installed, so nothing can be carried out: the plans say what would have been done.
+        rules = installation.rules(network, policy.ask, observing=True, now=now, progress=progress)
+        self._base = nominal(network, opening(network, now))
+        state = new_state(rules, replace(LIVE, learn_rows=network.settings.learn_rows))
+        self._says: queue.Queue[Control] = queue.Queue()
+        self._stopped = threading.Event()
+        self.failed = ""
+        self.running = Running(
+            rules, state, self._base, clock=clock, say=self._says.put, goods=Goods(window_us=int(network.settings.otif_window_h * 3.6e9))
+        )
+        self._journal = Journal(journal_path(folder))
+        self._records = Records(folder / STATE / "records")
+        hooks = Hooks(see=self.running.see, heard=self.running.hear, sink=self._sink)
+        self._replayed(Loop(state, rules, hooks=hooks))
+        self._log = log.EventLog(folder / STATE / "log")
+        recording = replace(hooks, record=self._journal.record)
+        self._loop = Loop(state, rules, solver=self._solve, log=self._log, hooks=recording)
+        self._places: dict[Path, tuple[int, int]] = {}  # feed file → (bytes read, next offset)
+        self._tables: dict[Path, tuple[float, int]] = {}  # table → (modified, size) when it was read or last looked at
+        self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
+
+    def __enter__(self) -> "Service":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stopped.set()
+        self._thread.join()
+        self._log.close()
+        self._journal.close()
+        self._records.close()
+
+    def _sink(self, output: object) -> None:
+        self.running.take(output)  # type: ignore[arg-type]
+        self._records.put(output)
+
+    def _replayed(self, loop: Loop) -> None:
+        """Runs what the log holds, so that state and records are as they were."""
+        if log.segments(self._folder / STATE / "log"):
+            for item in log.read(self._folder / STATE / "log"):
+                loop.feed(item)
+
+    def _solve(self, command: Solve) -> Rerouted:
+        route = reroute(self.running.rules.network, opening(self.running.rules.network, command.time), command.closed, self._base)
+        return Rerouted(time=command.time, plan=command.plan, route=route.to_dict())
+
+    def _run(self) -> None:
+        while not self._stopped.wait(0.5):
+            try:
+                self._once()
+            except InputError as error:  # a feed that cannot be read must not stop the others; people are told on the screens
+                self.failed = str(error)
+
+    def _once(self) -> None:
+        while not self._says.empty():
+            with self.running.lock:
+                self._loop.feed(self._says.get())
+        fed = False
+        for item in self._news():
+            fed = True
+            with self.running.lock:
+                if isinstance(item, DeadLetter):
+                    self._sink(item)
+                else:
+                    self._loop.feed(item)
+        newest = self.running.state.admission.newest
+        if not fed and newest is not None and clock() - newest < 86_400_000_000:  # live, not yesterday's recording
+            with self.running.lock:
+                self._loop.feed(Tick(time=clock()))
+
+    def _news(self) -> "Iterator[pa.RecordBatch | DeadLetter]":
+        """What has come since the last look, feed by feed."""
+        for path in sorted(self._feeds.iterdir()):
+            if path.suffix in event_lines.SUFFIXES:
+                yield from self._lines(path)
+            elif path.suffix in telemetry_rows.SUFFIXES and self._settled(path):
+                events, _ = replay.opened(path, "csv", self._mapping(path), self.running.rules.network)
+                yield from _known_only(events, self.running.state.admission.high)
+
+    def _lines(self, path: Path) -> "Iterator[pa.RecordBatch | DeadLetter]":
+        """Whole new lines of a growing file. A file that became shorter was begun anew, and so is its feed's count."""
+        place, offset = self._places.get(path, (0, 0))
+        with path.open("rb") as source:
+            if path.stat().st_size < place:
+                place, offset = 0, 0
+            source.seek(place)
+            lines: list[bytes] = []
+            for line in source:
+                if not line.endswith(b"\n") or len(lines) == LINES:
+                    break
+                lines.append(line)
+                place += len(line)
+        yield from _known_only(event_lines.normalise(lines, path.stem, offset), self.running.state.admission.high)
+        self._places[path] = (place, offset + len(lines))
+
+    def _settled(self, path: Path) -> bool:
+        """Whether a table is complete and was not read yet."""
+        about = path.stat()
+        seen = (about.st_mtime, about.st_size)
+        if self._tables.get(path) == seen or time.time() - about.st_mtime < SETTLED_S:
+            return False
+        self._tables[path] = seen
+        return True
+
+    def _mapping(self, path: Path) -> telemetry_rows.Mapping:
+        given = self._folder / "mappings" / f"{path.stem}.toml"
+        return telemetry_rows.load_mapping(given) if given.is_file() else telemetry_rows.Mapping()
+
+
+def _known_only(items: "Iterator[pa.RecordBatch | DeadLetter]", high: dict[str, int]) -> "Iterator[pa.RecordBatch | DeadLetter]":
+    """Leaves out batches that the log holds already, so that a restart does not write them again."""
+    for item in items:
+        if isinstance(item, DeadLetter) or item.column("offset")[-1].as_py() > high.get(item.column("feed")[0].as_py(), -1):
+            yield item

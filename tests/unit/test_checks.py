@@ -1,0 +1,79 @@
+"""The conformance kit on every detector that ships, and that it sees each broken promise."""
+
+import collections
+import types
+from typing import Any
+
+import pytest
+
+from interferon import checks, plugins
+from interferon.detect.stream_protocol import Anomaly
+from interferon.detectors import activity_logs
+
+SHIPPED = [(name, detector) for name, module in plugins.modules("detectors").items() for detector in checks.detectors_in(module)]
+
+
+@pytest.mark.parametrize(("name", "detector"), SHIPPED, ids=[name for name, _ in SHIPPED])
+def test_shipped_detector_keeps_every_promise(name: str, detector: Any) -> None:
+    assert checks.run(detector) == []
+
+
+def test_every_family_has_detectors() -> None:
+    names = {name.partition("_")[0] for name, _ in SHIPPED}
+    assert names == {"activity", "telemetry", "trade"}
+
+
+def spoiled(**changes: Any) -> types.SimpleNamespace:
+    """A detector that works but for the changes."""
+    return types.SimpleNamespace(**{**vars(activity_logs), **changes})
+
+
+def grown(memory: activity_logs.Memory, event: Any, ctx: Any, strange: bool) -> None:
+    activity_logs.learn(memory, event, ctx, strange)
+    memory.seen[str(event.time)] = 1.0
+
+
+def impure(memory: activity_logs.Memory, event: Any, ctx: Any) -> list[Anomaly]:
+    memory.missed += 1.0
+    return activity_logs.score(memory, event, ctx)
+
+
+def brittle(memory: activity_logs.Memory, event: Any, ctx: Any) -> list[Anomaly]:
+    if not event.code:
+        raise KeyError("code")
+    return activity_logs.score(memory, event, ctx)
+
+
+def hidden() -> activity_logs.Memory:
+    seen: Any = collections.UserDict()
+    return activity_logs.Memory(seen=seen)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"KINDS": ("log.sttus",)}, "KINDS names 'log.sttus'"),
+        ({"FAMILY": "telemtry"}, "FAMILY is 'telemtry'"),
+        ({"TECHNIQUES": ("TA0001",)}, "TECHNIQUES names 'TA0001'"),
+        ({"TECHNIQUES": ()}, "TECHNIQUES is empty"),
+        ({"__doc__": ""}, "no docstring"),
+        ({"QUIET": activity_logs.LOUD}, "QUIET gives a finding"),
+        ({"LOUD": activity_logs.QUIET}, "LOUD gives no finding"),
+        ({"score": impure}, "score changes the memory"),
+        ({"score": brittle}, "fails on events"),
+        ({"learn": grown}, "memory grows"),
+        ({"why": lambda anomaly, ctx: "two\nlines"}, "not one sentence"),
+        ({"memory": hidden}, "checkpoint cannot take"),
+        ({"memory": lambda: None}, "fails on its own examples: AttributeError"),
+    ],
+)
+def test_broken_promise_is_named(changes: dict[str, Any], told: str) -> None:
+    detector = spoiled(**changes)
+    detector.__doc__ = changes.get("__doc__", activity_logs.__doc__)
+    assert any(told in problem for problem in checks.run(detector))
+
+
+def test_missing_function_is_named() -> None:
+    detector = spoiled()
+    del detector.why
+    assert checks.run(detector)[0].startswith("has no why")

@@ -1,0 +1,76 @@
+"""What every telemetry detector must do: be quiet on its quiet example, loud on its loud one, and explain itself exactly."""
+
+import numpy as np
+import pytest
+
+from interferon.detect.protocol import TelemetryDetector, derived, with_axis
+from interferon.detect.settings import FILE
+from interferon.detect.telemetry_examples import LAST, TRAIN
+from interferon.detect.windows import Floats, Rows, encode, hold, robust_scale, rolling
+from interferon.detectors.telemetry_portfolio import TELEMETRY
+
+
+def standard(values: Floats) -> Rows:
+    centre, spread = robust_scale(values[:TRAIN])
+    codes = encode((values - centre) / spread, ~np.isnan(values))
+    return Rows(hold(codes, np.zeros(values.shape[1], dtype=np.int16)) / 512.0, ~np.isnan(values))
+
+
+def scores(detector: TelemetryDetector, values: Floats) -> tuple[Floats, Floats]:
+    """Statistic and shares of every row, learnt from the first TRAIN."""
+    rows = standard(values)
+    params = with_axis(detector.learn(rows, np.arange(len(values)) < TRAIN, FILE))
+    window = rolling(derived(detector, params, rows), detector.window(FILE), FILE.spread_floor)
+    return detector.score(params, window), detector.why(params, window)
+
+
+@pytest.fixture(params=TELEMETRY, ids=lambda detector: detector.name)
+def detector(request: pytest.FixtureRequest) -> TelemetryDetector:
+    found: TelemetryDetector = request.param
+    return found
+
+
+def test_quiet_example_stays_within_training(detector: TelemetryDetector) -> None:
+    statistic, _ = scores(detector, detector.QUIET())
+    assert statistic[-LAST:].max() < statistic[100:TRAIN].max() + 1.0
+
+
+def test_loud_example_stands_out(detector: TelemetryDetector) -> None:
+    statistic, _ = scores(detector, detector.LOUD())
+    assert statistic[-1] > statistic[100:TRAIN].max() + 1.5
+
+
+def test_shares_are_exact(detector: TelemetryDetector) -> None:
+    _, shares = scores(detector, detector.LOUD())
+    assert (shares >= 0).all()
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0, atol=1e-12)
+
+
+def test_why_names_the_signals_that_were_touched(detector: TelemetryDetector) -> None:
+    touched = np.flatnonzero(np.nan_to_num(detector.LOUD()[-1], nan=-1.0) != detector.QUIET()[-1])
+    _, shares = scores(detector, detector.LOUD())
+    assert shares[-1].argmax() in touched
+    assert shares[-1][touched].sum() > 0.4
+
+
+def test_learning_and_scoring_change_nothing(detector: TelemetryDetector) -> None:
+    values = detector.LOUD()
+    before = values.copy()
+    first, _ = scores(detector, values)
+    again, _ = scores(detector, values)
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(values, before)
+
+
+def test_a_signal_that_never_spoke_is_not_in_the_way(detector: TelemetryDetector) -> None:
+    values = np.hstack([detector.QUIET(), np.full((len(detector.QUIET()), 1), np.nan)])
+    statistic, shares = scores(detector, values)
+    assert np.isfinite(statistic).all()
+    assert np.isfinite(shares).all()
+
+
+def test_examples_are_what_the_kit_expects(detector: TelemetryDetector) -> None:
+    quiet, loud = detector.QUIET(), detector.LOUD()
+    assert quiet.shape == loud.shape
+    np.testing.assert_array_equal(quiet[:TRAIN], loud[:TRAIN])
+    assert not np.array_equal(quiet[-LAST:], loud[-LAST:], equal_nan=True)
