@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from interferon import sense
-from interferon.correlate import fdr, incidents
+from interferon.correlate import declared, fdr, incidents
 from interferon.decide import book as ledger
 from interferon.decide.plan import decide
 from interferon.decide.release import ReleaseSettings, release, renew
@@ -110,9 +110,10 @@ def _observe(state: State, rules: Rules, frame: sense.ClosedFrame) -> list[Findi
     names, signals = state.admission.entities.names, state.admission.pending.slots
     bucket = (frame.start, frame.end, frame.entities, frame.values)
     seen = watch.observe(state.watch, rules.portfolios, names, signals, bucket, frame.rows)
-    stands = fdr.discoveries(state.discoveries, [p for _, p in seen.judged], frame.end)
-    kept = {entity for (entity, _), stand in zip(seen.judged, stands, strict=True) if stand}
-    found = seen.findings + [alarm.finding for alarm in seen.alarms if alarm.entity in kept]
+    for time, announced in seen.work:
+        declared.take(state.incidents.declared, time, **announced)
+    rising = {alarm.entity: alarm.finding for alarm in seen.alarms}
+    found = seen.findings + fdr.admit(state.discoveries, rising, seen.judged, frame.end)
     return sorted(found, key=lambda f: (f.time, f.entity, f.detector, f.kind, f.id))
 
 

@@ -213,8 +213,8 @@ ROUTE: Final = RouteView(
     time=PLAN.time + 40 * SECOND,
     network_revision=3,
     moves=(
-        Move(node="dc-north", product="p-0", before=(("l-12", 1.0),), after=(("l-16", 0.6), ("l-20", 0.4)), units_per_day=120.0),
-        Move(node="dc-north", product="p-3", before=(("l-12", 0.5), ("l-16", 0.5)), after=(("l-16", 1.0),), units_per_day=44.0),
+        Move(node="dc-north", product="p-0", before=(("l-12", 1.0),), after=(("l-16", 0.6), ("l-20", 0.4)), orders=14),
+        Move(node="dc-north", product="p-3", before=(("l-12", 0.5), ("l-16", 0.5)), after=(("l-16", 1.0),), orders=4),
     ),
     orders_late=3.0,
     orders_late_without=11.0,

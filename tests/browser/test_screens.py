@@ -94,6 +94,7 @@ def test_now_shows_the_incident_and_what_waits(stage: Stage, opened: Open) -> No
     expect(page.locator("#case-i-1")).to_contain_text("Set point drifts on plc-4")
     expect(page.locator("#case-i-1")).to_contain_text("waiting for approval")
     expect(page.locator(".figures")).to_contain_text("78 %")
+    expect(page.get_by_role("region", name="Feeds")).to_contain_text("1 of 3 feeds not live: erp (late")
     expect(page.locator("#map")).to_have_attribute("data-drawn", "28")
     expect(page.locator("#map")).to_have_attribute("data-abnormal", "3")
     page.get_by_role("link", name=INCIDENT.title, exact=True).click()

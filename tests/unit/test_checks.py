@@ -4,11 +4,16 @@ import collections
 import types
 from typing import Any
 
+import numpy as np
 import pytest
 
 from interferon import checks, plugins
+from interferon.detect.protocol import Params
 from interferon.detect.stream_protocol import Anomaly
+from interferon.detect.telemetry_examples import silence
+from interferon.detect.windows import Floats, Window
 from interferon.detectors import activity_logs
+from interferon.detectors.telemetry_gaps import TelemetryGaps
 
 SHIPPED = [(name, detector) for name, module in plugins.modules("detectors").items() for detector in checks.detectors_in(module)]
 
@@ -77,3 +82,39 @@ def test_missing_function_is_named() -> None:
     detector = spoiled()
     del detector.why
     assert checks.run(detector)[0].startswith("has no why")
+
+
+class Blind(TelemetryGaps):
+    """Sees nothing at all."""
+
+    def score(self, params: Params, window: Window) -> Floats:
+        return np.zeros(len(window.mean))
+
+
+class Unfair(TelemetryGaps):
+    """Shares that do not add up, on recordings that are not what they say."""
+
+    QUIET = staticmethod(silence)
+
+    def why(self, params: Params, window: Window) -> Floats:
+        return np.ones_like(window.mean)
+
+
+class Broken(TelemetryGaps):
+    """Cannot stand a gap."""
+
+    def score(self, params: Params, window: Window) -> Floats:
+        return np.full(len(window.mean), np.nan)
+
+
+@pytest.mark.parametrize(
+    ("detector", "told"),
+    [
+        (Blind(), "LOUD does not stand out"),
+        (Unfair(), "do not sum to 1"),
+        (Unfair(), "QUIET stands out"),
+        (Broken(), "score is not finite on its own examples"),
+    ],
+)
+def test_broken_promise_of_a_telemetry_detector_is_named(detector: Any, told: str) -> None:
+    assert any(told in problem for problem in checks.run(detector))

@@ -1,5 +1,6 @@
 """Findings to incidents: what joins, what stays apart, how evidence adds up, whom it points at, and what happens after containment."""
 
+import random
 from typing import Any
 
 import msgspec
@@ -175,6 +176,19 @@ def test_order_for_elsewhere_explains_nothing_here() -> None:
     assert run([finding(1, "plc-2", "telemetry.pattern")], state)[0].declared == ""
 
 
+def test_closed_work_ends_and_old_work_is_forgotten() -> None:
+    state = incidents.new_state()
+    opened(state, "zone:cell-2")
+    declared.take(
+        state.declared, START + HOUR, code="closed", ticket="W-1", target="", work="", planner="", approver="", starts=None, ends=None
+    )
+    assert run([finding(2, "plc-2", "telemetry.pattern")], state)[0].declared == ""
+    declared.take(
+        state.declared, START + 99 * HOUR, code="opened", ticket="W-2", target="x", work="", planner="", approver="", starts=None, ends=None
+    )
+    assert list(state.declared.works) == ["W-2"]
+
+
 def test_planner_earns_belief_by_planning() -> None:
     state = incidents.new_state()
     opened(state, "asset:m-1", approver="nobody", ticket="W-0")
@@ -266,15 +280,52 @@ def test_graph_ways() -> None:
     assert [over for _, _, over in way(graph, "asset:ws-1", "asset:plc-2")] == ["conduit:c-1", "conduit:c-3"]
 
 
-def test_fdr_keeps_the_clear_ones_and_few_of_the_others() -> None:
-    state = fdr.new_state(0.1)
-    assert fdr.discoveries(state, [1e-9, 0.5, 0.9, 0.3], 1) == [True, False, False, False]
-    assert fdr.discoveries(state, [], 2) == []
-    assert fdr.discoveries(fdr.new_state(0.1), [0.04] + [0.5] * 99, 1) == [False] * 100
+def test_discoveries_keep_the_clear_ones() -> None:
+    assert fdr.discoveries([1e-9, 0.5, 0.9, 0.3], 0.1) == [True, False, False, False]
+    assert fdr.discoveries([0.04] + [0.5] * 99, 0.1) == [False] * 100
+    assert fdr.discoveries([0.02] * 50 + [0.5] * 50, 0.1) == [True] * 50 + [False] * 50
+    assert fdr.discoveries([], 0.1) == []
 
 
-def test_fdr_over_many_quiet_frames_lets_few_pass() -> None:
-    state = fdr.new_state(0.1)
-    grid = [(place * 0.6180339887) % 1.0 for place in range(300 * 1000)]  # equidistributed: a fleet on which nothing happens
-    passed = sum(sum(fdr.discoveries(state, grid[300 * frame : 300 * frame + 300], frame * 60_000_000)) for frame in range(1000))
-    assert passed <= 100
+MINUTE = 60_000_000
+
+
+def alarms(p: float, minutes: int, fleet: int = 300) -> list[tuple[int, float]]:
+    """(minute, p) of the findings when entity 0 begins to ring at minute 0 and shows `p` from then on, in a fleet that is quiet."""
+    state = fdr.new_state()
+    alarm = finding(0, "plc-1", "telemetry.pattern", 0.03)
+    told = []
+    for minute in range(minutes):
+        judged = [(0, p), *((number, 0.1 + 0.9 * (number * 0.6180339887 % 1)) for number in range(1, fleet))]
+        told += [(minute, one.p) for one in fdr.admit(state, {0: alarm} if minute == 0 else {}, judged, START + minute * MINUTE)]
+    return told
+
+
+def test_clear_alarm_stands_at_once_and_is_told_once() -> None:
+    assert alarms(1e-6, 120) == [(0, 2e-6)]
+
+
+def test_faint_alarm_stands_when_it_lasts() -> None:
+    ((minute, p),) = alarms(0.002, 600)
+    assert 45 < minute < 300
+    assert p < 2e-4
+    assert alarms(0.2, 2000) == []
+
+
+def test_alarm_that_ends_is_forgotten() -> None:
+    state = fdr.new_state()
+    fdr.admit(state, {0: finding(0, "plc-1", "telemetry.pattern")}, [(0, 0.03), (1, 0.5)], START)
+    assert list(state.pending) == [0]
+    assert fdr.admit(state, {}, [(0, 0.6), (1, 0.5)], START + MINUTE) == []
+    assert state.pending == {}
+
+
+def test_fleet_on_which_nothing_happens_gives_few_findings() -> None:
+    draw = random.Random(4)
+    state = fdr.new_state()
+    alarm = finding(0, "plc-1", "telemetry.pattern")
+    days, told = 20, 0
+    for window in range(days * 32):  # independent windows
+        judged = [(entity, draw.random()) for entity in range(200)]
+        told += len(fdr.admit(state, {entity: alarm for entity, p in judged if p < 0.036}, judged, START + window * fdr.SPAN))
+    assert told <= 2 * days

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interferon.decide import Closures, DecideState, Situation, decide, execute, overruled, solve
+from interferon.decide import DecideState, Situation, decide, execute, overruled, solve
 from interferon.decide.settings import HOUR_US
 from interferon.model.network import Asset, Conduit, Dependency, Network, Node, Order, Partner, Product, Settings, Site, Zone
 from interferon.model.records import Closure, Incident, Plan
@@ -114,15 +114,9 @@ def incident(*suspects: tuple[str, float], p: float = 0.97, **more: Any) -> Inci
 ACTIVE = Situation(observing=False, earned_level=3, actions_left=12, assets_left=40, orders_left=200)
 
 
-def plan_for(
-    case: Incident,
-    situation: Situation = ACTIVE,
-    policy: Policy = DEMO,
-    state: DecideState | None = None,
-    now: int = NOW,
-    table: Closures | None = None,
-) -> Plan | None:
-    return decide(state or DecideState(), case, network(), table or Table(LATE), policy.ask, situation, now)
+def plan_for(case: Incident, situation: Situation = ACTIVE, policy: Policy = DEMO, **more: Any) -> Plan | None:
+    state, table = more.get("state") or DecideState(), more.get("table") or Table(LATE)
+    return decide(state, case, network(), table, policy.ask, situation, more.get("now", NOW))
 
 
 def planned(case: Incident, situation: Situation = ACTIVE, policy: Policy = DEMO) -> Plan:
@@ -167,15 +161,15 @@ def test_never_lists_what_would_touch_a_safety_system() -> None:
     assert ("isolate_asset", "asset:plc") in actions(plan)
 
 
-def test_does_not_act_alone_on_weak_evidence_and_says_nothing_below_the_threshold() -> None:
+def test_does_not_act_alone_on_weak_evidence_and_says_nothing_below_the_threshold_or_when_closed() -> None:
     assert plan_for(incident(("asset:wms", 1.0), p=0.2)) is None
+    assert plan_for(incident(("asset:wms", 1.0), status="closed")) is None
     doubtful = planned(incident(("asset:wms", 1.0), p=0.5))
     assert doubtful.mode == "execute_approved"
 
 
 def test_a_declared_change_is_never_contained_without_a_person() -> None:
-    plan = planned(incident(("asset:wks", 1.0), p=0.95, declared="WO-17"))
-    assert plan.mode == "execute_approved"
+    assert planned(incident(("asset:wks", 1.0), p=0.95, declared="WO-17")).mode == "execute_approved"
 
 
 ALL = Policy({"all.cedar": '@id("all") permit (principal, action, resource);'})
@@ -221,6 +215,11 @@ def test_a_combination_that_policy_does_not_allow_waits_while_its_best_part_is_d
     assert (plan.mode, len(actions(plan))) == ("execute_auto", 1)
     assert best.mode == "execute_approved"
     assert len(best.actions) == 3
+
+
+def test_what_has_a_redundancy_partner_may_fail_over() -> None:
+    labels = [one.label for one in planned(incident(("asset:robot-a", 1.0))).alternatives]
+    assert {"isolate_asset", "fail_over"} <= set(labels)
 
 
 def test_a_veto_plan_says_when_it_starts() -> None:
@@ -330,10 +329,6 @@ def test_nothing_more_to_do_when_the_suspect_is_contained() -> None:
     plan_for(incident(("asset:wks", 1.0)), state=state)
     held = msgspec.structs.replace(ACTIVE, in_force=(("isolate_asset", "asset:wks"), ("isolate_zone", "zone:no-longer-there")))
     assert plan_for(incident(("asset:wks", 1.0), p=0.99), held, state=state, now=NOW + HOUR_US) is None
-
-
-def test_a_closed_incident_is_not_decided() -> None:
-    assert plan_for(incident(("asset:wks", 1.0), status="closed")) is None
 
 
 def test_the_terrain_is_surveyed_once_a_revision() -> None:

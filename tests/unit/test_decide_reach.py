@@ -1,5 +1,7 @@
-"""Exposure: what the attacker can still reach; closing more never exposes more."""
+"""Exposure and price: what the attacker can still reach, and what closing costs beside what is closed already."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import msgspec
@@ -8,12 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interferon.decide.options import Act, options
+from interferon.decide import DecideState, Situation, price
+from interferon.decide.options import Act, Option, options
+from interferon.decide.price import Priced, Pricing
 from interferon.decide.reach import blocks, exposure, footholds, money_at_stake, speed
 from interferon.decide.settings import DecideSettings
 from interferon.decide.terrain import Terrain, lasting, survey
-from interferon.model.network import Asset, Conduit, Network, Order, Product, Settings, Site, Zone
+from interferon.model.network import Asset, Conduit, Dependency, Network, Order, Product, Settings, Site, Zone
 from interferon.model.records import Closure, Incident
+from interferon.store import checkpoint
 
 SETTINGS = DecideSettings()
 CLOSURE = Closure(refs=(), orders_late=0, orders_late_low=0, orders_late_high=0, otif=1, cost=0, co2_kg=0, unmet=0, time_to_survive_h=-1)
@@ -24,7 +29,7 @@ class Free:
 
     nominal = CLOSURE
 
-    def value(self, refs: tuple[str, ...]) -> Closure:
+    def value(self, refs: Sequence[str]) -> Closure:
         return CLOSURE
 
 
@@ -180,3 +185,41 @@ def test_a_short_closure_costs_less_and_a_stock_that_lasts_less_still() -> None:
     assert lasting(bites, 168, 168) == lasting(lasts, 400, 168) == 1
     assert lasting(lasts, 12, 168) < lasting(bites, 12, 168) == pytest.approx(12 / 168)
     assert lasting(lasts, 5, 168) == pytest.approx(0.25 * 5 / 168)
+
+
+class Group(Free):
+    """Two machines of one redundancy group: the first one costs nothing, both together 70 late orders."""
+
+    def value(self, refs: Sequence[str]) -> Closure:
+        late = 70.0 if {"asset:mes", "asset:wks"} <= set(refs) else 0.0
+        otif = 0.9 if late else 1.0
+        return msgspec.structs.replace(CLOSURE, orders_late=late, orders_late_low=late, orders_late_high=late, cost=late * 500, otif=otif)
+
+
+def priced(values: dict[tuple[str, ...], Closure], *in_force: Act) -> Priced:
+    rows = tuple(Dependency(asset=asset, target="node:n", share_lost=0.5, group="pair") for asset in ("mes", "wks"))
+    net = replace(CHAIN, dependencies=rows)
+    pricing = Pricing(incident("asset:mes"), net, GROUND, Group(), Situation(in_force=in_force), SETTINGS, values)
+    return pricing.price(Option("isolate_asset", (("isolate_asset", "asset:mes"),)))
+
+
+def test_the_last_of_a_redundancy_group_costs_what_the_group_is_worth() -> None:
+    assert priced({}).orders_late == priced({}, ("isolate_asset", "asset:plc"), ("isolate_zone", "zone:cell")).orders_late == 0
+    assert priced({}, ("isolate_asset", "asset:wks")).orders_late == pytest.approx(70 * 12 / 168)
+    assert priced({}, ("isolate_zone", "zone:ops"), ("isolate_asset", "asset:mes")).assets == 1
+
+
+def test_closures_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(price, "REMEMBERED", 2)
+    values: dict[tuple[str, ...], Closure] = {}
+    first = priced(values, ("isolate_asset", "asset:wks"), ("isolate_asset", "asset:plc"))
+    assert len(values) == 2
+    assert priced(values, ("isolate_asset", "asset:wks"), ("isolate_asset", "asset:plc")) == first
+
+
+def test_the_memory_of_decisions_survives_a_checkpoint() -> None:
+    state = DecideState(terrain=GROUND, values={("asset:a",): CLOSURE}, renewals={"e": 2})
+    again = checkpoint.load(checkpoint.dump(state))
+    assert checkpoint.dump(again) == checkpoint.dump(state)
+    assert np.array_equal(again.terrain.loss, GROUND.loss)
+    assert again.values == state.values

@@ -30,6 +30,7 @@ from interferon.detect.stream_memory import (
 from interferon.detect.stream_protocol import shares
 from interferon.detectors import activity_conversations, activity_logs
 from interferon.model.events import ACTIVITY
+from interferon.model.network import Asset, Network, Settings, Zone
 from interferon.model.records import Finding
 from interferon.store import checkpoint
 
@@ -315,3 +316,18 @@ def test_state_is_untouched_by_a_copy() -> None:
     twin = copy.deepcopy(state)
     played([LOUD], DETECTORS, twin)
     assert state != twin
+
+
+def test_peers_follow_the_type_and_then_the_level() -> None:
+    zones = {name: Zone(id=name, site="s", purdue=level, criticality=3) for name, level in (("cell", 1.0), ("office", 4.0))}
+    rows = [
+        ("plc-1", "cell", "plc"),
+        ("hmi-1", "cell", "hmi"),
+        ("pump-1", "cell", "pump"),
+        ("erp-1", "office", "erp"),
+        ("bot", "office", "ai_agent"),
+    ]
+    assets = {name: Asset(id=name, zone=zone, type=kind) for name, zone, kind in rows}
+    empty: dict[str, Any] = {name: {} for name in ("sites", "conduits", "partners", "nodes", "lanes", "products", "orders", "people")}
+    network = Network(settings=Settings(name="t"), revision=1, zones=zones, assets=assets, **empty)
+    assert list(stream.peers_of(network).values()) == ["ot", "console", "ot", "server", "agent"]

@@ -1,5 +1,6 @@
 """Tables as historians export them: dialects, times, missing values, and one clear line for what cannot be read."""
 
+import gzip
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -135,6 +136,7 @@ def test_parquet(tmp_path: Path) -> None:
         ("", "the file is empty"),
         ("\n\n", "the file is empty"),
         ("a,b\n", "no data rows"),
+        ("a,b", "no data rows"),
         ("a,b,a\n1,2,3\n", "'a' appears twice"),
         ("a,b\n1,2\n1,2,3\n1,2\n1,2\n1,2\n1,2\n", ":3: 3 fields where the header has 2"),
         ("a,b\n" + "1,2\n" * 9 + "1", ":11: 1 fields where the header has 2"),
@@ -145,6 +147,15 @@ def test_parquet(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_read_is_told_in_a_line(tmp_path: Path, content: str | bytes, says: str) -> None:
     assert says in refusal(tmp_path, content)
+
+
+def test_compressed_files(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n1,2\n3,4\n"))
+    assert read_table(path).numbers("b").tolist() == [2.0, 4.0]
+    path.write_bytes(gzip.compress(b"a,b\n1,2\n3,4\n" * 1000)[:-20])
+    with pytest.raises(InputError, match="not a readable compressed file"):
+        read_table(path)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

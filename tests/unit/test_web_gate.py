@@ -261,7 +261,7 @@ def test_host_names_and_addresses() -> None:
 def test_an_unknown_role_may_nothing() -> None:
     table = RoleTable()
     assert not table.may("someone", "janitor", "view")
-    assert not table.may("", "admin", "view")
+    assert not table.may("", "owner", "view")
     assert table.may("someone", "viewer", "view")
     assert not table.may("someone", "viewer", "approve")
 

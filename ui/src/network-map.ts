@@ -1,6 +1,6 @@
 // The network map: sites as columns, Purdue levels as rows, a box for each zone. The server has placed everything; this draws it.
 import type { Island } from "./app";
-import { type Theme, FONT, facts, fitted, sized, theme } from "./theme";
+import { type Theme, FONT, facts, fitted, sized, theme, wrapped } from "./theme";
 
 interface Box { ref: string; label: string; x: number; y: number; w: number; h: number }
 interface Level { label: string; y: number; h: number; x: number; w: number }
@@ -96,7 +96,7 @@ function blocks(ctx: CanvasRenderingContext2D, known: Facts, colours: Theme): vo
     ctx.font = `600 14px ${FONT}`;
     ctx.textBaseline = "middle";
     ctx.textAlign = "left";
-    ctx.fillText(fitted(ctx, site.label, site.w - 16), site.x + 8, site.y + 14);
+    wrapped(ctx, site.label, site.w - 16).forEach((line, at, all) => ctx.fillText(line, site.x + 8, site.y + (all.length > 1 ? 13 : 21) + at * 17));
   }
   for (const level of known.layout.levels) {
     ctx.strokeStyle = colours.faint;

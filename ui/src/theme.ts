@@ -33,6 +33,15 @@ export function fitted(ctx: CanvasRenderingContext2D, text: string, width: numbe
   return `${short}…`;
 }
 
+/** The text in at most two lines of `width`, broken between words. */
+export function wrapped(ctx: CanvasRenderingContext2D, text: string, width: number): string[] {
+  if (ctx.measureText(text).width <= width) return [text];
+  const words = text.split(" ");
+  let count = words.length - 1;
+  while (count > 1 && ctx.measureText(words.slice(0, count).join(" ")).width > width) count -= 1;
+  return [words.slice(0, count).join(" "), words.slice(count).join(" ")].filter(Boolean).map((line) => fitted(ctx, line, width));
+}
+
 /** The facts of an island. Fails when the server does not answer with them. */
 export async function facts<T>(url: string): Promise<T> {
   const answer = await fetch(url, { headers: { Accept: "application/json" } });

@@ -120,13 +120,21 @@ def _results(tests: Sequence[Path], job: Job) -> Iterator[Result]:
         if start and start >= table.rows:
             raise InputError(f"{path}: --train-rows {start} leaves nothing to judge: the table has {table.rows} rows")
         if job.time:
-            table.times(job.time)  # an unreadable time is told before anything is judged
+            _note_order(table, job.time)  # and an unreadable time is told before anything is judged
         if learnt is None or start:
             normal: Sequence[Columns] = [Part(table, 0, start)] if start else trained
             learnt = _learnt(normal, job, path if start else job.train[-1])
         for note in notes(learnt, table, job.exclude):
             typer.echo(f"note: {path}: {note}", err=True)
         yield Result(table, start, _report(learnt, Part(table, start, table.rows), path), job.time)
+
+
+def _note_order(table: Table, column: str) -> None:
+    times = table.times(column)
+    known = np.flatnonzero(times != NO_TIME)
+    back = known[1:][np.diff(times[known]) < 0]
+    if len(back):
+        typer.echo(f"note: {table.where(int(back[0]))}: time goes back ({len(back)} times in all); rows are judged in file order", err=True)
 
 
 def _learnt(normal: Sequence[Columns], job: Job, path: Path) -> Learnt:

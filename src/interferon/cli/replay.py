@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from interferon.cli.progress import bar_of
 from interferon.connectors.telemetry_rows import Mapping, load_mapping
 from interferon.detect.settings import LIVE
 from interferon.flow.problem import opening

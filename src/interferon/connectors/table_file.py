@@ -25,6 +25,7 @@ from interferon.model.errors import InputError
 MISSING = ("", "-", "?", "na", "n/a", "#n/a", "nan", "null", "none", "bad", "i/o timeout", "no data")
 NO_TIME = np.iinfo(np.int64).min
 _NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")  # in no text that a person exports
 _CALENDAR = re.compile(
     r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4}|\d{2})(?:[ T,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6})\d*)?)?\s*([AaPp][Mm])?)?$"
 )
@@ -83,6 +84,17 @@ class Table:
         month_first = _month_first(texts)
         return np.array([self._time(text, row, name, month_first) for row, text in enumerate(texts)], dtype=np.int64)
 
+    def moments(self, name: str) -> NDArray[np.int64]:
+        """The column as UTC microseconds like `times`, but NO_TIME also where the text is no time: for who keeps count of bad rows."""
+        column = self._data[name]
+        if not _is_text(column.type) or self.is_number(name):
+            return self.times(name)
+        texts = self.texts(name).tolist()
+        month_first = _month_first(texts)
+        found = (_moment(text, month_first) if text else None for text in texts)
+        epoch = datetime(1970, 1, 1, tzinfo=UTC)
+        return np.array([NO_TIME if moment is None else (moment - epoch) // timedelta(microseconds=1) for moment in found], dtype=np.int64)
+
     def where(self, row: int) -> str:
         """`file:line` of a data row (`file, row N` in Parquet)."""
         return f"{self.path}:{row + self._first_line}" if self._first_line is not None else f"{self.path}, row {row}"
@@ -96,8 +108,11 @@ class Table:
         return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def read_table(path: Path) -> Table:
-    """Returns the table in `path`. Raises InputError where there is none, or it is broken."""
+def read_table(path: Path, broken: list[str] | None = None) -> Table:
+    """Returns the table in `path`. Raises InputError where there is none, or it is broken.
+
+    With a list in `broken`, rows with too few or too many fields are left out and told there (`file:line: …`) instead.
+    """
     if not path.exists():
         raise InputError(f"{path}: no such file")
     if path.is_dir():
@@ -108,7 +123,7 @@ def read_table(path: Path) -> Table:
         return _read_parquet(path)
     if not magic:
         raise InputError(f"{path}: the file is empty; a header line and rows are needed")
-    return _read_csv(path)
+    return _read_csv(path, broken)
 
 
 def _read_parquet(path: Path) -> Table:
@@ -124,7 +139,7 @@ def _read_parquet(path: Path) -> Table:
     return _with_rows(Table(path, pa.table(columns, names=data.column_names), False, None))
 
 
-def _read_csv(path: Path) -> Table:
+def _read_csv(path: Path, broken: list[str] | None) -> Table:
     text = _decoded(path)
     skipped = _preamble(text)
     sample = [line for line in _lines(text, skipped, 200) if line.strip()]
@@ -142,14 +157,14 @@ def _read_csv(path: Path) -> Table:
     _check_names(path, names)
     blanks = next((number for number, line in enumerate(_lines(text, skipped, 10_000)) if line.strip()), 0)
     before = skipped + blanks + (0 if headless else 1)
-    return _with_rows(Table(path, _parsed(path, text, names, separator, before), comma, before + 1))
+    return _with_rows(Table(path, _parsed(path, text, names, separator, before, broken), comma, before + 1))
 
 
-def _parsed(path: Path, text: str, names: list[str], separator: str, before: int) -> pa.Table:
-    broken: list[str] = []
+def _parsed(path: Path, text: str, names: list[str], separator: str, before: int, tolerated: list[str] | None) -> pa.Table:
+    broken: list[str] = [] if tolerated is None else tolerated
 
     def report(row: Any) -> str:
-        if not broken:
+        if not broken or tolerated is not None:
             broken.append(f"{path}:{row.number}: {row.actual_columns} fields where the header has {row.expected_columns}")
         return "skip"
 
@@ -161,10 +176,10 @@ def _parsed(path: Path, text: str, names: list[str], separator: str, before: int
             convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
         )
     except pa.ArrowInvalid as error:
-        if "Empty CSV" in str(error):
+        if "Empty CSV" in str(error) or "Could not skip" in str(error):
             raise InputError(f"{path}: no data rows below the header") from error
         raise InputError(f"{path}: not a readable table: {_first_sentence(error)}") from error
-    if broken:
+    if broken and tolerated is None:
         raise InputError(broken[0])
     return data
 
@@ -177,7 +192,7 @@ def _decoded(path: Path) -> str:
             raise InputError(f"{path}: not a readable compressed file: {_first_sentence(error)}") from error
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return raw.decode("utf-16", errors="replace")
-    if b"\0" in raw:
+    if _CONTROL.search(raw[:65_536]):
         raise InputError(f"{path}: not a table: the file is binary; a CSV or Parquet file is needed")
     try:
         return raw.decode("utf-8-sig")

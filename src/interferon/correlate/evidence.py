@@ -7,6 +7,7 @@ It is weighted by how far attackers do this sort of thing, and bounded: no singl
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Final
 
 from interferon.model.records import Finding
@@ -48,6 +49,7 @@ KINDS: Final[Mapping[str, tuple[float, float, float, tuple[float, float, float]]
 CONTAINABLE: Final = ("asset", "identity", "partner", "feed", "order", "lane", "zone")
 
 
+@cache
 def _kind(kind: str) -> tuple[float, float, float, tuple[float, float, float]]:
     return KINDS[max((prefix for prefix in KINDS if kind.startswith(prefix)), key=len)]
 

@@ -1,43 +1,75 @@
 """Fleet-wide control of false discoveries over the telemetry alarms of each frame, before they become findings. Called by the pipeline.
 
-A fleet of thousands asks thousands of questions a minute; at a fixed p some always say yes.
+A fleet of thousands asks thousands of questions a minute; at a fixed p some always say yes. An alarm that does not stand at its
+first frame is held while it lasts: evidence that goes on for hours adds up.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
-DAY: Final = 86_400_000_000
+import msgspec
+
+from interferon.model.records import Finding
+
+SPAN: Final = 45 * 60_000_000  # microseconds: p-values closer than this look at the same window, so they are no new evidence
+OVER: Final = 0.1  # a held alarm whose p has risen above this is over
 
 
 @dataclass
 class FdrState:
-    """Wealth of an online procedure: how much of the false-alarm budget is left to spend."""
+    """The accepted share of false discoveries, the alarms that wait, and the evidence gathered for each entity that looks odd."""
 
-    alpha: float  # share of false discoveries that is accepted
-    wealth: float
-    time: int = 0
-
-
-def new_state(alpha: float = 0.1) -> FdrState:
-    """A full purse. `alpha` is the accepted share of false discoveries, 0–1."""
-    return FdrState(alpha, alpha)
+    alpha: float
+    pending: dict[int, Finding] = field(default_factory=dict)  # fleet-wide index → alarm that began and does not stand yet
+    gained: dict[int, tuple[float, int]] = field(default_factory=dict)  # index → (log e-value, time it last grew)
 
 
-def discoveries(state: FdrState, p_values: Sequence[float], now: int) -> list[bool]:
-    """Which of one frame's p-values stand. `p_values`: one per entity that was judged, the silent ones included.
+def new_state(alpha: float = 0.05) -> FdrState:
+    """`alpha`: accepted share of false discoveries in a frame, 0–1. Rows repeat themselves for `SPAN`, so a fleet of any size on which
+    nothing happens gives about alpha false findings in `SPAN`, 1.6 a day."""
+    return FdrState(alpha)
 
-    Benjamini–Hochberg within the frame, at a level that the frame can afford: alpha-investing over frames as Foster & Stine (2008),
-    in the generalised form of Ramdas et al. (2017, LORD++): a frame invests a share of the wealth, a discovery earns some of it back, and a
-    day fills the purse again (decaying memory: a quiet year must not leave an empty purse, nor a noisy one an overfull one).
+
+def admit(state: FdrState, rising: Mapping[int, Finding], judged: Sequence[tuple[int, float]], now: int) -> list[Finding]:
+    """The alarms that stand in this frame, as findings with the p that they stand by.
+
+    `rising`: alarms that begin in this frame by fleet-wide index; `judged`: (index, p) of every entity that was judged, the quiet ones
+    included, for they are the questions that were asked. An alarm is told once; until then it waits for as long as its p stays small.
     """
-    elapsed = max(now - state.time, 0) / DAY if state.time else 0.0
-    state.wealth += (state.alpha - state.wealth) * min(elapsed, 1.0)
-    state.time = max(now, state.time)
-    level = state.wealth / 2
+    state.pending.update(rising)
+    sustained = [_sustained(state, entity, p, now) for entity, p in judged]
+    stands = discoveries(sustained, state.alpha)
+    found = []
+    for (entity, p), long_p, stand in zip(judged, sustained, stands, strict=True):
+        if stand and entity in state.pending:
+            found.append(msgspec.structs.replace(state.pending.pop(entity), p=long_p, time=now))
+        elif p > OVER:
+            state.pending.pop(entity, None)
+    return sorted(found, key=lambda finding: (finding.time, finding.entity, finding.id))
+
+
+def _sustained(state: FdrState, entity: int, p: float, now: int) -> float:
+    """p-value of all that the entity has shown since it became odd.
+
+    Each window's p becomes an e-value by the calibrator 1/(2√p) (Vovk & Wang 2021); their running product, restarted whenever it
+    falls below 1, is an e-detector (Shin, Ramdas & Rinaldo 2022): it passes 1/p' no more often than once in 1/p' windows. The better
+    one of p and p' is taken, times two for having looked at both.
+    """
+    gained, last = state.gained.get(entity, (0.0, 0))
+    if now - last >= SPAN:
+        gained = max(gained - math.log(2) - 0.5 * math.log(max(p, 1e-12)), 0.0)
+        if gained > 0:
+            state.gained[entity] = (gained, now)
+        else:
+            state.gained.pop(entity, None)
+    return min(1.0, 2 * min(p, math.exp(-gained)))
+
+
+def discoveries(p_values: Sequence[float], alpha: float) -> list[bool]:
+    """Benjamini & Hochberg (1995): which p-values stand so that the expected share of false ones among them is at most alpha."""
     ranked = sorted(range(len(p_values)), key=lambda i: (p_values[i], i))
-    kept = max((rank for rank, i in enumerate(ranked, 1) if p_values[i] <= level * rank / len(p_values)), default=0)
-    spent = level * (0.01 if kept == 0 else 0.0)
-    state.wealth = min(state.wealth - spent + (state.alpha * 0.05 if kept else 0.0), state.alpha)
+    kept = max((rank for rank, i in enumerate(ranked, 1) if p_values[i] <= alpha * rank / len(p_values)), default=0)
     chosen = set(ranked[:kept])
     return [i in chosen for i in range(len(p_values))]

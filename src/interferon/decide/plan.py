@@ -39,7 +39,8 @@ def decide(
     last = state.considered.get(incident.id)
     if incident.status == "closed" or incident.p_attack < state.settings.p_suggest or not _moved(last, incident, now, state.settings):
         return None
-    pricing = Pricing(incident, network, ground(state, network, closures), closures, situation, state.settings)
+    terrain = ground(state, network, closures)
+    pricing = Pricing(incident, network, terrain, closures, situation, state.settings, state.values)
     weighed = _alternatives(pricing, ask, now)
     chosen, mode = choose(weighed, situation.observing)
     actions = weighed[chosen][0].option.actions
@@ -67,6 +68,7 @@ def ground(state: DecideState, network: Network, closures: Closures) -> Terrain:
     """The terrain of this revision, surveyed when the revision is new."""
     if state.terrain is None or state.terrain.revision != network.revision:
         state.terrain = survey(network, closures, state.settings)
+        state.values.clear()
     return state.terrain
 
 

@@ -74,3 +74,4 @@ class DecideState:
     considered: dict[str, Considered] = field(default_factory=dict)  # incident id → its last decision
     renewals: dict[str, int] = field(default_factory=dict)  # effect id → how often its time to live was over
     terrain: Terrain | None = None
+    values: dict[tuple[str, ...], Closure] = field(default_factory=dict)  # closed references → what it costs, of the terrain's revision

@@ -31,7 +31,7 @@ class Settings:
 
     short: int = 15
     long: int = 45
-    spread_floor: float = 0.1
+    spread_floor: float = 0.03
     shrink_windows: float = 10.0
     ridge_windows: float = 8.0
     blocks: int = 4

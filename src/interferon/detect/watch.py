@@ -7,6 +7,7 @@ import hashlib
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -59,6 +60,7 @@ class Sighting(msgspec.Struct, frozen=True):
     findings: list[Finding]
     alarms: list[Alarm]
     judged: list[tuple[int, float]]  # (fleet-wide index, p), ascending
+    work: list[tuple[int, dict[str, Any]]]  # (time, what it announces) of each work order, for correlation
 
 
 def new_watch(network: Network, settings: Settings, portfolios: Portfolios, *, shards: int, learn_us: int, width: int = WIDTH) -> Watch:
@@ -88,7 +90,7 @@ def observe(
     _settle(watch, names)
     rows = [row for batch in batches for row in stream.rows_from_batch(batch)]
     rows.sort(key=lambda row: (row.entity, row.time, row.feed, row.offset))
-    sighting = Sighting([], [], [])
+    sighting = Sighting([], [], [], [(row.time, stream.announcement(row)) for row in rows if row.kind == "work.order"])
     home = watch.home[entities]
     for number, shard in enumerate(watch.shards):
         mine = [row for row in rows if shard_of(row.entity, len(watch.shards)) == number]

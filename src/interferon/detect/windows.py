@@ -79,6 +79,13 @@ def features(total: Ints, squares: Ints, count: Ints, window: int, floor: float)
     return Window(np.where(enough, mean / STEP, np.nan), np.where(enough, spread, np.nan))
 
 
+def feature_scale(table: Floats) -> Floats:
+    """Returns the spread (F,) of training features (N, F), at least 0.1; of one that stood still 0.5: its first move is strange, but not
+    so much that it alone is an alarm."""
+    spread = np.nanstd(table, axis=0)
+    return np.where(spread > 1e-9, np.maximum(spread, 0.1), 0.5)
+
+
 def rolling(codes: Codes, window: int, floor: float) -> Window:
     """Returns the features of each row of `codes` (N, S) over the `window` rows that end there (fewer at the top)."""
     seen = codes != GAP

@@ -10,7 +10,7 @@ import numpy as np
 from interferon.detect.protocol import Params, proportions
 from interferon.detect.settings import Settings
 from interferon.detect.telemetry_examples import jump, plant
-from interferon.detect.windows import Bools, Floats, Rows, Window, encode, rolling, times
+from interferon.detect.windows import Bools, Floats, Rows, Window, encode, feature_scale, rolling, times
 
 EPSILON = 0.05
 
@@ -42,9 +42,11 @@ class TelemetryDistance:
         active = ~np.isnan(table).all(axis=0)
         location = np.nanmedian(np.where(active, table, 0.0), axis=0)
         centred = np.where(np.isnan(table), 0.0, table - location)
-        scale = np.where(active, np.maximum(centred.std(axis=0), 0.02), 1.0)
+        scale = feature_scale(np.where(active, centred, 0.0))
         least = settings.shrink_windows / (settings.shrink_windows + use.sum() / settings.short)
-        root = inverse_root(shrunk_covariance(centred / scale, least, int(active.sum())))
+        covariance = shrunk_covariance(centred / scale, least, int(active.sum()))
+        covariance[np.diag_indices_from(covariance)] += centred.std(axis=0) <= 1e-9  # what stood still has the unit as its variance
+        root = inverse_root(covariance)
         return {"location": location, "scale": scale, "root": root, "size": np.array(max(1.0, float(active.sum())))}
 
     def derive(self, params: Params, rows: Rows) -> tuple[Floats, Bools]:

@@ -10,7 +10,7 @@ import numpy as np
 from interferon.detect.protocol import Params, proportions
 from interferon.detect.settings import Settings
 from interferon.detect.telemetry_examples import plant, swap
-from interferon.detect.windows import Bools, Floats, Rows, Window, encode, rolling, times
+from interferon.detect.windows import Bools, Floats, Rows, Window, encode, feature_scale, rolling, times
 
 EPSILON = 0.05
 
@@ -40,13 +40,14 @@ class TelemetryResidual:
         penalty = settings.ridge_windows * settings.long / len(known)
         inverse = np.linalg.inv(known.T @ known / len(known) + penalty * np.eye(known.shape[1]))
         matrix = inverse / np.diag(inverse)
-        matrix = matrix / np.maximum((known @ matrix).std(axis=0), 0.05)
+        # a signal that stood still has no residual to scale by: its own unit serves
+        matrix = matrix / np.where(known.std(axis=0) > 0, np.maximum((known @ matrix).std(axis=0), 0.05), 1.0)
         residual = encode(times(rows.z, matrix[None]), rows.valid)
         window = rolling(residual, settings.long, settings.spread_floor)
         table = np.hstack([window.mean, window.spread])[use]
         active = ~np.isnan(table).all(axis=0)
         location = np.nanmedian(np.where(active, table, 0.0), axis=0)
-        scale = np.where(active, np.maximum(np.nanstd(np.where(active, table, 0.0), axis=0), 0.02), 1.0)
+        scale = feature_scale(np.where(active, table, 0.0))
         return {"matrix": matrix, "location": location, "scale": scale, "size": np.array(max(1.0, float(active.sum())))}
 
     def derive(self, params: Params, rows: Rows) -> tuple[Floats, Bools]:

@@ -1,4 +1,4 @@
-"""What a decision about the flow comes to: feasibility, money, late orders, OTIF, CO2. One measure for the optimum, the heuristic and no re-route.
+"""What a decision about the flow comes to: money, late orders, OTIF, CO2. One measure for the optimum, the list schedule and no re-route.
 
 Called by `reroute`, `closure` and the bench. Pure.
 """
@@ -49,8 +49,8 @@ def stock_levels(problem: Problem, flows: Flows) -> Floats:
         np.add.at(change, (place[held][:, None], steps_h[None, :]), -quantity[held])
     np.add.at(change, (problem.make_at[:, None], steps_h[None, :]), flows.make)
     for made, recipe in zip(flows.make, problem.recipe, strict=True):
-        for component, quantity in recipe:
-            change[component, :-1] -= quantity * made
+        for component, each in recipe:
+            change[component, :-1] -= each * made
     return problem.opening + np.cumsum(change, axis=1)
 
 
@@ -79,7 +79,9 @@ def figures(problem: Problem, flows: Flows) -> Figures:
     carried = flows.ship.sum(axis=1), flows.haul.sum(axis=1)
     cost = float(np.sum(np.where(flows.ship > 0, flows.ship * np.where(flows.ship > 0, problem.ship_price, 0.0), 0.0)))
     waiting = float(WAIT_COST * (flows.haul.sum(axis=0) @ np.arange(problem.buckets)))
-    cost += float(carried[1] @ problem.lane_cost[problem.haul_lane] + problem.demand.unmet @ lacking + problem.cover_price @ short) + waiting
+    cost += (
+        float(carried[1] @ problem.lane_cost[problem.haul_lane] + problem.demand.unmet @ lacking + problem.cover_price @ short) + waiting
+    )
     kilos = (
         problem.product_kg[problem.demand.product[problem.ship_group]] * carried[0],
         problem.product_kg[problem.haul_product] * carried[1],

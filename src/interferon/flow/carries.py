@@ -1,4 +1,7 @@
-"""Which node can supply, make, hold and send which product, read from the bill of materials, the inventory and the lanes. Called by `problem`."""
+"""Which node can supply, make, hold and send which product, read from the bill of materials, the inventory and the lanes.
+
+Called by `problem` and `sourcing`. Pure.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,9 +1,11 @@
-"""The closure table: what closing each asset, conduit, zone, node and critical pair costs, solved ahead, so that containment waits for no solver.
+"""The closure table: what closing each asset, conduit, zone, node and critical pair costs, solved ahead: containment waits for no solver.
 
-Computed at start and after each revision of the network; read by `decide` through `ClosureTable.value`. Pure and plain: it travels in checkpoints.
+Computed at start and after each revision of the network; read by `decide` through `ClosureTable.value`. Pure, and plain enough for
+checkpoints.
 """
 
 import hashlib
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +21,7 @@ from interferon.model.records import Closure
 Progress = Callable[[int, int], None]  # solved so far, of how many
 Course = dict[str, tuple[float, ...]]  # target → share of capacity left in each bucket; targets that lose nothing are left out
 PAIRS = 24  # costliest neighbouring zones solved together
+SITE_PAIRS = 45  # of ten sites each two; beyond them the bound is the closing of everything
 SLACK = 1e-6  # share of a capacity: the undisturbed optimum fits if it needs no more than this above what is left
 
 
@@ -57,7 +60,7 @@ class ClosureTable:
         optimum does not need. Else a range that holds the truth: closing more never costs less, so the cost is at least that of every
         solved closure which takes less and at most that of every one which takes more; the point is the sum of the parts, kept inside.
         """
-        refs = tuple(sorted(set(refs)))
+        refs = self._without_inner(refs)
         if not refs:
             return self.nominal
         known = self.singles.get(refs[0]) if len(refs) == 1 else self.pairs.get(" ".join(refs))
@@ -66,9 +69,18 @@ class ClosureTable:
         capacities = left(self.known, refs)
         low, high = (self._range(_course(steps, self.edges)) for steps in (capacities.best, capacities.worst))
         if capacities.certain and low[0] is low[1]:
-            return _closure(refs, low[0], low[0], low[0])
+            return _closure(refs, low[0], low[0])
         parts = [self.singles[ref] for ref in refs if ref in self.singles]
         return _between(refs, low[0], high[1], parts)
+
+    def _without_inner(self, refs: Sequence[str]) -> tuple[str, ...]:
+        """`refs` sorted, without what a closed zone holds or touches anyway."""
+        inner: set[str] = set()
+        for ref in refs:
+            assets, conduits = self.known.zones.get(ref.removeprefix("zone:"), ((), ())) if ref.startswith("zone:") else ((), ())
+            inner.update(f"asset:{asset}" for asset in assets)
+            inner.update(f"conduit:{conduit}" for conduit in conduits)
+        return tuple(sorted(set(refs) - inner))
 
     def _range(self, course: Course) -> tuple[Solved, Solved]:
         """The dearest solved closure that takes no more than `course`, and the cheapest that takes no less; the same one where exact."""
@@ -98,12 +110,12 @@ def closure_table(network: Network, snapshot: Snapshot, progress: Progress | Non
         singles[ref] = desk.closure((ref,))
         if progress is not None:
             progress(done, len(refs))
-    for places in _sites(network):  # solved for the bounds alone: what several closures inside a site can cost at most
+    for places in _sites(network):  # solved for the bounds alone: what several closures at one site or two can cost at most
         desk.solve(_course(left(desk.known, places).worst, desk.problem.edges))
     pairs = {" ".join(pair): desk.closure(pair) for pair in _critical(network, singles)}
     none = desk.solved[_signature({})]
     return ClosureTable(
-        nominal=_closure((), none, none, none),
+        nominal=_closure((), none, none),
         singles=singles,
         pairs=pairs,
         solved=desk.solved,
@@ -131,7 +143,7 @@ class _Desk:
     def closure(self, refs: tuple[str, ...]) -> Closure:
         capacities = left(self.known, refs)
         low, high = self._both(capacities)
-        return _closure(tuple(sorted(refs)), low, high, None)
+        return _closure(tuple(sorted(refs)), low, high)
 
     def _both(self, capacities: Capacities) -> tuple[Solved, Solved]:
         high = self.solve(_course(capacities.worst, self.problem.edges))
@@ -159,12 +171,15 @@ def _single_refs(network: Network) -> list[str]:
 
 
 def _sites(network: Network) -> list[list[str]]:
-    """References of all zones and nodes of each site that has both."""
+    """References of all zones and nodes of each site that has both, and of each two such sites."""
     zones: dict[str, list[str]] = {}
     for zone in network.zones.values():
         zones.setdefault(zone.site, []).append(f"zone:{zone.id}")
-    nodes = {node.site: f"node:{node.id}" for node in network.nodes.values()}
-    return [[*refs, nodes[site]] for site, refs in zones.items() if site in nodes]
+    nodes: dict[str, list[str]] = {}
+    for node in network.nodes.values():
+        nodes.setdefault(node.site, []).append(f"node:{node.id}")
+    alone = [[*refs, *nodes[site]] for site, refs in zones.items() if site in nodes]
+    return alone + [[*a, *b] for a, b in itertools.islice(itertools.combinations(alone, 2), SITE_PAIRS)]
 
 
 def _critical(network: Network, singles: dict[str, Closure]) -> list[tuple[str, str]]:
@@ -226,13 +241,12 @@ def _against(base: Figures, reached: Figures, course: Course) -> Solved:
     )
 
 
-def _closure(refs: tuple[str, ...], low: Solved, high: Solved, point: Solved | None) -> Closure:
-    """A record from both ends of the range; without `point` half way between them, which by convexity is no less than the truth half way."""
-    ends = (low, high) if point is None else (point, point)
+def _closure(refs: tuple[str, ...], low: Solved, high: Solved) -> Closure:
+    """A record from both ends of the range; its point is half way, by convexity no less than the cost half way."""
     late = sorted((low.orders_late, high.orders_late))
 
     def middle(name: str) -> float:
-        return float(getattr(ends[0], name) + getattr(ends[1], name)) / 2
+        return float(getattr(low, name) + getattr(high, name)) / 2
 
     return Closure(
         refs=refs,
@@ -251,7 +265,7 @@ def _between(refs: tuple[str, ...], low: Solved, high: Solved, parts: Sequence[C
     """The sum of the parts, kept between what is surely paid and what is paid at most."""
 
     def inside(name: str, ends: tuple[float, float]) -> float:
-        return min(max(sum(getattr(part, name) for part in parts), min(ends)), max(ends))
+        return min(max(float(sum(getattr(part, name) for part in parts)), min(ends)), max(ends))
 
     late = (low.orders_late, high.orders_late)
     hours = [part.time_to_survive_h for part in parts if part.time_to_survive_h >= 0]
@@ -269,4 +283,3 @@ def _between(refs: tuple[str, ...], low: Solved, high: Solved, parts: Sequence[C
         unmet=inside("unmet", (low.unmet, high.unmet)),
         time_to_survive_h=min(hours) if hours else high.survive_h,
     )
-

@@ -64,8 +64,11 @@ def _harm(problem: Problem, flows: Flows) -> Floats:
     """(G,) what a group pays above its cheapest way, in currency."""
     ways = np.minimum(problem.demand.unmet, _least(len(problem.demand.quantity), problem.ship_group, problem.ship_price.min(axis=1)))
     price = np.where(flows.ship > 0, problem.ship_price, 0.0)
-    paid = np.bincount(problem.ship_group, (flows.ship * price).sum(axis=1), len(ways)) + problem.demand.unmet * unserved(problem, flows)
-    return np.round(np.maximum(paid - ways * problem.demand.quantity, 0.0), 6)
+    paid = np.bincount(problem.ship_group, (flows.ship * price).sum(axis=1), len(ways)).astype(
+        np.float64
+    ) + problem.demand.unmet * unserved(problem, flows)
+    harm: Floats = np.maximum(paid - ways * problem.demand.quantity, 0.0).round(6)
+    return harm
 
 
 def _by_regret(problem: Problem, yard: "Yard", base: Mask) -> Ints:
@@ -105,7 +108,7 @@ class Yard:
         return max(float(self.stock[place, step : self.problem.buckets].min()), 0.0)
 
     def serve(self, group: int, quantity: float, lanes: Mask, when: Mask | None) -> float:
-        """Ships up to `quantity` for a group, cheapest (lane, bucket) first, out of stock and then out of what can still be brought there."""
+        """Ships up to `quantity` for a group, cheapest (lane, bucket) first: out of stock, then out of what can still be brought there."""
         pairs = self._pairs[group]
         pairs = pairs[lanes[pairs] & self.open[self.problem.ship_lane[pairs]]]
         price = self.problem.ship_price[pairs] if when is None else np.where(when[pairs], self.problem.ship_price[pairs], np.inf)

@@ -3,6 +3,7 @@
 Columns in blocks: ship (S, T), haul (H, T), make (M, T), stock (K, T), unserved (G), missing cover (K). Formulation: docs/flow.md.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import highspy
@@ -151,10 +152,20 @@ class Solver:
             self._basis = self._highs.getBasis()
         return self._optimum(shares, "simplex")
 
+    def cold(self, shares: Shares | None = None) -> Flows:
+        """The same optimum by the interior point method from nothing, no basis handed over: what the warm start is measured against."""
+        self._basis = None
+        flows = self._optimum(shares, "ipm")
+        if flows is None:
+            raise ArithmeticError(f"the flow programme ended as {self._highs.modelStatusToString(self._highs.getModelStatus())}")
+        return flows
+
     def _optimum(self, shares: Shares | None, method: str) -> Flows | None:
         limits, rows = capacity_limits(self.problem, shares), self._programme.capacity_rows
         index = np.arange(rows.start, rows.stop, dtype=np.int32)
-        self._highs.changeRowsBounds(len(index), index, self._programme.row_lower[rows], limits)
+        self._highs.changeRowsBounds(  # type: ignore[attr-defined]  # bound at run time; the stubs lack it
+            len(index), index, self._programme.row_lower[rows], limits
+        )
         self._highs.clearSolver()  # else pricing weights and random numbers of the last closure live on and choose among equal optima
         if self._basis is not None:
             self._highs.setBasis(self._basis)
@@ -172,7 +183,7 @@ def _highs(lp: Programme) -> highspy.Highs:
     model.row_lower_, model.row_upper_ = lp.row_lower, lp.row_upper
     model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     model.a_matrix_.start_, model.a_matrix_.index_, model.a_matrix_.value_ = lp.matrix.indptr, lp.matrix.indices, lp.matrix.data
-    highs = highspy.Highs()
+    highs = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy is typed in part
     for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 1), ("simplex_iteration_limit", ITERATIONS)):
         highs.setOptionValue(option, value)
     highs.passModel(model)
@@ -182,5 +193,5 @@ def _highs(lp: Programme) -> highspy.Highs:
 def _flows(problem: Problem, x: Floats) -> Flows:
     steps = problem.buckets
     sizes = np.cumsum([0, len(problem.ship_lane) * steps, len(problem.haul_lane) * steps, len(problem.make_at) * steps])
-    blocks = [np.maximum(x[a:b].reshape(-1, steps), 0.0) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
+    blocks = [np.maximum(x[a:b].reshape(-1, steps), 0.0) for a, b in itertools.pairwise(sizes)]
     return Flows(*blocks)

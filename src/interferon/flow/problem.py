@@ -201,7 +201,7 @@ def _demand(network: Network, snapshot: Snapshot, edges: Floats, at: dict[str, i
     goods = [network.products[key[1]] for key in groups]
     share = np.array([settings.late_cost_share * p.value for p in goods])
     lines = np.array([len(rows) for rows in orders], float)
-    # A late line costs half by its value and half by being late at all: without the second part the cheap orders would pay for the dear ones.
+    # A late line costs half by its value and half by being late at all: else the cheap orders would always wait for the dear ones.
     fee = float((share * quantity).sum() / lines.sum()) if len(orders) else 0.0
     late = share + fee * lines / quantity if len(orders) else share
     return Demand(

@@ -1,4 +1,7 @@
-"""From a decision about quantities to a standing instruction: which lanes bring each product to each place, in which shares. Called by `reroute`."""
+"""From a decision about quantities to a standing instruction: which lanes bring each product to each place, in which shares.
+
+Called by `reroute`. Pure.
+"""
 
 from collections.abc import Mapping
 

@@ -1,7 +1,7 @@
 """The demo's arms: the same seed with our response, with none, with a person after four hours, isolating everything, and without attack.
 
 Called by `runtime.demo`. All arms share the seed's draws; what differs is who acts, and when. Baselines are drawn fairly: the person has
-our detection and our plans and approves only true cases; isolating everything acts at our moments, on every zone of the sites concerned.
+our detection and our plans and approves only true cases; isolating everything stops at our first action, the whole network, for a day.
 """
 
 import copy
@@ -22,6 +22,7 @@ from interferon.twin.scenario import Scenario
 
 HOUR = 60 * MINUTE
 PERSON_AFTER_H = 4.0
+EMERGENCY_STOP_H = 24.0  # an emergency stop of everything is lifted after a day: checked, cleaned, restarted
 
 
 @dataclass
@@ -99,26 +100,17 @@ def unguarded(network: Network, scenario: Scenario, seed: int, start: int, base:
 
 
 def isolating_everything(network: Network, scenario: Scenario, seed: int, start: int, base: Route, told: Told) -> Range:
-    """At each moment at which our arm acted, every zone of the sites of that case is isolated, and released when ours was."""
+    """At the moment of our first action every zone of the network is isolated, and opened again a day later: the emergency stop."""
     world = bare(network, scenario, seed, start, base)
-    deeds: list[tuple[int, str, str]] = []
-    for command in told.executed:
-        sites = set(told.incidents[command.incident].sites) or set(network.sites)
-        deeds += [(command.time, "apply", zone.id) for zone in network.zones.values() if zone.site in sites]
-    released = {effect: undo.time for undo in told.undone for effect in undo.effects}
-    for command in told.executed:
-        ends = [released.get(effect, 0) for effect, *_ in command.effects]
-        if ends and all(ends):
-            sites = set(told.incidents[command.incident].sites) or set(network.sites)
-            deeds += [(max(ends), "undo", zone.id) for zone in network.zones.values() if zone.site in sites]
-    for time, deed, zone in sorted(deeds):
-        if time > world.now:
-            world.advance(time)
-        if deed == "apply":
+    end = start + int(scenario.hours * HOUR)
+    if told.executed:
+        world.advance(told.executed[0].time)
+        for zone in network.zones:
             world.apply(f"everything:{zone}", "isolate_zone", f"zone:{zone}", {})
-        elif f"everything:{zone}" in world.in_force():
+        world.advance(min(world.now + int(EMERGENCY_STOP_H * HOUR), end))
+        for zone in network.zones:
             world.undo(f"everything:{zone}")
-    world.advance(start + int(scenario.hours * HOUR))
+    world.advance(end)
     return world
 
 

@@ -18,8 +18,8 @@ from interferon.pipeline import Rules
 from interferon.runtime import installation
 from interferon.runtime.arms import HOUR, Approver, Told, after_approval, fork, isolating_everything, unguarded
 from interferon.runtime.audit import violations
-from interferon.runtime.guarded import MINUTE, Guarded
-from interferon.twin.range import AttackState, Range
+from interferon.runtime.guarded import Guarded
+from interferon.twin.campaign import AttackState
 from interferon.twin.scenario import Scenario, Step
 
 Progress = Callable[[str, float], None]
@@ -207,13 +207,3 @@ def covers(network: Network, action: str, target: str, ref: str) -> bool:
     if action == "isolate_zone":
         return network.zone_of(ref) == target.removeprefix("zone:")
     return ref.startswith("zone:") and network.zone_of(target) == ref.removeprefix("zone:") and action in ("isolate_asset", "fail_over")
-
-
-def world_at(at: Stage, scenario: Scenario, seed: int) -> Range:
-    """A second world in which nobody acts, to be moved beside a live one."""
-    world = Range(at.rules.network, scenario, seed, at.start, emit=False, sourcing=dict(at.base.sourcing))
-    world.advance(at.start)
-    return world
-
-
-__all__ = ["HOUR", "MINUTE", "Result", "Stage", "isolated", "run", "stage", "world_at"]

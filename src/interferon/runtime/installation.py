@@ -9,7 +9,7 @@ from interferon.detect.watch import Portfolios
 from interferon.detectors.telemetry_portfolio import TELEMETRY
 from interferon.flow.closure import ClosureTable, closure_table
 from interferon.flow.problem import Snapshot, opening
-from interferon.flow.reroute import Route, reroute
+from interferon.flow.reroute import Route, reroute, to_dict
 from interferon.model.events import Rerouted
 from interferon.model.network import Network
 from interferon.model.records import Solve
@@ -49,4 +49,4 @@ class RouteSolver:
     def __call__(self, command: Solve) -> Rerouted:
         self.route = reroute(self._network, self._snapshot(command.time), command.closed, self.base)
         self._apply(self.route)
-        return Rerouted(time=command.time, plan=command.plan, route=self.route.to_dict())
+        return Rerouted(time=command.time, plan=command.plan, route=to_dict(self.route))

@@ -18,7 +18,7 @@ from interferon.connectors import event_lines, telemetry_rows
 from interferon.connectors.table_file import read_table
 from interferon.detect.watch import WIDTH
 from interferon.flow.problem import opening
-from interferon.flow.reroute import Route, reroute
+from interferon.flow.reroute import Route, reroute, to_dict
 from interferon.model.errors import InputError
 from interferon.model.events import Control, Rerouted
 from interferon.model.network import Network
@@ -80,9 +80,9 @@ def sources(paths: Sequence[Path], given: str, mapping: telemetry_rows.Mapping, 
     """Opens recordings. Event logs come one after the other, all else is merged by time. InputError where one cannot be read at all."""
     kinds = [(path, guessed(path, given)) for path in paths]
     logs = [path for path, kind in kinds if kind == "log"]
-    events = [opened(path, kind, mapping, network) for path, kind in kinds if kind != "log"]
-    followed = chain(chain.from_iterable(log.read(path) for path in logs), _joined(merged([each for each, _ in events])))
-    return Sources(followed, max([WIDTH, *(width for _, width in opened)]), bool(logs))
+    each_opened = [opened(path, kind, mapping, network) for path, kind in kinds if kind != "log"]
+    followed = chain(chain.from_iterable(log.read(path) for path in logs), _joined(merged([each for each, _ in each_opened])))
+    return Sources(followed, max([WIDTH, *(width for _, width in each_opened)]), bool(logs))
 
 
 def opened(path: Path, kind: str, mapping: telemetry_rows.Mapping, network: Network) -> "tuple[telemetry_rows.Read, int]":
@@ -92,11 +92,11 @@ def opened(path: Path, kind: str, mapping: telemetry_rows.Mapping, network: Netw
     if kind == "ndjson":
         return event_lines.read(path, mapping.feed), WIDTH
     feed = mapping.feed or path.stem
-    broken: list[tuple[int, str]] = []
+    broken: list[str] = []
     table = read_table(path, broken)
     only = f"asset:{next(iter(network.assets))}" if len(network.assets) == 1 else ""
     fitted = telemetry_rows.resolved(mapping, table.names, str(path), only)
-    dead = [_broken(feed, f"{path}:{line}: {reason}") for line, reason in broken]
+    dead = [_broken(feed, reason) for reason in broken]
     return chain(dead, telemetry_rows.normalise(table, fitted, feed)), len(table.names)
 
 
@@ -184,7 +184,7 @@ def _answer(output: Output, state: State, rules: Rules, base: Route | None) -> N
     """A recorded log holds the answers of its time; where nobody answers, the heuristic does, on the opening stocks."""
     if isinstance(output, Solve) and base is not None:
         route = reroute(rules.network, opening(rules.network, output.time), output.closed, base)
-        step(state, rules, Rerouted(time=output.time, plan=output.plan, route=route.to_dict()))
+        step(state, rules, Rerouted(time=output.time, plan=output.plan, route=to_dict(route)))
 
 
 def _resumed(out: Path | None) -> tuple[State, Position, dict[str, int]]:

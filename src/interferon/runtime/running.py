@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interferon.decide import book as ledger
-from interferon.flow.reroute import Route
+from interferon.flow.reroute import Route, from_dict
 from interferon.model.events import Approval, Control, Receipted, Rerouted, Verdict
 from interferon.model.records import DeadLetter, Finding, Incident, Plan, Undo
 from interferon.pipeline import Output, Rules, State
@@ -82,7 +82,7 @@ class Running:
             case Verdict():
                 self.verdicts.append(control)
             case Rerouted():
-                self.routes[control.plan] = (control.time, Route.from_dict(control.route))
+                self.routes[control.plan] = (control.time, from_dict(control.route))
             case _:
                 return
         self.changed += 1

@@ -17,7 +17,7 @@ import pyarrow as pa
 from interferon.connectors import event_lines, telemetry_rows
 from interferon.detect.settings import LIVE
 from interferon.flow.problem import opening
-from interferon.flow.reroute import nominal, reroute
+from interferon.flow.reroute import nominal, reroute, to_dict
 from interferon.model.errors import InputError
 from interferon.model.events import Control, Rerouted, Tick
 from interferon.model.network import Network
@@ -95,7 +95,7 @@ class Service:
 
     def _solve(self, command: Solve) -> Rerouted:
         route = reroute(self.running.rules.network, opening(self.running.rules.network, command.time), command.closed, self._base)
-        return Rerouted(time=command.time, plan=command.plan, route=route.to_dict())
+        return Rerouted(time=command.time, plan=command.plan, route=to_dict(route))
 
     def _run(self) -> None:
         while not self._stopped.wait(0.5):

@@ -7,10 +7,10 @@ from typing import Final
 
 from interferon.twin.campaign import Campaign, Handler
 from interferon.twin.condition import RESTORE_H, Damage
-from interferon.twin.demand import Line
-from interferon.twin.draws import HOUR, MINUTE, draws, pick
+from interferon.twin.draws import HOUR, MINUTE, pick
+from interferon.twin.fraud import change_bank_details, fake_shipment, poison_feed, tell_flow
 from interferon.twin.machines import SIGNALS, class_of
-from interferon.twin.rows import Fields, Record, attributes
+from interferon.twin.rows import Fields, attributes
 from interferon.twin.scenario import Step
 from interferon.twin.telemetry import Fault
 
@@ -18,17 +18,10 @@ _ADMIN = (("smb", 445), ("rdp", 3389), ("ssh", 22), ("winrm", 5985))
 _FAR = ("KP", "RU", "BR", "VN", "NG")
 
 
-def _flow(c: Campaign, when: int, source: str, target: str, entity: str, what: str, size: int, seconds: float) -> None:
-    place = (entity if entity.startswith("asset:") else target).partition(":")[2]
-    c.world.tell("activity", (when, c.world.hosts.feed(place), entity, {
-        "kind": "network.flow", "source": source, "target": target, "object": what, "outcome": "success", "bytes": size,
-        "attributes": attributes(packets=size // 700 + 3, duration_s=seconds)}))  # fmt: skip
-
-
 def _reach(c: Campaign, step: Step, when: int, asset: str, what: str, size: int = 60_000) -> str:
     """The conversation by which a step comes to an asset. Returns its source: a foothold, or an address outside."""
     source = c.foothold(step)
-    _flow(c, when, source, f"asset:{asset}", source if source.startswith("asset:") else f"asset:{asset}", what, size, 12.0)
+    tell_flow(c, when, source, f"asset:{asset}", source if source.startswith("asset:") else f"asset:{asset}", what, size, 12.0)
     return source
 
 
@@ -113,7 +106,7 @@ def rogue_command(c: Campaign, step: Step, when: int, pulse: int) -> int:
     named = str(step.param("source")).removeprefix("asset:")
     source = f"asset:{named}" if named else c.foothold(step)
     if pulse == 0:
-        _flow(c, when, source, f"asset:{asset}", source if named else f"asset:{asset}", "modbus/502", 20_000, 30.0)
+        tell_flow(c, when, source, f"asset:{asset}", source if named else f"asset:{asset}", "modbus/502", 20_000, 30.0)
         _hurt(c, step, when, asset, step.number("impact"), 2.0)
     row = c.world.hosts.command(
         when, source.removeprefix("asset:"), asset, actor, str(step.param("function")), str(step.param("register")), 1.0
@@ -194,7 +187,7 @@ def spread(c: Campaign, step: Step, when: int, pulse: int) -> int:
     c.world.tell("activity", hosts.program(when + 9_000_000, asset, "remote-service", "services", actor, "remote-service -enc JABzAD0A"))
     others = [a for a in network.assets_in.get(network.assets[asset].zone, ()) if a != asset]
     for k, other in enumerate(others[:5]):
-        _flow(c, when + (30 + 10 * k) * 1_000_000, f"asset:{asset}", f"asset:{other}", f"asset:{asset}", f"{protocol}/{port}", 900, 0.4)
+        tell_flow(c, when + (30 + 10 * k) * 1_000_000, f"asset:{asset}", f"asset:{other}", f"asset:{asset}", f"{protocol}/{port}", 900, 0.4)
     c.implants[asset] = step.id
     return following
 
@@ -215,7 +208,7 @@ def login_stolen(c: Campaign, step: Step, when: int, pulse: int) -> int:
     for k in range(int(step.number("failures"))):
         world.tell("activity", world.hosts.login(when - (k + 1) * 6_000_000, actor, place, source, country, device, "failure", mfa=False))
     world.tell("activity", world.hosts.login(when, actor, place, source, country, device, mfa=False))
-    _flow(c, when + 2_000_000, source, f"asset:{place}", f"asset:{place}", "rdp/3389", 4_000_000, 600.0)
+    tell_flow(c, when + 2_000_000, source, f"asset:{place}", f"asset:{place}", "rdp/3389", 4_000_000, 600.0)
     c.stolen_identity[step.id] = actor
     c.implants.setdefault(place, step.id)
     return 0
@@ -225,131 +218,13 @@ def exfiltrate(c: Campaign, step: Step, when: int, pulse: int) -> int:
     asset = c.assets(step)[0]
     address = str(step.param("address")) or c.address(step)
     size = int(step.number("gigabytes") * 1e9 / 6)
-    _flow(c, when, f"asset:{asset}", address, f"asset:{asset}", "https/443", size, 560.0)
+    tell_flow(c, when, f"asset:{asset}", address, f"asset:{asset}", "https/443", size, 560.0)
     if pulse == 0:
         c.world.tell(
             "activity", c.world.hosts.program(when - 20_000_000, asset, "rclone", "shell", c.identity(step), "rclone copy . remote:")
         )
         c.world.tell("activity", c.world.hosts.files(when - 10_000_000, asset, c.identity(step), "recipes", "read", 2600, size, 5.1))
     return when + 10 * MINUTE if pulse < 60 else 0
-
-
-def poison_feed(c: Campaign, step: Step, when: int, pulse: int) -> int:
-    """Hourly: forecasts shift; the nodes restock to a falsified level; false orders take their stock and capacity."""
-    world, factor = c.world, step.number("factor")
-    nodes = _fed(c, step)
-    for node in nodes:
-        world.forecast.setdefault(node, {})[step.id] = factor
-    if pulse == 0 and step.target.startswith("asset:"):
-        _reach(c, step, when, step.target[6:], "https/443", 400_000)
-    rng = draws(world.seed, f"false {step.id}", 0, when // HOUR)
-    for node in nodes:
-        for row in forecasts(c, node, when, factor):
-            world.tell("trade", row)
-        _false_orders(c, step, node, when, pulse, rng.random(64).tolist())
-    return when + HOUR if pulse < 240 else 0
-
-
-def _fed(c: Campaign, step: Step) -> list[str]:
-    """Nodes that the falsified feed rules: the one named, or the half of those that serve customers."""
-    network, (kind, _, name) = c.world.network, step.target.partition(":")
-    serving = sorted({x.origin for x in network.lanes.values() if network.nodes[x.destination].kind == "customer"})
-    if kind == "node":
-        return (
-            [name]
-            if name in serving
-            else [x.origin for x in network.lanes.values() if x.destination == name and x.origin in serving][:1] or serving[:1]
-        )
-    first = pick(c.world.seed, f"fed {step.id}", max(len(serving), 1))
-    return [serving[(first + k) % len(serving)] for k in range((len(serving) + 1) // 2)]
-
-
-def forecasts(c: Campaign, node: str, when: int, factor: float) -> list[Record]:
-    """The demand feed's values for a node: its five largest products."""
-    goods = c.world.goods
-    rates = sorted(((goods.target[goods.n[node], k], p) for p, k in goods.p.items()), reverse=True)[:5]
-    return [
-        (when + k * 1_000_000, "forecast", "feed:forecast", {"kind": "forecast.published", "product": p, "destination": node,
-         "quantity": round(rate / 3 * factor * (1 + 0.03 * ((when // HOUR + k) % 3 - 1)), 1), "attributes": attributes(source="demand-service")})
-        for k, (rate, p) in enumerate(rates)
-    ]  # fmt: skip
-
-
-def _false_orders(c: Campaign, step: Step, node: str, when: int, pulse: int, u: list[float]) -> None:
-    world, goods = c.world, c.world.goods
-    ways = [
-        (cust, p)
-        for (cust, p), lanes in goods.sourcing.items()
-        if world.network.nodes[cust].kind == "customer" and any(world.network.lanes[x].origin == node for x, _ in lanes)
-    ]
-    if not ways:
-        return
-    volume = step.number("phantom") * world.network.nodes[node].capacity_per_day * 0.75 / 24
-    number = max(1, round(volume / 24))
-    for k in range(min(number, 16)):
-        customer, product = ways[int(u[k] * len(ways))]
-        quantity = max(1.0, round(volume / number * (0.7 + 0.6 * u[k + 16])))
-        ident = f"o-{90000 + pick(world.seed, f'{step.id} {node} {pulse} {k}', 900000)}"
-        line = Line(ident, customer, product, quantity, when, when + 24 * HOUR, 1, u[k + 32], 1.0, 0.0, false=True)
-        goods.add(line)
-        world.tell("trade", goods.order_event(line, when + k * MINUTE))
-
-
-def change_bank_details(c: Campaign, step: Step, when: int, pulse: int) -> int:
-    """First the account is changed and an invoice to it follows; the unpaid partner then withholds its capacity."""
-    world, partner = c.world, step.target.partition(":")[2]
-    account = f"XX{pick(world.seed, 'account ' + step.id, 10**9):010d}"
-    if pulse == 0:
-        row: Fields = {"kind": "partner.changed", "partner": partner, "attributes": attributes(
-            field="bank_account", before=account_of(partner), after=account, channel="email", actor=c.identity(step), approved_by="")}  # fmt: skip
-        world.tell("trade", (when, "erp", f"partner:{partner}", row))
-        return when + int(step.number("hold_after_h") * HOUR)
-    if pulse == 1:
-        world.tell("trade", invoice(c, partner, when, account, 40_000.0))
-        world.goods.books.cost += 40_000.0
-        for lane in c.lanes(step):
-            world.condition.withheld.setdefault(f"lane:{lane}", {})[step.id] = step.number("hold_share")
-    return 0
-
-
-def account_of(partner: str) -> str:
-    """The account a partner has always had."""
-    return f"EU{pick(0, 'account of ' + partner, 10**9):010d}"
-
-
-def invoice(c: Campaign, partner: str, when: int, account: str, price: float) -> Record:
-    products = c.world.goods.products
-    product = products[pick(c.world.seed, f"invoice {partner}", len(products))]
-    row: Fields = {
-        "kind": "invoice.received",
-        "partner": partner,
-        "product": product,
-        "quantity": 100.0,
-        "attributes": attributes(price=round(price, 2), bank_account=account),
-    }
-    return (when, "erp", f"partner:{partner}", row)
-
-
-def fake_shipment(c: Campaign, step: Step, when: int, pulse: int) -> int:
-    """Loads are handed to a false carrier; arrivals and receipts are booked for what never departed."""
-    world, lanes = c.world, c.lanes(step)
-    if not lanes:
-        return 0
-    for lane in lanes:
-        world.stolen.setdefault(lane, {})[step.id] = step.number("share")
-    lane_row = world.network.lanes[lanes[pulse % len(lanes)]]
-    product = next(
-        (p for (node, p), ways in world.goods.sourcing.items() if node == lane_row.destination and ways), world.goods.products[0]
-    )
-    name = f"t-{lane_row.id}-{70000 + pick(world.seed, f'{step.id} {pulse}', 20000)}"
-    for kind, feed, entity in (
-        ("shipment.arrived", "carriers", f"lane:{lane_row.id}"),
-        ("receipt.posted", "erp", f"node:{lane_row.destination}"),
-    ):
-        row: Fields = {"kind": kind, "order": name, "product": product, "quantity": 40.0, "origin": lane_row.origin, "destination": lane_row.destination,
-                       "lane": lane_row.id, "partner": lane_row.carrier or None, "attributes": attributes(vehicle="hired/00")}  # fmt: skip
-        world.tell("trade", (when if kind == "shipment.arrived" else when + 5 * MINUTE, feed, entity, row))
-    return when + int(HOUR / max(step.number("per_hour"), 0.05)) if pulse < 200 else 0
 
 
 def disable_logging(c: Campaign, step: Step, when: int, pulse: int) -> int:
@@ -378,7 +253,20 @@ def firmware_change(c: Campaign, step: Step, when: int, pulse: int) -> int:
 HANDLERS: Final[dict[str, Handler]] = {
     f.__name__: f
     for f in (
-        modify_setpoint, spoof_signal, replay_signal, freeze_signal, rogue_command, stop_process, encrypt_hosts, spread, login_stolen, exfiltrate,
-        poison_feed, change_bank_details, fake_shipment, disable_logging, firmware_change,
+        modify_setpoint,
+        spoof_signal,
+        replay_signal,
+        freeze_signal,
+        rogue_command,
+        stop_process,
+        encrypt_hosts,
+        spread,
+        login_stolen,
+        exfiltrate,
+        poison_feed,
+        change_bank_details,
+        fake_shipment,
+        disable_logging,
+        firmware_change,
     )
-}  # fmt: skip
+}

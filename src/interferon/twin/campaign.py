@@ -19,7 +19,7 @@ from interferon.twin.telemetry import Telemetry
 from interferon.twin.vocabulary import ACTIONS
 
 _LASTING = ("modify_setpoint", "stop_process", "encrypt_hosts", "firmware_change", "disable_logging")  # go on without the attacker
-_NOT_HOSTS = ("plc", "robot", "agv", "telematics", "sensor_gateway", "sis", "camera", "switch", "firewall")
+NOT_HOSTS = ("plc", "robot", "agv", "telematics", "sensor_gateway", "sis", "camera", "switch", "firewall")
 
 
 @dataclass
@@ -146,7 +146,7 @@ class Campaign:
             return [a.id for a in network.assets.values() if network.zones[a.zone].site == site]
         found = list(network.assets_in.get(name, ()))
         machines = step.action in ("stop_process", "maintenance", "firmware_day")
-        wanted = [a for a in found if (network.assets[a].type in _NOT_HOSTS) == machines]
+        wanted = [a for a in found if (network.assets[a].type in NOT_HOSTS) == machines]
         return wanted or found
 
     def identity(self, step: Step) -> str:
@@ -270,7 +270,7 @@ class Campaign:
         return True
 
     def _connected(self, step: Step) -> bool:
-        """A path of open conduits leads to the target from a foothold, or from outside for a first step. Places no conduit leads to are entered on site."""
+        """Open conduits lead to the target from a foothold, or from outside for a first step. Where none leads, one enters on site."""
         zone = self.world.network.zone_of(step.target)
         if not zone:
             return True

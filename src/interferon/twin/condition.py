@@ -1,4 +1,4 @@
-"""The condition of every asset, identity and hold: what is isolated, damaged, restored, and what that leaves of each node's and lane's capacity.
+"""What is isolated, held, damaged and restored, and what that leaves of each node's and lane's capacity.
 
 Called by the range (executor's side), the campaign (adversary's side) and the flow of goods. Pure state; time comes in as microseconds.
 """
@@ -25,6 +25,7 @@ RESTORE_H = {
 }
 _LOCAL_CONTROL_H = 4.0  # a closed cell goes on under local control at least this long
 _OUTSIDE_PURDUE = 3.5
+_UNPREPARED = 0.3  # share of the manual fallback that people manage when the records went down with the system, with no time to print them
 
 
 @dataclass
@@ -94,7 +95,7 @@ class Condition:
         return not closed
 
     def talks(self, source: str, target: str) -> bool:
-        """True while two assets can talk: neither is isolated and, across zones, neither zone is and a conduit between the zones is open, if there is one."""
+        """True while neither asset is isolated and, across zones, neither zone is and a conduit between them is open, if there is one."""
         if self.isolated(source) or self.isolated(target):
             return False
         here, there = self.network.assets[source].zone, self.network.assets[target].zone
@@ -151,7 +152,7 @@ class Condition:
     # what that leaves
 
     def _gone(self, asset: str, now: int) -> tuple[int, float, bool]:
-        """Since when an asset does not serve (0: it does), the share of its service lost, and whether people have already taken over by hand."""
+        """Since when an asset does not serve (0: it does), the share of its service lost, and whether people have taken over by hand."""
         account_off = [self.held("disable_identity", f"identity:{a}") for a, owner in self._accounts.items() if owner == asset]
         times = [t for t in (self.isolated(asset), self.detached(self.network.assets[asset].zone), *account_off) if t]
         broken = [d for d in self.damage.get(asset, ()) if d.impact >= 1.0]
@@ -182,11 +183,13 @@ class Condition:
         hours = (now - since) / HOUR
         if hours < tolerance:
             return 0.0
-        fallback = row.fallback_share if by_hand or hours >= row.fallback_delay_h else 0.0
-        return row.share_lost * (1.0 - fallback)
+        fallback, delay = row.fallback_share, row.fallback_delay_h
+        if self.damaged(row.asset) and not by_hand:
+            fallback, delay = fallback * _UNPREPARED, delay * 2
+        return row.share_lost * (1.0 - (fallback if by_hand or hours >= delay else 0.0))
 
     def share(self, target: str, now: int) -> float:
-        """Share of a node's or lane's capacity (`node:ID`, `lane:ID`) that is left: the product over dependencies, a redundancy group counting once, when all of it is gone."""
+        """Share of the capacity of `node:ID` or `lane:ID` that is left: the product over dependencies; a redundancy group counts once all are gone."""
         left = 1.0
         groups: dict[str, list[float]] = {}
         for row in self._targets.get(target, ()):

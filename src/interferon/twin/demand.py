@@ -16,7 +16,7 @@ _VARIATION = 0.12  # log standard deviation of an order's quantity from seed to 
 
 @dataclass
 class Line:
-    """One customer order and what became of it. `u` and `v` are its own uniform draws: which lane, and whether it is stolen; `z` its lead-time draw."""
+    """One customer order and what became of it. Its own draws: `u` which lane, `v` whether it is stolen (uniform), `z` its lead time."""
 
     id: str
     customer: str

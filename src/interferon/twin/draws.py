@@ -16,7 +16,7 @@ def _word(*parts: object) -> int:
 
 
 def draws(seed: int, purpose: str, index: int = 0, hour: int = 0) -> np.random.Generator:
-    """Generator for one purpose, entity index and absolute hour (Philox-4x64, Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3")."""
+    """Generator for one purpose, entity index and absolute hour (Philox-4x64, Salmon et al., SC 2011)."""
     return np.random.Generator(np.random.Philox(key=[_word(seed, purpose), (index << 32) | hour]))
 
 

@@ -12,13 +12,13 @@ from interferon.model.network import Lane, Network
 from interferon.twin.condition import Condition
 from interferon.twin.demand import Line, Peak, daily, lines
 from interferon.twin.draws import HOUR, MINUTE, draws
-from interferon.twin.rows import Record, attributes
+from interferon.twin.rows import Record
 from interferon.twin.sourcing import Sourcing, plan, supplies
+from interferon.twin.trade import ERP, moved, order_placed
 
 _DISPATCH_H = 6  # replenishment trucks leave this often
 _PICK_BUFFER_H = 6.0  # hours of unused picking capacity that carry over: people work ahead
 _REPORT_H = 4  # production is reported this often
-_ERP, _CARRIER = "erp", "carriers"
 
 
 @dataclass
@@ -93,7 +93,7 @@ class Goods:
                 self.stock[self.n[node], self.p[product]] += rate * days
 
     def _targets(self, received: dict[tuple[str, str], float]) -> NDArray[np.float64]:
-        """Order-up-to level of stock and what is on order: two days, the largest usual order, or the opening stock, and what is used meanwhile."""
+        """Order-up-to level: two days, the largest usual order or the opening stock, and what is used while an order is under way."""
         level = self.stock.copy()
         largest: dict[str, float] = {}
         for order in self.network.orders.values():
@@ -137,14 +137,9 @@ class Goods:
             self.placed += 1
             self._choose(line)
             self.open.append(line)
-            rows.append(self.order_event(line, max(line.requested, now)))
+            rows.append(order_placed(self.network, line, max(line.requested, now)))
         self.open.sort(key=lambda x: (x.priority, x.promised, x.id))
         return rows
-
-    def order_event(self, line: Line, when: int) -> Record:
-        price = round(self.network.products[line.product].value * line.quantity, 2)
-        return (when, _ERP, f"node:{line.customer}", {"kind": "order.placed", "order": line.id, "product": line.product, "quantity": line.quantity,
-                "destination": line.customer, "promised": line.promised, "attributes": attributes(price=price, priority=line.priority)})  # fmt: skip
 
     def _choose(self, line: Line) -> None:
         """The lane for an order: its own draw against the shares of the sourcing in force."""
@@ -183,7 +178,7 @@ class Goods:
             line.arrives = line.shipped + int(lead * 24 * HOUR)
             line.stolen = line.v < distortion.stolen.get(lane.id, 0.0)
             self.moving.append(line)
-            rows.append(self._moved("shipment.departed", line.shipped, lane, line.product, line.quantity, line.id))
+            rows.append(moved("shipment.departed", line.shipped, lane, line.product, line.quantity, line.id))
         self.open = waiting
         return rows
 
@@ -215,13 +210,6 @@ class Goods:
         self.books.cost += lane.cost_per_unit * quantity
         self.books.co2_kg += quantity * row.kg_per_unit / 1000 * lane.distance_km * lane.gco2e_tkm / 1000
 
-    def _moved(self, kind: str, when: int, lane: Lane, product: str, quantity: float, order: str) -> Record:
-        entity = f"node:{lane.destination}" if kind == "receipt.posted" else f"lane:{lane.id}"
-        vehicle = f"{lane.carrier or 'own'}/{(len(lane.id) * 7 + when // (6 * HOUR)) % 40:02d}"
-        return (when, _ERP if kind == "receipt.posted" else _CARRIER, entity, {
-            "kind": kind, "order": order, "product": product, "quantity": quantity, "origin": lane.origin, "destination": lane.destination, "lane": lane.id,
-            "partner": lane.carrier or None, "attributes": attributes(vehicle=vehicle)})  # fmt: skip
-
     def _arrive(self, now: int) -> list[Record]:
         rows: list[Record] = []
         still: list[Line] = []
@@ -233,7 +221,7 @@ class Goods:
             (self.books.lost if line.stolen or line.false else self.books.delivered)[k] += line.quantity
             self.done.append(line)
             if not line.stolen:
-                rows.append(self._moved("shipment.arrived", max(line.arrives, now), lane, line.product, line.quantity, line.id))
+                rows.append(moved("shipment.arrived", max(line.arrives, now), lane, line.product, line.quantity, line.id))
         self.moving = still
         due = [t for t in self.transit if t[0] < now + HOUR]
         self.transit = [t for t in self.transit if t[0] >= now + HOUR]
@@ -245,8 +233,8 @@ class Goods:
                 continue
             self.stock[self.n[lane.destination], k] += quantity
             name = f"t-{lane_id}-{when // HOUR - 480000}"
-            rows.append(self._moved("shipment.arrived", max(when, now), lane, self.products[k], quantity, name))
-            rows.append(self._moved("receipt.posted", max(when, now) + 9 * MINUTE, lane, self.products[k], quantity, name))
+            rows.append(moved("shipment.arrived", max(when, now), lane, self.products[k], quantity, name))
+            rows.append(moved("receipt.posted", max(when, now) + 9 * MINUTE, lane, self.products[k], quantity, name))
         return rows
 
     def _produce(self) -> None:
@@ -324,7 +312,7 @@ class Goods:
             for k in np.flatnonzero(load > 1e-6):
                 self._take(lane, float(load[k]), int(k))
                 self.transit.append((arrives, lane_id, int(k), float(load[k]), stolen))
-                rows.append(self._moved("shipment.departed", left, lane, self.products[k], round(float(load[k]), 3), name))
+                rows.append(moved("shipment.departed", left, lane, self.products[k], round(float(load[k]), 3), name))
             wanted -= load
         return rows
 
@@ -336,7 +324,7 @@ class Goods:
                 rows.append(
                     (
                         now + 50 * MINUTE,
-                        _ERP,
+                        ERP,
                         f"node:{node}",
                         {"kind": "production.reported", "product": self.products[k], "quantity": round(float(made[k]), 2), "origin": node},
                     )
@@ -355,7 +343,7 @@ class Goods:
                         rows.append(
                             (
                                 now + 20 * MINUTE,
-                                _ERP,
+                                ERP,
                                 f"node:{node.id}",
                                 {
                                     "kind": "stock.counted",

@@ -1,4 +1,4 @@
-"""Everyday activity of hosts and people: conversations along conduits by role, logins by shift, commands, calls, logs, work orders, forecasts.
+"""Everyday activity of hosts and people: conversations by role, logins by shift, commands, calls, logs, work orders.
 
 Called by the range once an hour. Pure: each hour is drawn by its own counter.
 """
@@ -15,15 +15,30 @@ from interferon.twin.rows import Record, attributes
 
 # roles of the two ends → protocol and port, mean kilobytes, conversations an hour
 _TALK: dict[tuple[str, str], tuple[str, int, float, float]] = {
-    ("historian", "plc"): ("modbus", 502, 300, 1.0), ("hmi", "plc"): ("modbus", 502, 60, 1.0), ("scada", "plc"): ("opcua", 4840, 150, 1.0),
-    ("historian", "robot"): ("opcua", 4840, 200, 1.0), ("historian", "sensor_gateway"): ("mqtt", 8883, 40, 1.0), ("wms", "agv"): ("mqtt", 8883, 80, 1.0),
-    ("wms", "sensor_gateway"): ("mqtt", 8883, 40, 1.0), ("erp", "mes"): ("https", 443, 900, 1.0), ("erp", "wms"): ("https", 443, 700, 1.0),
-    ("erp", "tms"): ("https", 443, 500, 1.0), ("mes", "historian"): ("https", 443, 350, 1.0), ("mes", "scada"): ("opcua", 4840, 250, 1.0),
-    ("telematics", "tms"): ("mqtt", 8883, 30, 0.6), ("telematics", "cloud_service"): ("mqtt", 8883, 45, 1.0), ("workstation", "server"): ("https", 443, 400, 0.5),
-    ("workstation", "erp"): ("https", 443, 250, 0.4), ("engineering_workstation", "scada"): ("https", 443, 120, 0.5), ("api", "erp"): ("https", 443, 150, 1.0),
-    ("ai_agent", "api"): ("https", 443, 90, 1.0), ("ai_agent", "cloud_service"): ("https", 443, 90, 1.0), ("server", "identity_provider"): ("ldaps", 636, 30, 0.5),
-    ("gateway", "cloud_service"): ("https", 443, 60, 1.0), ("camera", "server"): ("rtsp", 554, 9000, 0.3),
-}  # fmt: skip
+    ("historian", "plc"): ("modbus", 502, 300, 1.0),
+    ("hmi", "plc"): ("modbus", 502, 60, 1.0),
+    ("scada", "plc"): ("opcua", 4840, 150, 1.0),
+    ("historian", "robot"): ("opcua", 4840, 200, 1.0),
+    ("historian", "sensor_gateway"): ("mqtt", 8883, 40, 1.0),
+    ("wms", "agv"): ("mqtt", 8883, 80, 1.0),
+    ("wms", "sensor_gateway"): ("mqtt", 8883, 40, 1.0),
+    ("erp", "mes"): ("https", 443, 900, 1.0),
+    ("erp", "wms"): ("https", 443, 700, 1.0),
+    ("erp", "tms"): ("https", 443, 500, 1.0),
+    ("mes", "historian"): ("https", 443, 350, 1.0),
+    ("mes", "scada"): ("opcua", 4840, 250, 1.0),
+    ("telematics", "tms"): ("mqtt", 8883, 30, 0.6),
+    ("telematics", "cloud_service"): ("mqtt", 8883, 45, 1.0),
+    ("workstation", "server"): ("https", 443, 400, 0.5),
+    ("workstation", "erp"): ("https", 443, 250, 0.4),
+    ("engineering_workstation", "scada"): ("https", 443, 120, 0.5),
+    ("api", "erp"): ("https", 443, 150, 1.0),
+    ("ai_agent", "api"): ("https", 443, 90, 1.0),
+    ("ai_agent", "cloud_service"): ("https", 443, 90, 1.0),
+    ("server", "identity_provider"): ("ldaps", 636, 30, 0.5),
+    ("gateway", "cloud_service"): ("https", 443, 60, 1.0),
+    ("camera", "server"): ("rtsp", 554, 9000, 0.3),
+}
 _NEAR = 2  # partners of one role that a host talks to
 _LOGS = (
     "server",
@@ -107,17 +122,40 @@ class Hosts:
         for k, pair in enumerate(self.pairs):
             if there[k] < pair.rate:
                 volume = int(pair.kilobytes * 1000 * size[k] * busy)
-                rows.append((now + int(at[k] * HOUR), self.feed(pair.source), f"asset:{pair.source}", {
-                    "kind": "network.flow", "source": f"asset:{pair.source}", "target": f"asset:{pair.target}", "object": pair.object, "outcome": "success",
-                    "bytes": volume, "attributes": attributes(packets=volume // 800 + 4, duration_s=round(20 + 900 * float(size[k]) / 3, 1))}))  # fmt: skip
+                rows.append(
+                    (
+                        now + int(at[k] * HOUR),
+                        self.feed(pair.source),
+                        f"asset:{pair.source}",
+                        {
+                            "kind": "network.flow",
+                            "source": f"asset:{pair.source}",
+                            "target": f"asset:{pair.target}",
+                            "object": pair.object,
+                            "outcome": "success",
+                            "bytes": volume,
+                            "attributes": attributes(packets=volume // 800 + 4, duration_s=round(20 + 900 * float(size[k]) / 3, 1)),
+                        },
+                    )
+                )
         return rows
 
     def login(
         self, when: int, actor: str, place: str, source: str, country: str, device: str, outcome: str = "success", mfa: bool = True
     ) -> Record:
-        return (when, self.feed(place), f"identity:{actor}", {
-            "kind": "auth.login", "source": source, "target": f"asset:{place}", "actor": actor, "outcome": outcome,
-            "attributes": attributes(country=country, device=device, method="password", mfa=mfa)})  # fmt: skip
+        return (
+            when,
+            self.feed(place),
+            f"identity:{actor}",
+            {
+                "kind": "auth.login",
+                "source": source,
+                "target": f"asset:{place}",
+                "actor": actor,
+                "outcome": outcome,
+                "attributes": attributes(country=country, device=device, method="password", mfa=mfa),
+            },
+        )
 
     def desk(self, site: str, actor: str) -> str:
         """The host a person of a site logs in to."""
@@ -152,9 +190,21 @@ class Hosts:
         return rows
 
     def command(self, when: int, source: str, target: str, actor: str, function: str, register: str, value: float) -> Record:
-        return (when, self.feed(target), f"asset:{target}", {
-            "kind": "ot.command", "source": f"asset:{source}", "target": f"asset:{target}", "actor": actor, "object": register, "code": function,
-            "outcome": "success", "attributes": attributes(value=round(float(value), 2))})  # fmt: skip
+        return (
+            when,
+            self.feed(target),
+            f"asset:{target}",
+            {
+                "kind": "ot.command",
+                "source": f"asset:{source}",
+                "target": f"asset:{target}",
+                "actor": actor,
+                "object": register,
+                "code": function,
+                "outcome": "success",
+                "attributes": attributes(value=round(float(value), 2)),
+            },
+        )
 
     def operator(self, site: str, now: int) -> str:
         """The operator on shift."""
@@ -193,15 +243,39 @@ class Hosts:
                     if self.network.assets[asset].type == "ai_agent"
                     else attributes(records=int(120 * size))
                 )
-                rows.append((now + int(at * HOUR), self.feed(asset), f"asset:{asset}", {
-                    "kind": "api.call", "source": f"asset:{asset}", "actor": self.services.get(asset), "object": endpoint, "code": "POST" if call == 2 else "GET",
-                    "outcome": "failure" if fails < 0.01 else "success", "bytes": int(24000 * size), "attributes": attrs}))  # fmt: skip
+                rows.append(
+                    (
+                        now + int(at * HOUR),
+                        self.feed(asset),
+                        f"asset:{asset}",
+                        {
+                            "kind": "api.call",
+                            "source": f"asset:{asset}",
+                            "actor": self.services.get(asset),
+                            "object": endpoint,
+                            "code": "POST" if call == 2 else "GET",
+                            "outcome": "failure" if fails < 0.01 else "success",
+                            "bytes": int(24000 * size),
+                            "attributes": attrs,
+                        },
+                    )
+                )
         return rows
 
     def program(self, when: int, host: str, image: str, parent: str, actor: str | None, line: str) -> Record:
-        return (when, self.feed(host), f"asset:{host}", {
-            "kind": "process.start", "source": f"asset:{host}", "actor": actor, "object": image, "outcome": "success",
-            "attributes": attributes(parent=parent, command_line=line, host=host)})  # fmt: skip
+        return (
+            when,
+            self.feed(host),
+            f"asset:{host}",
+            {
+                "kind": "process.start",
+                "source": f"asset:{host}",
+                "actor": actor,
+                "object": image,
+                "outcome": "success",
+                "attributes": attributes(parent=parent, command_line=line, host=host),
+            },
+        )
 
     def _programs(self, now: int, rng: np.random.Generator) -> list[Record]:
         rows: list[Record] = []
@@ -215,9 +289,21 @@ class Hosts:
         return rows
 
     def files(self, when: int, host: str, actor: str | None, share: str, code: str, count: int, volume: int, entropy: float) -> Record:
-        return (when, self.feed(host), f"asset:{host}", {
-            "kind": "file.access", "source": f"asset:{host}", "actor": actor, "object": share, "code": code, "outcome": "success", "bytes": volume,
-            "attributes": attributes(files=count, entropy=round(entropy, 2))})  # fmt: skip
+        return (
+            when,
+            self.feed(host),
+            f"asset:{host}",
+            {
+                "kind": "file.access",
+                "source": f"asset:{host}",
+                "actor": actor,
+                "object": share,
+                "code": code,
+                "outcome": "success",
+                "bytes": volume,
+                "attributes": attributes(files=count, entropy=round(entropy, 2)),
+            },
+        )
 
     def _files(self, now: int, rng: np.random.Generator) -> list[Record]:
         rows: list[Record] = []
@@ -243,9 +329,20 @@ class Hosts:
         ]
 
     def work(self, when: int, target: str, site: str, code: str, kind: str, ticket: str, since: int, until: int) -> Record:
-        return (when, f"activity.{site or 'network'}", target, {
-            "kind": "work.order", "target": target, "actor": f"planner.{site}", "object": kind, "code": code, "outcome": "success",
-            "attributes": attributes(**{"ticket": ticket, "from": since, "until": until, "approved_by": f"engineer.{site}"})})  # fmt: skip
+        return (
+            when,
+            f"activity.{site or 'network'}",
+            target,
+            {
+                "kind": "work.order",
+                "target": target,
+                "actor": f"planner.{site}",
+                "object": kind,
+                "code": code,
+                "outcome": "success",
+                "attributes": attributes(**{"ticket": ticket, "from": since, "until": until, "approved_by": f"engineer.{site}"}),
+            },
+        )
 
     def _work(self, now: int, rng: np.random.Generator) -> list[Record]:
         rows: list[Record] = []

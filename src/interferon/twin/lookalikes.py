@@ -5,9 +5,9 @@ Called by `campaign` through the table at the end, like `adversary`.
 
 from typing import Final
 
-from interferon.twin.adversary import account_of, invoice
 from interferon.twin.campaign import Campaign, Handler
 from interferon.twin.draws import HOUR, MINUTE, draws, pick
+from interferon.twin.fraud import account_of, invoice
 from interferon.twin.machines import SIGNALS, class_of
 from interferon.twin.rows import Fields, attributes
 from interferon.twin.scenario import Step
@@ -85,8 +85,13 @@ def peak_season(c: Campaign, step: Step, when: int, pulse: int) -> int:
     customers = sorted({n for n, _ in goods.sourcing if c.world.network.nodes[n].kind == "customer"})[:6]
     for k, customer in enumerate(customers):
         product = next(p for n, p in goods.sourcing if n == customer)
-        row: Fields = {"kind": "forecast.published", "product": product, "destination": customer, "quantity": round(20 * step.number("factor"), 1),
-                       "attributes": attributes(source="sales-planning")}  # fmt: skip
+        row: Fields = {
+            "kind": "forecast.published",
+            "product": product,
+            "destination": customer,
+            "quantity": round(20 * step.number("factor"), 1),
+            "attributes": attributes(source="sales-planning"),
+        }
         c.world.tell("trade", (when + k * MINUTE, "forecast", "feed:forecast", row))
     return 0
 
@@ -97,8 +102,19 @@ def new_supplier(c: Campaign, step: Step, when: int, pulse: int) -> int:
     partner = name if name in partners else next((p for p in partners if partners[p].kind == "supplier"), name)
     account = f"EU{pick(c.world.seed, 'new account ' + step.id, 10**9):010d}"
     if pulse == 0:
-        row: Fields = {"kind": "partner.changed", "partner": partner, "attributes": attributes(
-            field="bank_account", before=account_of(partner), after=account, channel="callback", actor="planner.purchasing", approved_by="purchasing-lead", ticket=_ticket(c, step))}  # fmt: skip
+        row: Fields = {
+            "kind": "partner.changed",
+            "partner": partner,
+            "attributes": attributes(
+                field="bank_account",
+                before=account_of(partner),
+                after=account,
+                channel="callback",
+                actor="planner.purchasing",
+                approved_by="purchasing-lead",
+                ticket=_ticket(c, step),
+            ),
+        }
         c.world.tell("trade", (when, "erp", f"partner:{partner}", row))
         return when + 3 * HOUR
     c.world.tell("trade", invoice(c, partner, when, account, 9_000.0))
@@ -160,8 +176,15 @@ def pen_test(c: Campaign, step: Step, when: int, pulse: int) -> int:
     rng = draws(c.world.seed, f"test {step.id}", pulse)
     target = targets[int(rng.random() * len(targets))]
     protocol, port = (("smb", 445), ("ssh", 22), ("https", 443), ("rdp", 3389))[int(rng.random() * 4)]
-    row: Fields = {"kind": "network.flow", "source": f"asset:{tester}", "target": f"asset:{target}", "object": f"{protocol}/{port}", "outcome": "failure",
-                   "bytes": 1800, "attributes": attributes(packets=9, duration_s=1.2, ticket=_ticket(c, step))}  # fmt: skip
+    row: Fields = {
+        "kind": "network.flow",
+        "source": f"asset:{tester}",
+        "target": f"asset:{target}",
+        "object": f"{protocol}/{port}",
+        "outcome": "failure",
+        "bytes": 1800,
+        "attributes": attributes(packets=9, duration_s=1.2, ticket=_ticket(c, step)),
+    }
     c.world.tell("activity", (when, hosts.feed(tester), f"asset:{tester}", row))
     if pulse % 4 == 0:
         c.world.tell(
@@ -184,4 +207,4 @@ def outage(c: Campaign, step: Step, when: int, pulse: int) -> int:
 
 HANDLERS: Final[dict[str, Handler]] = {
     f.__name__: f for f in (maintenance, firmware_day, peak_season, new_supplier, shift_change, sensor_swap, pen_test, outage)
-}  # fmt: skip
+}

@@ -21,8 +21,15 @@ SIGNALS: Final = {
     "cold": ("temperature", "humidity", "door", "compressor_current"),
 }
 _CLASS_OF_TYPE: Final = {
-    "plc": "process", "rtu": "process", "robot": "robot", "agv": "agv", "amr": "agv", "telematics": "truck", "truck": "truck", "sensor_gateway": "cold",
-}  # fmt: skip
+    "plc": "process",
+    "rtu": "process",
+    "robot": "robot",
+    "agv": "agv",
+    "amr": "agv",
+    "telematics": "truck",
+    "truck": "truck",
+    "sensor_gateway": "cold",
+}
 # per class and signal: normal value, standard deviation of the measurement noise, quantum of the reading
 NORMAL: Final = {
     "process": (

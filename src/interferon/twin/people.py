@@ -13,7 +13,7 @@ SERVICE_TYPES = ("wms", "mes", "erp", "tms", "historian", "ai_agent", "api", "cl
 def staff(network: Network) -> dict[str, tuple[str, ...]]:
     """Site id → names of its people: an operator a shift, an engineer and a planner, at sites that have assets."""
     manned = sorted({network.zones[a.zone].site for a in network.assets.values() if a.zone in network.zones})
-    return {site: tuple(f"operator.{site}.{n + 1}" for n in range(SHIFTS)) + (f"engineer.{site}", f"planner.{site}") for site in manned}
+    return {site: (*(f"operator.{site}.{n + 1}" for n in range(SHIFTS)), f"engineer.{site}", f"planner.{site}") for site in manned}
 
 
 def service_accounts(network: Network) -> dict[str, str]:

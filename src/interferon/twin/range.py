@@ -14,29 +14,33 @@ import pyarrow as pa
 from interferon.model.network import Network
 from interferon.model.network import Order as OpenOrder
 from interferon.twin.adversary import HANDLERS as ATTACKS
-from interferon.twin.adversary import account_of, forecasts, invoice
 from interferon.twin.campaign import AttackState, Campaign, World
 from interferon.twin.condition import Condition
 from interferon.twin.demand import Line, Peak
 from interferon.twin.draws import HOUR, MINUTE, draws
+from interferon.twin.fraud import account_of, forecasts, invoice
 from interferon.twin.goods import Distortion, Goods
 from interferon.twin.hosts import Hosts
 from interferon.twin.lookalikes import HANDLERS as BENIGN
 from interferon.twin.people import identities
-from interferon.twin.rows import TRUST, Offsets, Record, records
+from interferon.twin.rows import TRUST, Offsets, Record, attributes, records
 from interferon.twin.scenario import Scenario
 from interferon.twin.sourcing import Sourcing
 from interferon.twin.telemetry import Telemetry
 
 _TARGET_KIND = {
-    "isolate_asset": ("asset",), "isolate_zone": ("zone",), "cut_conduit": ("conduit",), "fail_over": ("asset",), "disable_identity": ("identity",),
+    "isolate_asset": ("asset",),
+    "isolate_zone": ("zone",),
+    "cut_conduit": ("conduit",),
+    "fail_over": ("asset",),
+    "disable_identity": ("identity",),
     "hold_transaction": ("order", "partner", "feed", "lane", "node"),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to, over orders promised within its hours. An order counts as late when it arrives after promise and window, or never."""
+    """What a run came to, over orders promised within its hours. Late: arrived after promise and window, or never."""
 
     orders_due: int
     orders_late: int
@@ -46,12 +50,20 @@ class Outcome:
 
 
 class Range:
-    """One run. `advance` moves time; `apply` and `undo` change the world at `now`; `attack` and `manifest` tell the truth, which no event does."""
+    """One run. `advance` moves time, `apply` and `undo` change the world at `now`, `attack` and `manifest` tell what no event does."""
 
     def __init__(
-        self, network: Network, scenario: Scenario, seed: int, start: int, *, history_h: float = 48.0, emit: bool = True,
-        sourcing: Sourcing | None = None, telemetry_s: int = 60,
-    ) -> None:  # fmt: skip
+        self,
+        network: Network,
+        scenario: Scenario,
+        seed: int,
+        start: int,
+        *,
+        history_h: float = 48.0,
+        emit: bool = True,
+        sourcing: Sourcing | None = None,
+        telemetry_s: int = 60,
+    ) -> None:
         self.network, self.scenario, self.seed, self.start, self.emit = network, scenario, seed, start, emit
         self.now = self._begin = start - int(history_h * HOUR)
         self.end = start + int(scenario.hours * HOUR)
@@ -115,7 +127,14 @@ class Range:
             rows.append(invoice(self.campaign, partner, hour + int(u[2] * HOUR), account_of(partner), 2000 + 14000 * float(u[3])))
         if partners and u[4] < 0.012:
             partner = partners[int(u[1] * len(partners))]
-            attrs = '{"field":"contact","before":"desk 1","after":"desk 2","channel":"callback","actor":"planner.purchasing","approved_by":"purchasing-lead"}'
+            attrs = attributes(
+                field="contact",
+                before="desk 1",
+                after="desk 2",
+                channel="callback",
+                actor="planner.purchasing",
+                approved_by="purchasing-lead",
+            )
             rows.append(
                 (hour + int(u[2] * HOUR), "erp", f"partner:{partner}", {"kind": "partner.changed", "partner": partner, "attributes": attrs})
             )
@@ -183,9 +202,14 @@ class Range:
         if kind not in _TARGET_KIND[action]:
             return f"'{action}' takes {' or '.join(_TARGET_KIND[action])}, not '{target}'"
         tables: dict[str, Collection[str]] = {
-            "asset": self.network.assets, "zone": self.network.zones, "conduit": self.network.conduits, "partner": self.network.partners,
-            "lane": self.network.lanes, "node": self.network.nodes, "identity": identities(self.network),
-        }  # fmt: skip
+            "asset": self.network.assets,
+            "zone": self.network.zones,
+            "conduit": self.network.conduits,
+            "partner": self.network.partners,
+            "lane": self.network.lanes,
+            "node": self.network.nodes,
+            "identity": identities(self.network),
+        }
         return "" if kind not in tables or name in tables[kind] or kind == "identity" else f"unknown target '{target}'"
 
     def undo(self, effect_id: str) -> str:
@@ -224,13 +248,13 @@ class Range:
         return {
             "now": self.now,
             "stock": {(n, p): float(goods.stock[i, k]) for n, i in goods.n.items() for p, k in goods.p.items() if goods.stock[i, k] > 1e-9},
-            "open_orders": tuple(OpenOrder(id=x.id, customer=x.customer, product=x.product, quantity=x.quantity, requested=x.requested, promised=x.promised, priority=x.priority) for x in goods.open),
+            "open_orders": tuple(_as_order(x) for x in goods.open),
             "in_transit": tuple(sorted(moving, key=lambda m: (m[3], m[0], m[1]))),
             "capacity": shares,
             "flow": flow,
             "down": tuple(sorted(a for a in self.condition.damage if any(d.impact >= 1.0 for d in self.condition.damage[a]))),
             "restored": tuple(sorted(a for a in closed if not self.condition.damaged(a))),
-        }  # fmt: skip
+        }
 
     def outcome(self) -> Outcome:
         window = int(self.network.settings.otif_window_h * HOUR)
@@ -251,13 +275,39 @@ class Range:
     def manifest(self) -> dict[str, Any]:
         """The ground truth of the run, kept beside it: what was done, when, and what became of it."""
         return {
-            "scenario": self.scenario.name, "seed": self.seed, "start": self.start, "hours": self.scenario.hours,
+            "scenario": self.scenario.name,
+            "seed": self.seed,
+            "start": self.start,
+            "hours": self.scenario.hours,
             "steps": [
-                {"id": s.id, "kind": s.kind, "action": s.action, "target": s.target, "technique": self.campaign.steps[s.id].technique, "at": s.at,
-                 "tried": s.tried, "succeeded": s.succeeded, "stopped": s.stopped, "active": s.active, "reason": s.reason}
+                {
+                    "id": s.id,
+                    "kind": s.kind,
+                    "action": s.action,
+                    "target": s.target,
+                    "technique": self.campaign.steps[s.id].technique,
+                    "at": s.at,
+                    "tried": s.tried,
+                    "succeeded": s.succeeded,
+                    "stopped": s.stopped,
+                    "active": s.active,
+                    "reason": s.reason,
+                }
                 for s in self.campaign.states.values()
             ],
-        }  # fmt: skip
+        }
+
+
+def _as_order(x: Line) -> OpenOrder:
+    return OpenOrder(
+        id=x.id,
+        customer=x.customer,
+        product=x.product,
+        quantity=x.quantity,
+        requested=x.requested,
+        promised=x.promised,
+        priority=x.priority,
+    )
 
 
 def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:

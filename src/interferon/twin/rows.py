@@ -76,9 +76,15 @@ class TelemetryNames:
         self._feeds, self._entities, self._signals = (pa.array(x, pa.string()) for x in (self.feeds, self.entities, self.signals))
 
     def batch(
-        self, time: NDArray[np.int64], feed: NDArray[np.int32], entity: NDArray[np.int32], signal: NDArray[np.int32], value: NDArray[np.float64],
-        quality: NDArray[np.uint8], offsets: Offsets,
-    ) -> pa.RecordBatch:  # fmt: skip
+        self,
+        time: NDArray[np.int64],
+        feed: NDArray[np.int32],
+        entity: NDArray[np.int32],
+        signal: NDArray[np.int32],
+        value: NDArray[np.float64],
+        quality: NDArray[np.uint8],
+        offsets: Offsets,
+    ) -> pa.RecordBatch:
         """All arrays have one entry a row, rows in order of time; NaN becomes null."""
         n = len(time)
         offset = np.empty(n, np.int64)

@@ -88,7 +88,7 @@ def parse(text: str, where: str, network: Network) -> Scenario:
     extra = sorted(set(data) - _FILE_KEYS)
     if extra:
         raise InputError(
-            f"{where}: unknown key '{extra[0]}'{_meant(extra[0], _FILE_KEYS)}; a scenario has name, network, hours, description and [[step]]"
+            f"{where}: unknown key '{extra[0]}'{_meant(extra[0], _FILE_KEYS)}; it may have name, network, hours, description, [[step]]"
         )
     hours = _number(data, "hours", where, 72.0)
     if not 0 < hours <= 2400:
@@ -144,10 +144,17 @@ def _action(name: str, kind: str, at: str) -> Action:
 def known(network: Network) -> dict[str, set[str]]:
     """Reference kind → names that a target of that kind may have."""
     return {
-        "asset": set(network.assets), "zone": set(network.zones), "conduit": set(network.conduits), "node": set(network.nodes), "lane": set(network.lanes),
-        "partner": set(network.partners), "site": set(network.sites), "identity": set(identities(network)), "feed": set(_FEEDS),
+        "asset": set(network.assets),
+        "zone": set(network.zones),
+        "conduit": set(network.conduits),
+        "node": set(network.nodes),
+        "lane": set(network.lanes),
+        "partner": set(network.partners),
+        "site": set(network.sites),
+        "identity": set(identities(network)),
+        "feed": set(_FEEDS),
         "network": {network.settings.name},
-    }  # fmt: skip
+    }
 
 
 def _target(text: str, action: Action, network: Network, at: str) -> str:

@@ -23,7 +23,7 @@ class Plan:
 
 
 def supplies(network: Network) -> dict[str, frozenset[str]]:
-    """Node id → products it can hand out: what its opening stock names; a distribution centre hands out all that has a bill of materials or is ordered."""
+    """Node id → products it can hand out: what its opening stock names; a distribution centre hands out every finished product."""
     stocked: dict[str, set[str]] = defaultdict(set)
     for row in network.inventory:
         stocked[row.node].add(row.product)
@@ -40,7 +40,7 @@ def supplies(network: Network) -> dict[str, frozenset[str]]:
 
 
 def plan(network: Network, demand: dict[tuple[str, str], float]) -> Plan:
-    """Spread daily demand of (customer, product) over lanes: cheapest first, up to `_FILL` of lane and origin, then customers' suppliers, and so on upwards."""
+    """Spread daily demand of (customer, product) over lanes, cheapest first, up to `_FILL` of lane and origin, tier after tier."""
     offers = supplies(network)
     inbound: dict[str, list[Lane]] = defaultdict(list)
     for lane in network.lanes.values():

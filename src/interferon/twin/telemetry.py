@@ -1,4 +1,4 @@
-"""Telemetry of all machines, sample by sample: modes and shifts, physics, sensors with noise, drift and gaps, and what an adversary does to them.
+"""Telemetry of all machines: modes and shifts, physics, sensors with noise, drift and gaps, and what an adversary does to them.
 
 Called by the range. Pure: noise is drawn per class and hour, so what was done earlier never shifts it.
 """

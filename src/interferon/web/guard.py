@@ -50,7 +50,8 @@ class Guard:
     def __init__(self, app: ASGIApp, has_accounts: Callable[[], bool], hosts: frozenset[str], tls: bool) -> None:
         self.app = app
         self.has_accounts = has_accounts
-        self.hosts = hosts  # names answered besides loopback; empty = any, once accounts exist
+        # names answered besides loopback; none = any, once accounts exist. No browser asks for the address of "listen everywhere"
+        self.hosts = hosts - {"0.0.0.0", "::"}  # noqa: S104 - taken out, not bound
         self.headers = HEADERS | ({"strict-transport-security": "max-age=31536000"} if tls else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

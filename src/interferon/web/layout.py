@@ -15,7 +15,7 @@ from interferon.model.network import Network, Site
 GUTTER: Final = 34.0  # the Purdue levels' names
 SITE_MIN: Final = 132.0
 SITE_MAX: Final = 260.0
-HEAD: Final = 26.0  # a site's name
+HEAD: Final = 42.0  # a site's name, in up to two lines
 BOX: Final = 40.0  # height of a zone or node
 GAP: Final = 8.0
 BAND_GAP: Final = 46.0  # the goods' arcs dip into it

@@ -213,15 +213,15 @@ class LiveSource:
         if plan.id not in self._run.routes:
             return None
         time, route = self._run.routes[plan.id]
-        chosen = plan.alternatives[self._run.state.book.carried.get(plan.id, plan.chosen)]
         nominal = self._run.rules.closures.nominal
+        before = self._run.base.sourcing if self._run.base else {}
         moves = tuple(
             Move(
                 node=move.destination,
                 product=move.product,
-                before=tuple(move.before),
-                after=tuple(move.after),
-                units_per_day=float(move.orders),
+                before=before.get((move.destination, move.product), ()),
+                after=route.sourcing.get((move.destination, move.product), ()),
+                orders=move.orders,
             )
             for move in route.moved
         )
@@ -230,7 +230,7 @@ class LiveSource:
             network_revision=plan.network_revision,
             moves=moves,
             orders_late=route.orders_late,
-            orders_late_without=max(chosen.orders_late, route.orders_late),
+            orders_late_without=route.orders_late_kept,
             otif=route.otif,
             cost=route.cost - nominal.cost,
             co2_kg=route.co2_kg - nominal.co2_kg,

@@ -12,10 +12,11 @@ LOCAL_ROLE: Final = "operator"
 
 MAY: Final[dict[str, frozenset[Verb]]] = {
     "viewer": frozenset({"view"}),
-    "analyst": frozenset({"view", "verdict"}),
+    "planner": frozenset({"view", "verdict", "veto"}),
     "operator": frozenset({"view", "verdict", "veto", "approve"}),
-    "approver": frozenset({"view", "verdict", "veto", "approve"}),
-    "admin": frozenset({"view", "verdict", "veto", "approve"}),
+    "engineer": frozenset({"view", "verdict", "veto", "approve"}),
+    "owner": frozenset({"view", "verdict", "veto", "approve"}),
+    "admin": frozenset({"view"}),  # hands out roles, and by intent approves nothing
 }
 
 

@@ -169,7 +169,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     product: str  # product id
     before: tuple[tuple[str, float], ...]
     after: tuple[tuple[str, float], ...]
-    units_per_day: float = 0.0
+    orders: int = 0  # open orders that it touches
 
 
 class RouteView(msgspec.Struct, frozen=True, kw_only=True):
@@ -236,7 +236,7 @@ class Source(Protocol):
 
 
 class Accounts(Protocol):
-    """Named accounts with a role (`viewer`, `operator`, `approver`, `admin`)."""
+    """Named accounts, each with a role that the permission knows."""
 
     def exists(self) -> bool:
         """True when there is at least one account; otherwise the server stays on loopback. Asked at every request: must be cheap."""

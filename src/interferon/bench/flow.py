@@ -1,0 +1,108 @@
+"""Figures of the flow of goods on the medica example: the closure table, and the first executable re-route against the optimum.
+
+Called by `interferon bench flow`. Reads the clock; touches no file.
+"""
+
+import time
+from typing import Any
+
+from interferon.flow.account import Figures, Flows, figures
+from interferon.flow.capacity import lost, shares
+from interferon.flow.closure import closure_table
+from interferon.flow.matrix import Solver
+from interferon.flow.problem import Snapshot, build, opening
+from interferon.flow.reroute import Route, kept, nominal, repair, reroute
+from interferon.model.network import Network
+from interferon.store.examples import START
+from interferon.store.examples import build as example
+
+WORTH = 1.0  # currency: a closure that costs the optimum or the kept plan less is left out
+
+
+def cases() -> list[dict[str, Any]]:
+    """Rows of `interferon bench`: closure table seconds, re-route seconds, share recovered of what the optimum recovers."""
+    network = example("medica")
+    snapshot = opening(network, START)
+    started = time.perf_counter()
+    table = closure_table(network, snapshot)
+    table_s = time.perf_counter() - started
+    rows = [
+        _row("flow/closure_table", "seconds", table_s, 30.0, table_s <= 30.0, {"closures": len(table.singles), "solves": len(table.solved)})
+    ]
+    base = nominal(network, snapshot)
+    closures = _closures(network)
+    measured = [_measure(network, snapshot, base, ref) for ref in closures]
+    return rows + _recovered([m for m in measured if m["stake"] > WORTH])
+
+
+def _closures(network: Network) -> list[str]:
+    """All single zones, and all plants and distribution centres."""
+    nodes = [f"node:{node.id}" for node in network.nodes.values() if node.kind in ("plant", "dc")]
+    return [f"zone:{zone}" for zone in network.zones] + nodes
+
+
+def _measure(network: Network, snapshot: Snapshot, base: Route, ref: str) -> dict[str, float]:
+    """Costs above nominal of one closure: keeping the plan, the list schedule, the executable answer, and the optimum by a cold solve."""
+    started = time.perf_counter()
+    answer = reroute(network, snapshot, (ref,), base)
+    answer_s = time.perf_counter() - started
+    started = time.perf_counter()
+    schedule = repair(network, snapshot, (ref,), base)
+    schedule_s = time.perf_counter() - started
+    problem = build(network, snapshot)
+    optimum = figures(problem, _cold_optimum(network, snapshot, ref))
+    keep: Figures = kept(network, snapshot, (ref,), base)
+    along = kept(network, snapshot, (ref,), answer)
+    return {
+        "stake": keep.cost - optimum.cost,
+        "answer": keep.cost - answer.cost,
+        "schedule": keep.cost - schedule.cost,
+        "along": keep.cost - along.cost,
+        "answer_s": answer_s,
+        "schedule_s": schedule_s,
+        "late": answer.orders_late,
+        "late_schedule": schedule.orders_late,
+        "late_kept": keep.orders_late,
+        "late_optimum": optimum.orders_late,
+        "late_nominal": base.orders_late,
+    }
+
+
+def _cold_optimum(network: Network, snapshot: Snapshot, ref: str) -> Flows:
+    """The optimum by another road than the answer's: interior point from nothing, no basis handed over."""
+    problem = build(network, snapshot)
+    return Solver(problem).cold(shares(problem, lost(network, (ref,)).worst))
+
+
+def _recovered(measured: list[dict[str, float]]) -> list[dict[str, Any]]:
+    stake = sum(m["stake"] for m in measured)
+    late = {name: sum(m[f"late_{name}"] - m["late_nominal"] for m in measured) for name in ("kept", "optimum", "schedule")}
+    share, schedule, along = (sum(m[name] for m in measured) / stake for name in ("answer", "schedule", "along"))
+    least = min(m["answer"] / m["stake"] for m in measured)
+    slowest, slowest_schedule = (max(m[name] for m in measured) for name in ("answer_s", "schedule_s"))
+    added = sum(m["late"] - m["late_nominal"] for m in measured)
+    others = {"keep_nominal": 0.0, "list_schedule": schedule, "answer_lanes_by_simple_rule": along, "closures": float(len(measured))}
+    return [
+        _row("flow/reroute", "seconds_max", slowest, 10.0, slowest <= 10.0, {"list_schedule": slowest_schedule}),
+        _row(
+            "flow/reroute",
+            "recovered",
+            share,
+            0.9,
+            share >= 0.9,
+            others,
+        ),
+        _row("flow/reroute", "recovered_min", least, 0.9, least >= 0.9, {"keep_nominal": 0.0}),
+        _row(
+            "flow/reroute",
+            "orders_late_added",
+            added,
+            late["kept"],
+            added <= late["kept"],
+            {f"orders_late_{k}": v for k, v in late.items()},
+        ),
+    ]
+
+
+def _row(case: str, metric: str, value: float, target: float, holds: bool, baselines: dict[str, float]) -> dict[str, Any]:
+    return {"case": case, "metric": metric, "value": value, "target": target, "holds": holds, "baselines": baselines}
