@@ -12,7 +12,7 @@ import pyarrow as pa
 from interferon import sense
 from interferon.correlate import declared, fdr, incidents
 from interferon.decide import book as ledger
-from interferon.decide.plan import decide
+from interferon.decide.plan import decide, overruled
 from interferon.decide.release import ReleaseSettings, release, renew
 from interferon.decide.situation import Ask, Closures, DecideState
 from interferon.detect import watch
@@ -157,6 +157,9 @@ def _control(state: State, rules: Rules, item: Control) -> list[Output]:
     """A person's word, an executor's receipt or a solver's answer."""
     match item:
         case Approval():
+            plan = state.book.plans.get(item.plan)
+            if plan is not None and not item.approved and not ledger.refusal(state.book, item):
+                overruled(state.decisions, plan.incident)
             return [*ledger.answered(state.book, item)]
         case Verdict():
             state.verdicts[item.incident] = item.verdict

@@ -201,9 +201,9 @@ def test_capacity_course_has_tolerance_loss_and_fallback() -> None:
     row = dependency("wms-near", "node:near", 0.8, fallback_share=0.5, fallback_delay_h=6.0, tolerance_h=2.0)
     left = lost(two_centres(dependencies=(row,)), ["asset:wms-near"])
     assert left.certain
-    assert left.worst["node:near"] == ((0.0, 1.0), (2.0, pytest.approx(0.2)), (6.0, pytest.approx(0.6)))
+    assert np.allclose(left.worst["node:near"], [(0.0, 1.0), (2.0, 0.2), (6.0, 0.6)])
     cut = lost(two_centres(dependencies=(row,)), ["conduit:cut-near"]).worst["node:near"]
-    assert cut == ((0.0, 1.0), (2.0, pytest.approx(0.6)), (6.0, pytest.approx(0.8)))
+    assert np.allclose(cut, [(0.0, 1.0), (2.0, 0.6), (6.0, 0.8)])
 
 
 def test_a_redundancy_group_is_lost_only_whole() -> None:
@@ -222,7 +222,7 @@ def test_two_losses_multiply_and_guesses_give_a_range() -> None:
     assert guess.worst["node:near"][0][1] < 1
     doubted = dependency("wms-near", "node:near", 0.5, source="discovered", confidence=0.6)
     left = lost(two_centres(dependencies=(doubted,)), ["asset:wms-near"])
-    assert (left.best["node:near"][0][1], left.worst["node:near"][0][1]) == (pytest.approx(0.7), pytest.approx(0.5))
+    assert np.allclose([left.best["node:near"][0][1], left.worst["node:near"][0][1]], [0.7, 0.5])
     assert lost(two_centres(), ["identity:someone", "asset:unknown"]).worst == {}
 
 
@@ -245,13 +245,13 @@ def test_from_dict_tells_what_is_wrong() -> None:
         from_dict({"closed": []})
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_every_decision_is_feasible_and_the_optimum_is_the_least(seed: int) -> None:
     found = random_network(seed)
     snapshot = opening(found, START)
     problem, base = build(found, snapshot), nominal(found, snapshot)
     solver, lanes = Solver(problem), lanes_used(problem, base.sourcing)
-    for ref in closures(found)[seed::6]:
+    for ref in closures(found)[seed::12]:
         left = shares(problem, lost(found, [ref]).worst)
         optimum = solver.solve(left)
         least = figures(problem, optimum).cost
@@ -261,7 +261,7 @@ def test_every_decision_is_feasible_and_the_optimum_is_the_least(seed: int) -> N
         assert figures(problem, Solver(problem).cold(left)).cost == pytest.approx(least, rel=1e-6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 50), pick=st.lists(st.integers(0, 10_000), min_size=1, max_size=3))
 def test_closing_more_never_costs_less(seed: int, pick: list[int]) -> None:
     found = random_network(seed)
@@ -275,7 +275,7 @@ def test_closing_more_never_costs_less(seed: int, pick: list[int]) -> None:
         last = cost
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 50), pick=st.integers(0, 10_000))
 def test_shares_sum_to_one_and_closed_lanes_carry_nothing(seed: int, pick: int) -> None:
     found = random_network(seed)

@@ -113,6 +113,11 @@ def test_a_time_that_is_none_names_its_line(tmp_path: Path) -> None:
         table(tmp_path, "t;v\n2024-01-01;1\nsoon;2\n").times("t")
 
 
+def test_a_number_that_is_no_time_names_its_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"export\.csv:2: column 't': '999999999999999999999999' is not a time since 1970"):
+        table(tmp_path, "t;v\n999999999999999999999999;1\n").times("t")
+
+
 def test_parquet(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     columns = {

@@ -7,13 +7,14 @@ unreadable input.
 import importlib
 import os
 import sys
+from typing import Any
 
-import click
 import typer
 
 from interferon import __version__
 from interferon.model.errors import InterferonError
 
+UsageError: Any = typer.BadParameter.__mro__[1]  # typer carries its own copy of click and exports no base of its usage errors
 COMMANDS = ("network", "demo", "up", "replay", "detect", "user", "policy", "ledger", "bench")
 
 
@@ -42,20 +43,16 @@ def main() -> None:
     """Entry point of the `interferon` script."""
     try:
         code = typer.main.get_command(build()).main(standalone_mode=False, prog_name="interferon")
-    except click.exceptions.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         _fail("stopped", 130)
-    except click.UsageError as error:
+    except UsageError as error:
         where = error.ctx.command_path if error.ctx else "interferon"
         _fail(f"{where}: {error.format_message()} (see `{where} --help`)", 2)
-    except click.ClickException as error:
-        _fail(f"interferon: {error.format_message()}", 2)
     except InterferonError as error:
         _fail(f"interferon: {error}", 2)
     except BrokenPipeError:  # the reader of a pipe left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except KeyboardInterrupt:
-        _fail("stopped", 130)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"interferon: {where}{error.strerror or error}", 2)

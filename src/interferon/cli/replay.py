@@ -41,9 +41,7 @@ def register(app: typer.Typer) -> None:
         network = load(directory)
         fitting = load_mapping(mapping) if mapping else Mapping()
         start = installation.opening_time(network)
-        rules = installation.rules(
-            network, policy_of(directory).ask, observing=True, now=start, progress=bar_of("closure table")
-        )
+        rules = installation.rules(network, policy_of(directory).ask, observing=True, now=start, progress=bar_of("closure table"))
         opened = replaying.sources(sources, kind, fitting, network)
         summary = replaying.replay(
             new_state(rules, replace(LIVE, learn_rows=network.settings.learn_rows), shards=shards, width=opened.width),

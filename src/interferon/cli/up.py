@@ -35,6 +35,6 @@ def register(app: typer.Typer) -> None:
         policy = policy_of(directory)
         with Service(directory, network, policy, bar_of("closure table")) as service:
             source = LiveSource(service.running, policy_lines(policy))
-            screens = create_app(source, accounts, secrets.token_bytes(32), policy, hosts=frozenset({host}), tls=tls is not None)
+            screens = create_app(source, accounts, secrets.token_bytes(32), policy, tls=tls is not None)
             typer.echo(f"Reading what lands in {directory / FEEDS}; stop with Ctrl-C.", err=True)
             serve(screens, host, port, tls, accounts.exists())

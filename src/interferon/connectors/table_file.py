@@ -25,6 +25,7 @@ from interferon.model.errors import InputError
 MISSING = ("", "-", "?", "na", "n/a", "#n/a", "nan", "null", "none", "bad", "i/o timeout", "no data")
 NO_TIME = np.iinfo(np.int64).min
 _NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_FAR = 200_000_000_000_000_000  # microseconds; the year 8307
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")  # in no text that a person exports
 _CALENDAR = re.compile(
     r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4}|\d{2})(?:[ T,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6})\d*)?)?\s*([AaPp][Mm])?)?$"
@@ -79,7 +80,13 @@ class Table:
             ticks = pc.cast(pc.cast(column, pa.timestamp("us"), safe=False), pa.int64())
             return np.asarray(pc.fill_null(ticks, NO_TIME).to_numpy(), dtype=np.int64)
         if self.is_number(name):
-            return _epoch(self.numbers(name))
+            ticks = _epoch(self.numbers(name))
+            wild = np.flatnonzero((ticks != NO_TIME) & (np.abs(ticks) > _FAR))
+            if len(wild):
+                raise InputError(
+                    f"{self.where(int(wild[0]))}: column {name!r}: {self.texts(name)[wild[0]][:40]!r} is not a time since 1970"
+                )
+            return ticks
         texts = self.texts(name).tolist()
         month_first = _month_first(texts)
         return np.array([self._time(text, row, name, month_first) for row, text in enumerate(texts)], dtype=np.int64)
@@ -278,7 +285,7 @@ def _epoch(values: NDArray[np.float64]) -> NDArray[np.int64]:
     scale = next(factor for limit, factor in steps if size < limit)
     origin = -25_569 * 86_400e6 if size < 1e5 else 0.0
     ticks = np.round(np.where(np.isnan(values), 0.0, values) * scale + origin)
-    return np.where(np.isnan(values), NO_TIME, ticks.astype(np.int64))
+    return np.where(np.isnan(values), NO_TIME, np.clip(ticks, -9e18, 9e18).astype(np.int64))
 
 
 def _month_first(texts: list[str]) -> bool:

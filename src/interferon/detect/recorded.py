@@ -76,5 +76,6 @@ def reasons(report: Report) -> Iterator[str]:
     running[:, -1] = 1000
     parts = np.diff(running, axis=1, prepend=0)
     order = np.argsort(-parts, axis=1, kind="stable")
-    for row, first in zip(parts, order, strict=True):
-        yield ";".join(f"{names[column]}={row[column] / 1000:g}" for column in first if row[column] > 0)
+    written = [f"={share / 1000:g}" for share in range(1001)]
+    for row, first in zip(parts.tolist(), order.tolist(), strict=True):
+        yield ";".join([names[column] + written[row[column]] for column in first if row[column]])

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from interferon.detect.stream_declared import WorkOrder, announcement, covering, explaining, take
-from interferon.detect.stream_events import DAY, HOUR, Event, rows_from_batch
+from interferon.detect.stream_events import DAY, HOUR, MINUTE, Event, rows_from_batch
 from interferon.detect.stream_protocol import Anomaly, Context, Detector, shares
 from interferon.model.network import Network
 from interferon.model.records import Finding
@@ -37,6 +37,9 @@ class StreamSettings(msgspec.Struct, frozen=True):
     strong: float = 1e-4  # told even in the learning time if no history is needed to see it
 
 
+SWEEP: Final = 5 * MINUTE  # what did not happen is looked for this often: a silence is told in minutes, not in seconds
+
+
 @dataclass
 class StreamState:
     """All that detection on events remembers; plain, for the checkpoint."""
@@ -46,6 +49,7 @@ class StreamState:
     first: dict[str, int] = field(default_factory=dict)  # entity → time of its first event
     memories: dict[str, dict[str, Any]] = field(default_factory=dict)  # detector → entity → memory
     told: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (entity, detector, key) → last time it was strange
+    swept: int = 0  # when silence was last looked for
     orders: dict[str, dict[str, WorkOrder]] = field(default_factory=dict)  # entity → ticket → work order
 
 
@@ -86,8 +90,10 @@ def observe(state: StreamState, rows: Sequence[Event], detectors: Sequence[Detec
             ctx = _context(state, event.entity, event.time)
             for detector in listening:
                 found += _judge(state, detector, event, ctx)
-    for detector in detectors:
-        found += _sweep(state, detector, now)
+    if now // SWEEP != state.swept // SWEEP:
+        state.swept = now
+        for detector in detectors:
+            found += _sweep(state, detector, now)
     _forget(state, now)
     return sorted(found, key=lambda finding: (finding.time, finding.entity, finding.detector, finding.kind, finding.id))
 

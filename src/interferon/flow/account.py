@@ -42,12 +42,12 @@ def stock_levels(problem: Problem, flows: Flows) -> Floats:
     """(K, T+1) stock at each bucket's end; the last column counts what arrives after the horizon. Negative where goods are lacking."""
     count, steps = problem.opening.shape
     change = np.zeros((count, steps))
-    steps_h = np.arange(problem.buckets)
+    buckets = np.arange(problem.buckets)
     np.add.at(change, (problem.haul_to[:, None], problem.haul_arrives), flows.haul)
     for place, quantity in ((problem.haul_from, flows.haul), (problem.ship_from, flows.ship)):
         held = place >= 0
-        np.add.at(change, (place[held][:, None], steps_h[None, :]), -quantity[held])
-    np.add.at(change, (problem.make_at[:, None], steps_h[None, :]), flows.make)
+        np.add.at(change, (place[held][:, None], buckets[None, :]), -quantity[held])
+    np.add.at(change, (problem.make_at[:, None], buckets[None, :]), flows.make)
     for made, recipe in zip(flows.make, problem.recipe, strict=True):
         for component, each in recipe:
             change[component, :-1] -= each * made

@@ -24,7 +24,7 @@ Step = tuple[float, float]  # from this hour on, this share is left
 class Capacities:
     """Target reference (`node:ID`, `lane:ID`) → steps of the share left, starting at hour 0; targets that lose nothing are left out.
 
-    `worst` and `best` differ where a dependency is assumed or not wholly trusted, `point` lies between them.
+    `worst` and `best` differ where a dependency is assumed or not wholly trusted.
     """
 
     best: dict[str, tuple[Step, ...]]

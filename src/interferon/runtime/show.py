@@ -66,6 +66,16 @@ class Show:
         self._guarded.close()
 
     def _run(self) -> None:
+        try:
+            self._play()
+        except BaseException as error:
+            self.failed = error
+            raise
+        finally:
+            self.running.speed = 0.0  # the screens say that time stands still
+            self.running.changed += 1
+
+    def _play(self) -> None:
         end = self._start + int(self._scenario.hours * HOUR)
         first = min((step.at_h for step in self._scenario.attacks), default=0.0)
         shown_from = self._start + int(first * HOUR) - LEAD_IN

@@ -172,7 +172,7 @@ def spread(c: Campaign, step: Step, when: int, pulse: int) -> int:
         return following
     source = f"asset:{targets[pulse - 1]}" if pulse and not c.world.condition.isolated(targets[pulse - 1]) else c.foothold(step)
     protocol, port = _ADMIN[pick(c.world.seed, f"protocol {step.id}", len(_ADMIN))]
-    _flow(
+    tell_flow(
         c,
         when,
         source,

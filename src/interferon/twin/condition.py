@@ -166,13 +166,13 @@ class Condition:
             return min(times), 1.0, bool(self.held("fail_over", f"asset:{asset}"))
         return (now, 1.0 - partial, False) if partial < 1.0 else (0, 0.0, False)
 
-    def lost(self, row: Dependency, now: int) -> float:
+    def lost(self, row: Dependency, now: int, *, spoilt: bool = True) -> float:
         """Share of the target's capacity that this dependency costs now (tolerance, then the share, then the manual fallback)."""
         since, share, by_hand = self._gone(row.asset, now)
         if not since:
             return 0.0
-        if share < 1.0:  # it works badly: no tolerance, no fallback
-            return row.share_lost * share
+        if share < 1.0:  # it works badly, its output is scrap: no tolerance, no fallback
+            return row.share_lost * share if spoilt else 0.0
         tolerance = row.tolerance_h
         if (
             self.network.zones[self.network.assets[row.asset].zone].purdue <= 2
@@ -188,12 +188,12 @@ class Condition:
             fallback, delay = fallback * _UNPREPARED, delay * 2
         return row.share_lost * (1.0 - (fallback if by_hand or hours >= delay else 0.0))
 
-    def share(self, target: str, now: int) -> float:
-        """Share of the capacity of `node:ID` or `lane:ID` that is left: the product over dependencies; a redundancy group counts once all are gone."""
+    def share(self, target: str, now: int, *, spoilt: bool = True) -> float:
+        """Share left of the capacity of `node:ID` or `lane:ID`: a product; groups count once all are gone. `spoilt`: scrap counts as lost."""
         left = 1.0
         groups: dict[str, list[float]] = {}
         for row in self._targets.get(target, ()):
-            loss = self.lost(row, now)
+            loss = self.lost(row, now, spoilt=spoilt)
             if row.group:
                 groups.setdefault(row.group, []).append(loss)
             else:

@@ -78,6 +78,7 @@ class Range:
         world = World(network, seed, start, self.condition, self.goods, self.hosts, self._tell, self.telemetry)
         self.campaign = Campaign(scenario, world, {**ATTACKS, **BENIGN})
         self._next_hour = self._begin
+        self._speed: dict[str, float] = {}  # place → share that its machines run with: scrap does not slow a line
 
     def advance(self, until: int) -> list[pa.RecordBatch]:
         """Run to `until` (UTC microseconds). Returns the events of that stretch, a batch a family; nothing when the range does not emit."""
@@ -111,6 +112,7 @@ class Range:
                 self._tell("activity", row)
             for row in self._business(hour):
                 self._tell("trade", row)
+            self._speed = {f"node:{n}": self.condition.share(f"node:{n}", hour, spoilt=False) for n in self.network.nodes}
         self._next_hour += HOUR
 
     def _business(self, hour: int) -> list[Record]:
@@ -180,7 +182,7 @@ class Range:
         ):
             return 0.0
         places = [d.target for d in self.network.depends.get(asset, ()) if d.target.startswith("node:")]
-        return math.sqrt(min((self.goods.shares.get(p, 1.0) for p in places), default=1.0))
+        return math.sqrt(min((self._speed.get(p, 1.0) for p in places), default=1.0))
 
     # the executor's side
 

@@ -4,14 +4,14 @@ from interferon.detect import stream, telemetry
 from interferon.flow.reroute import Route
 from interferon.model.events import Approval, Receipted, Verdict
 from interferon.model.network import Network
-from interferon.model.records import Finding, Incident, Plan
+from interferon.model.records import Plan
 from interferon.runtime.running import Running
 from interferon.trust.policy import Policy
+from interferon.web.lanes import lane_flows
+from interferon.web.timeline import FAILED, declared, timeline
 from interferon.web.view import (
     Band,
     Decision,
-    Declared,
-    Entry,
     Feed,
     IncidentView,
     Kpis,
@@ -27,7 +27,6 @@ from interferon.web.view import (
 
 SHOWN_FOR_US = 48 * 3_600_000_000  # closed incidents leave the queue after this
 SILENT_US = 15 * 60_000_000
-FAILED = ("failed", "refused", "escalated", "orphan")
 P99 = 2.576
 
 
@@ -137,19 +136,8 @@ class LiveSource:
         return tuple(found[ref] for ref in sorted(found))
 
     def _flows(self) -> tuple[LaneFlow, ...]:
-        base, now = self._run.base, self._route_in_force()
-        if base is None:
-            return ()
-        usual, current = _lane_units(base, self.network), _lane_units(now or base, self.network)
-        return tuple(
-            LaneFlow(
-                lane=lane,
-                usual=usual.get(lane, 0.0),
-                now=current.get(lane, 0.0),
-                rerouted=abs(usual.get(lane, 0.0) - current.get(lane, 0.0)) > 0.5,
-            )
-            for lane in sorted(usual.keys() | current.keys())
-        )
+        base = self._run.base
+        return lane_flows(base, self._route_in_force() or base, self.network) if base else ()
 
     def _route_in_force(self) -> Route | None:
         routes = list(self._run.routes.values())
@@ -253,76 +241,13 @@ class LiveSource:
             return IncidentView(
                 incident=incident,
                 findings=tuple(findings),
-                timeline=tuple(sorted(self._timeline(incident, findings, plans, receipts, verdicts), key=lambda entry: entry.time)),
+                timeline=tuple(sorted(timeline(run, incident, findings, plans, receipts, verdicts), key=lambda entry: entry.time)),
                 decisions=tuple(self._decision(plan) for plan in plans),
                 receipts=tuple(receipts),
-                declared=_declared(findings),
+                declared=declared(findings),
                 verdicts=tuple(verdicts),
                 bands=tuple(dict.fromkeys((f.entity, signal) for f in findings if f.family == "telemetry" for signal, _ in f.why[:3])),
             )
-
-    def _timeline(
-        self, incident: Incident, findings: list[Finding], plans: list[Plan], receipts: list[Receipted], verdicts: list[Verdict]
-    ) -> list[Entry]:
-        run = self._run
-        entries = [Entry(time=f.time, side="cyber", kind="finding", text=f.summary, ref=f.entity, alarm=not f.declared) for f in findings]
-        for plan in plans:
-            label = plan.alternatives[plan.chosen].label.replace("_", " ")
-            entries.append(Entry(time=plan.time, side="cyber", kind="plan", text=f"Plan {plan.id}: {label}", plan=plan.id))
-            if plan.id in run.routes:
-                time, route = run.routes[plan.id]
-                text = f"Goods re-routed: {len(route.moved)} supplies moved, {route.orders_late:.0f} orders late expected"
-                entries.append(Entry(time=time, side="goods", kind="reroute", text=text, plan=plan.id))
-            for answer in run.approvals:
-                if answer.plan == plan.id:
-                    word = "approved" if answer.approved else "vetoed"
-                    text = f"{answer.person} {word} plan {plan.id}"
-                    entries.append(Entry(time=answer.time, side="person", kind=word, text=text, plan=plan.id))
-        for receipt in receipts:
-            text = f"{receipt.action.replace('_', ' ')} on {receipt.target}: {receipt.status}" + (
-                f" ({receipt.detail})" if receipt.detail else ""
-            )
-            bad = receipt.status in FAILED
-            entries.append(
-                Entry(time=receipt.time, side="cyber", kind="receipt", text=text, ref=receipt.target, plan=receipt.plan, alarm=bad)
-            )
-        entries += [
-            Entry(
-                time=v.time, side="person", kind="verdict", text=f"{v.person} judged this {v.verdict}" + (f": {v.note}" if v.note else "")
-            )
-            for v in verdicts
-        ]
-        return entries + self._goods_entries(incident)
-
-    def _goods_entries(self, incident: Incident) -> list[Entry]:
-        """Orders that came late since the case was opened, and shipments of the sites concerned."""
-        run = self._run
-        _, late = run.goods.due(run.clock())
-        entries = [
-            Entry(
-                time=order.promised,
-                side="goods",
-                kind="order_late",
-                text=f"Order {order.order} for {order.destination} missed its promise",
-                alarm=True,
-            )
-            for order in late
-            if order.promised >= incident.opened
-        ][-40:]
-        nodes = {node.id for node in self.network.nodes.values() if node.site in incident.sites}
-        moved = [event for event in run.goods.shipments if event.time >= incident.opened and {event.origin, event.destination} & nodes]
-        entries += [
-            Entry(
-                time=event.time,
-                side="goods",
-                kind="shipment",
-                text=f"{event.kind.removeprefix('shipment.').capitalize()}: {event.quantity or 0:g} of {event.product}, "
-                f"{event.origin} to {event.destination}",
-                ref=f"lane:{event.lane}" if event.lane else "",
-            )
-            for event in moved[:20]
-        ]
-        return entries
 
     # ---- bands
 
@@ -391,27 +316,6 @@ class LiveSource:
                 return f"a verdict is attack, benign or unsure, not {verdict!r}"
             run.say(Verdict(time=run.clock(), incident=incident, person=person, verdict=verdict, note=note))
             return ""
-
-
-def _declared(findings: list[Finding]) -> tuple[Declared, ...]:
-    tickets = {f.declared: f for f in findings if f.declared}
-    return tuple(
-        Declared(ticket=ticket, text=f"announced work on {f.entity}", target=f.entity, starts=f.time)
-        for ticket, f in sorted(tickets.items())
-    )
-
-
-def _lane_units(route: Route, network: Network) -> dict[str, float]:
-    """Units a day by lane: open demand of each destination, spread by the route's shares."""
-    demand: dict[tuple[str, str], float] = {}
-    for order in network.orders.values():
-        demand[order.customer, order.product] = demand.get((order.customer, order.product), 0.0) + order.quantity
-    days = max(network.settings.horizon_days, 1)
-    found: dict[str, float] = {}
-    for pair, lanes in route.sourcing.items():
-        for lane, share in lanes:
-            found[lane] = found.get(lane, 0.0) + share * demand.get(pair, 0.0) / days
-    return found
 
 
 def policy_lines(policy: Policy) -> dict[str, str]:
