@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
+from typing import TypeAlias
 
 import pyarrow as pa
 
 from interferon.detect.settings import LIVE
-from interferon.model.events import Approval, Control, Tick, Verdict
+from interferon.model.events import Approval, Control, Verdict
 from interferon.model.records import Plan
 from interferon.pipeline import Output, Rules, State, finish, new_state
 from interferon.runtime import demo
@@ -26,7 +27,7 @@ from interferon.trust.policy import builtin_policy
 from interferon.twin.range import Range
 from interferon.twin.scenario import parse
 
-Item = pa.RecordBatch | Control
+Item: TypeAlias = "pa.RecordBatch | Control"
 
 HISTORY_H, HOURS, SEED = 14.0, 5.0, 3
 ATTACKS = (
@@ -154,7 +155,3 @@ def row_by_row(items: Sequence[Item], first: int, last: int) -> Iterator[Item]:
     yield from items[:first]
     yield from cut(items[first:last], lambda: 1)
     yield from items[last:]
-
-
-def without_ticks(items: Iterable[Item]) -> Iterator[Item]:
-    return (item for item in items if not isinstance(item, Tick))

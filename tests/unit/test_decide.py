@@ -133,7 +133,7 @@ def actions(plan: Plan) -> tuple[tuple[str, str], ...]:
     ("suspect", "action"),
     [
         ("identity:ann", "disable_identity"),
-        ("asset:agent", "disable_identity"),
+        ("asset:agent", "isolate_asset"),
         ("partner:acme", "hold_transaction"),
         ("order:o-3", "hold_transaction"),
         ("feed:forecast", "hold_transaction"),

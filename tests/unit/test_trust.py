@@ -28,6 +28,7 @@ CASE: Mapping[str, Any] = {
     "mode": "active",
     "earned_level": 3,
     "p_attack": 950,
+    "p_target": 950,
     "severity": 800,
     "confidence": 1000,
     "actions": 1,

@@ -25,6 +25,7 @@ CASE: Final[dict[str, Any]] = {
     "mode": "active",
     "earned_level": 3,
     "p_attack": 950,
+    "p_target": 950,
     "severity": 700,
     "confidence": 900,
     "actions": 1,

@@ -14,6 +14,7 @@ import typer
 from interferon.model.errors import InputError
 from interferon.model.network import Network
 from interferon.model.problem import Problem
+from interferon.runtime import plugin_check
 from interferon.store import examples, folder, folder_docs, folder_write, policy_folder
 
 Check = Callable[[Path], list[Problem]]
@@ -28,7 +29,7 @@ class Hooks:
     plugin_check: Check | None = None
 
 
-OBSERVING: Final = Hooks(policy_writer=policy_folder.write_observing, checks=(policy_folder.problems,))
+OBSERVING: Final = Hooks(policy_writer=policy_folder.write_observing, checks=(policy_folder.problems,), plugin_check=plugin_check.problems)
 
 
 def register(app: typer.Typer, hooks: Hooks = OBSERVING) -> None:
@@ -49,13 +50,15 @@ def register(app: typer.Typer, hooks: Hooks = OBSERVING) -> None:
 
     @app.command()
     def check(
-        where: Annotated[Path, typer.Argument(metavar="DIR | PLUGIN_FILE", help="A network folder, or one plugin's .py file.")],
+        where: Annotated[
+            Path, typer.Argument(metavar="DIR | PLUGIN_FILE", help="A network folder, a plugin's .py or a scenario's .toml file.")
+        ],
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
         columns: Annotated[
             bool, typer.Option("--columns", is_eager=True, callback=_show_columns, help="Print what every table and column means, and end.")
         ] = False,
     ) -> None:
-        """Name every problem in a network folder or plugin as file:line: message; exit 1 when there is one."""
+        """Name every problem in a network folder, plugin or scenario as file:line: message; exit 1 when there is one."""
         network, problems = check_path(where, hooks)
         if as_json:
             rows = [{"file": problem.file, "line": problem.line, "message": problem.message} for problem in problems]
@@ -80,7 +83,7 @@ def write_example(network: Network, where: Path, hooks: Hooks) -> list[str]:
 
 def check_path(where: Path, hooks: Hooks) -> tuple[Network | None, list[Problem]]:
     """The network, unless a problem is fatal or it is a plugin, and every problem. Raises InputError where there is nothing to check."""
-    if where.suffix == ".py" and where.is_file() and hooks.plugin_check:
+    if where.suffix in plugin_check.SUFFIXES and not where.is_dir() and hooks.plugin_check:
         return None, hooks.plugin_check(where)
     network, problems = folder.read(where)
     for more in hooks.checks:

@@ -12,7 +12,6 @@ from interferon.model.network import Network
 from interferon.model.records import Incident
 
 SAFETY: Final = "sis"
-IDENTITY_TYPES: Final = frozenset({"identity", "ai_agent"})  # assets that act by logging in: locked, not isolated
 HELD_KINDS: Final = frozenset({"order", "payment", "shipment", "feed", "partner"})
 
 Act = tuple[str, str]  # (action, target reference), as in `Alternative.actions`
@@ -79,8 +78,6 @@ def _for_suspect(ref: str, network: Network) -> list[Option]:
 
 def _for_asset(name: str, network: Network) -> list[Option]:
     ref, asset = f"asset:{name}", network.assets[name]
-    if asset.type in IDENTITY_TYPES:
-        return [Option("disable_identity", (("disable_identity", ref),))]
     found = [Option("isolate_asset", (("isolate_asset", ref),))]
     if _has_partner(name, network):
         found.append(Option("fail_over", (("fail_over", ref),)))

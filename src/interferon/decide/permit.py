@@ -35,7 +35,8 @@ def permit(priced: Priced, incident: Incident, network: Network, situation: Situ
     reasons: dict[str, None] = {}
     shared = stakes(priced, incident, situation, now)
     for action, target in priced.option.actions:
-        answer = ask(SYSTEM, action, target_type(network, target), target, {**shared, **place(network, action, target)})
+        aim = {"p_target": int(suspicion(incident, network, target) * 1000)}
+        answer = ask(SYSTEM, action, target_type(network, target), target, {**shared, **place(network, action, target), **aim})
         reasons.update(dict.fromkeys(answer.reasons))
         if STRENGTH[answer.mode] < STRENGTH[mode]:
             mode = answer.mode
@@ -66,6 +67,17 @@ def stakes(priced: Priced, incident: Incident, situation: Situation, now: int) -
         "families": sorted(incident.families),
         "techniques": sorted(incident.techniques),
     }
+
+
+def suspicion(incident: Incident, network: Network, target: str) -> float:
+    """Probability that a target takes part in the attack; for a zone or conduit, the greatest of the suspects in its zones."""
+    suspects = dict(incident.suspects)
+    kind, _, name = target.partition(":")
+    if kind not in ("zone", "conduit"):
+        return suspects.get(target, 0.0)
+    conduit = network.conduits.get(name) if kind == "conduit" else None
+    zones = {conduit.from_zone, conduit.to_zone} if conduit else {name}
+    return max((p for ref, p in suspects.items() if ref == target or network.zone_of(ref) in zones), default=0.0)
 
 
 def place(network: Network, action: str, target: str) -> Mapping[str, Any]:

@@ -24,6 +24,7 @@ from interferon.twin.scenario import Scenario
 
 MINUTE = 60_000_000
 HISTORY_H = 48.0  # what a historian would hold before the installation starts to watch
+LEARNT = 0.7  # share of the history that activity and trade are only learnt in; telemetry has its own count of frames
 Sourcing = Mapping[tuple[str, str], tuple[tuple[str, float], ...]]
 
 
@@ -52,7 +53,8 @@ class Guarded:
         self.effects = Effects(self.journal, RangeExecutor(self.range), ACTIONS, rules.network, lambda: self.range.now, workers=1)
         self.effects.recover()
         self.solver = RouteSolver(rules.network, self.snapshot, base, lambda route: self.range.route(dict(route.sourcing)))
-        state = new_state(rules, LIVE, learn_us=int(HISTORY_H * 0.8 * 60) * MINUTE)
+        learn_us = int(HISTORY_H * LEARNT * 60) * MINUTE
+        state = new_state(rules, LIVE, learn_us=learn_us)
         recording = replace(hooks or Hooks(), record=self.journal.record)
         self.loop = Loop(state, rules, effects=self.effects, actions=ACTIONS, solver=self.solver, log=log, hooks=recording)
 

@@ -1,19 +1,27 @@
 """Puts an installation together from its parts: network, policy, detectors, closure table, journal. Called by demo, replay and `up`."""
 
+import hashlib
+import os
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
 
-from interferon import plugins
+import msgspec
+
+from interferon import __version__, plugins
 from interferon.decide.situation import Ask
 from interferon.detect.watch import Portfolios
 from interferon.detectors.telemetry_portfolio import TELEMETRY
 from interferon.flow.closure import ClosureTable, closure_table
 from interferon.flow.problem import Snapshot, opening
 from interferon.flow.reroute import Route, reroute, to_dict
+from interferon.model.errors import InputError
 from interferon.model.events import Rerouted
-from interferon.model.network import Network
+from interferon.model.network import ROWS, Network
 from interferon.model.records import Solve
 from interferon.pipeline import Rules
+from interferon.store import checkpoint
 
 Progress = Callable[[int, int], None]
 
@@ -28,8 +36,13 @@ def portfolios() -> Portfolios:
 
 
 def rules(network: Network, ask: Ask, *, observing: bool, now: int, progress: Progress | None = None) -> Rules:
-    """Rules of an installation; computes the closure table, which takes seconds on a large network."""
-    table: ClosureTable = closure_table(network, opening(network, now), progress)
+    """Rules of an installation. The closure table takes seconds on a large network and is kept for the next start on the same one."""
+    snapshot = opening(network, now)
+    kept = _kept_at(network, snapshot)
+    table = _kept(kept)
+    if table is None:
+        table = closure_table(network, snapshot, progress)
+        _keep(kept, table)
     return Rules(network=network, closures=table, ask=ask, portfolios=portfolios(), observing=observing)
 
 
@@ -50,3 +63,27 @@ class RouteSolver:
         self.route = reroute(self._network, self._snapshot(command.time), command.closed, self.base)
         self._apply(self.route)
         return Rerouted(time=command.time, plan=command.plan, route=to_dict(self.route))
+
+
+def _kept_at(network: Network, snapshot: Snapshot) -> Path:
+    """Where the closure table of exactly this network, snapshot and version is kept."""
+    digest = hashlib.blake2b(msgspec.msgpack.encode([__version__, snapshot.now]), digest_size=16)
+    for table in ("settings", *ROWS):
+        digest.update(msgspec.msgpack.encode(getattr(network, table), order="deterministic"))
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "interferon" / f"closures-{digest.hexdigest()}"
+
+
+def _kept(path: Path) -> ClosureTable | None:
+    try:
+        table = checkpoint.load(path.read_bytes())
+    except (OSError, InputError):
+        return None
+    return table if isinstance(table, ClosureTable) else None
+
+
+def _keep(path: Path, table: ClosureTable) -> None:
+    """A cache that cannot be written costs time at the next start and nothing else."""
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        checkpoint.save(path, table)

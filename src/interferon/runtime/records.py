@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
+from interferon.model.errors import InputError
 from interferon.model.records import DeadLetter, Finding, Incident, Plan
 
 FILES: Final[dict[type, str]] = {
@@ -21,13 +22,18 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Records:
-    """Appends each record to the file of its kind and counts them. Without a folder it only counts."""
+    """Appends each record to the file of its kind and counts them. Without a folder it only counts.
+
+    InputError names the file where the disk does not take it.
+    """
 
     def __init__(self, folder: Path | None, lengths: dict[str, int] | None = None) -> None:
         self.counts: dict[type, int] = dict.fromkeys(FILES, 0)
         self._out: dict[type, BinaryIO] = {}
         if folder is None:
             return
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder}: is a file; the results need a folder")
         folder.mkdir(parents=True, exist_ok=True)
         for kind, name in FILES.items():
             path = folder / name
@@ -43,20 +49,37 @@ class Records:
             return
         self.counts[kind] += 1
         if kind in self._out:
-            self._out[kind].write(_encode(record) + b"\n")
+            try:
+                self._out[kind].write(_encode(record) + b"\n")
+            except OSError as error:
+                raise _not_taken(self._out[kind], error) from error
 
     def lengths(self) -> dict[str, int]:
         """Bytes written to each file so far, for a checkpoint."""
         for out in self._out.values():
-            out.flush()
+            try:
+                out.flush()
+            except OSError as error:
+                raise _not_taken(out, error) from error
         return {FILES[kind]: out.tell() for kind, out in self._out.items()}
 
     def close(self) -> None:
+        """Closes all files, then raises InputError where one could not be written to its end."""
+        failed = None
         for out in self._out.values():
-            out.close()
+            try:
+                out.close()
+            except OSError as error:
+                failed = failed or _not_taken(out, error)
+        if failed is not None:
+            raise failed
 
     def __enter__(self) -> "Records":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _not_taken(out: BinaryIO, error: OSError) -> InputError:
+    return InputError(f"{out.name}: cannot be written: {error.strerror or error}; make room, then go on from the last checkpoint")

@@ -44,6 +44,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     incidents: int
     plans: int
     dead_letters: int
+    duplicates: int  # rows that came before, by feed and offset; left out
 
 
 @dataclass
@@ -81,8 +82,16 @@ def sources(paths: Sequence[Path], given: str, mapping: telemetry_rows.Mapping, 
     kinds = [(path, guessed(path, given)) for path in paths]
     logs = [path for path, kind in kinds if kind == "log"]
     each_opened = [opened(path, kind, mapping, network) for path, kind in kinds if kind != "log"]
-    followed = chain(chain.from_iterable(log.read(path) for path in logs), _joined(merged([each for each, _ in each_opened])))
+    followed = chain(chain.from_iterable(_logged(path) for path in logs), _joined(merged([each for each, _ in each_opened])))
     return Sources(followed, max([WIDTH, *(width for _, width in each_opened)]), bool(logs))
+
+
+def _logged(path: Path) -> Iterator[Item]:
+    """An event log, and a dead letter for each end of a segment that is no whole record."""
+    torn: list[str] = []
+    yield from log.read(path, torn.append)
+    for reason in torn:
+        yield DeadLetter(feed=path.name, offset=-1, time=0, family="", entity="", reason=reason)
 
 
 def opened(path: Path, kind: str, mapping: telemetry_rows.Mapping, network: Network) -> "tuple[telemetry_rows.Read, int]":
@@ -157,11 +166,11 @@ def replay(
             if out is not None and (stopping or (keep_checkpoints and position.items % EVERY == 0)):
                 checkpoint.save(out / CHECKPOINT, [state, position, records.lengths()])
             if stopping:
-                return _summary(position, records, began)
+                return _summary(position, state, records, began)
         for output in finish(state, rules):
             records.put(output)
             _answer(output, state, rules, base)
-        summary = _summary(position, records, began)
+        summary = _summary(position, state, records, began)
     if out is not None:
         (out / CHECKPOINT).unlink(missing_ok=True)
     return summary
@@ -191,11 +200,14 @@ def _resumed(out: Path | None) -> tuple[State, Position, dict[str, int]]:
     path = (out or Path()) / CHECKPOINT
     if out is None or not path.is_file():
         raise InputError(f"{path}: no checkpoint to go on from; run without --resume")
-    state, position, lengths = checkpoint.load(path.read_bytes())
+    try:
+        state, position, lengths = checkpoint.load(path.read_bytes())
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     return state, position, lengths
 
 
-def _summary(position: Position, records: Records, began: float) -> Summary:
+def _summary(position: Position, state: State, records: Records, began: float) -> Summary:
     return Summary(
         values=position.values,
         rows=position.rows,
@@ -204,4 +216,5 @@ def _summary(position: Position, records: Records, began: float) -> Summary:
         incidents=records.counts[Incident],
         plans=records.counts[Plan],
         dead_letters=records.counts[DeadLetter],
+        duplicates=state.admission.duplicates,
     )

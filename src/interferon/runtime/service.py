@@ -5,6 +5,7 @@ checkpoint, and feeds go on where the log ends: their rows carry offsets, and a 
 """
 
 import queue
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from interferon.connectors import event_lines, telemetry_rows
 from interferon.detect.settings import LIVE
 from interferon.flow.problem import opening
 from interferon.flow.reroute import nominal, reroute, to_dict
-from interferon.model.errors import InputError
+from interferon.model.errors import InputError, JournalError
 from interferon.model.events import Control, Rerouted, Tick
 from interferon.model.network import Network
 from interferon.model.records import DeadLetter, Solve
@@ -69,7 +70,7 @@ class Service:
         recording = replace(hooks, record=self._journal.record)
         self._loop = Loop(state, rules, solver=self._solve, log=self._log, hooks=recording)
         self._places: dict[Path, tuple[int, int]] = {}  # feed file → (bytes read, next offset)
-        self._tables: dict[Path, tuple[float, int]] = {}  # table → (modified, size) when it was read or last looked at
+        self._tables: dict[Path, tuple[float, int]] = {}  # table → (modified, size) when it was read
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
 
     def __enter__(self) -> "Service":
@@ -101,8 +102,17 @@ class Service:
         while not self._stopped.wait(0.5):
             try:
                 self._once()
-            except InputError as error:  # a feed that cannot be read must not stop the others; people are told on the screens
-                self.failed = str(error)
+            except InputError as error:  # a feed that cannot be read must not stop the others
+                self._tell(str(error))
+            except (JournalError, OSError) as error:  # a full disk: nothing may follow from what is not on record
+                self._tell(f"stopped: {error}; what came in is kept: make room and start again")
+                return
+
+    def _tell(self, trouble: str) -> None:
+        """For the people who watch: a line on stderr; `failed` holds the last one."""
+        if trouble != self.failed:
+            print(trouble, file=sys.stderr, flush=True)  # noqa: T201 - told to a person
+        self.failed = trouble
 
     def _once(self) -> None:
         while not self._says.empty():
@@ -126,9 +136,8 @@ class Service:
         for path in sorted(self._feeds.iterdir()):
             if path.suffix in event_lines.SUFFIXES:
                 yield from self._lines(path)
-            elif path.suffix in telemetry_rows.SUFFIXES and self._settled(path):
-                events, _ = replay.opened(path, "csv", self._mapping(path), self.running.rules.network)
-                yield from _known_only(events, self.running.state.admission.high)
+            elif path.suffix in telemetry_rows.SUFFIXES and time.time() - path.stat().st_mtime >= SETTLED_S:
+                yield from self._table(path)
 
     def _lines(self, path: Path) -> "Iterator[pa.RecordBatch | DeadLetter]":
         """Whole new lines of a growing file. A file that became shorter was begun anew, and so is its feed's count."""
@@ -146,14 +155,19 @@ class Service:
         yield from _known_only(event_lines.normalise(lines, path.stem, offset), self.running.state.admission.high)
         self._places[path] = (place, offset + len(lines))
 
-    def _settled(self, path: Path) -> bool:
-        """Whether a table is complete and was not read yet."""
+    def _table(self, path: Path) -> "Iterator[pa.RecordBatch | DeadLetter]":
+        """A table that is complete and was not read yet. It counts as read once all of it was taken, or where it cannot be read."""
         about = path.stat()
         seen = (about.st_mtime, about.st_size)
-        if self._tables.get(path) == seen or time.time() - about.st_mtime < SETTLED_S:
-            return False
+        if self._tables.get(path) == seen:
+            return
+        try:
+            events, _ = replay.opened(path, "csv", self._mapping(path), self.running.rules.network)
+            yield from _known_only(events, self.running.state.admission.high)
+        except InputError:
+            self._tables[path] = seen
+            raise
         self._tables[path] = seen
-        return True
 
     def _mapping(self, path: Path) -> telemetry_rows.Mapping:
         given = self._folder / "mappings" / f"{path.stem}.toml"

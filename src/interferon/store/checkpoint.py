@@ -37,13 +37,17 @@ def load(data: bytes) -> Any:
 
 
 def save(path: Path, value: Any) -> None:
-    """Replaces `path` in one step: a crash leaves the old checkpoint or the new one."""
+    """Replaces `path` in one step: a crash or a full disk leaves the old checkpoint or the new one."""
     draft = path.with_suffix(".draft")
-    with draft.open("wb") as out:
-        out.write(dump(value))
-        out.flush()
-        os.fsync(out.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("wb") as out:
+            out.write(dump(value))
+            out.flush()
+            os.fsync(out.fileno())
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _name(kind: type) -> str:

@@ -7,7 +7,8 @@ events, MessagePack for control. A torn tail (power cut, half-written record) is
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -52,11 +53,21 @@ class EventLog:
         self._out = self._open()
 
     def append(self, item: Item) -> None:
-        """Returns when the record is on disk (fsync), unless the log was opened as not durable."""
-        self._out.write(packed(item))
-        self._out.flush()
-        if self._durable:
-            os.fsync(self._out.fileno())
+        """Returns when the record is on disk (fsync), unless the log was opened as not durable.
+
+        OSError: the disk did not take it (it is full, say). The log then ends as it did before, and the next record may be tried.
+        """
+        whole = self._out.tell()
+        try:
+            rest = memoryview(packed(item))
+            while rest:
+                rest = rest[self._out.write(rest) :]
+            if self._durable:
+                os.fsync(self._out.fileno())
+        except OSError as error:
+            self._out.truncate(whole)
+            self._out.seek(whole)
+            raise OSError(error.errno, error.strerror, str(self._path())) from error
         if self._out.tell() >= self._limit:
             self._out.close()
             self._number += 1
@@ -65,9 +76,12 @@ class EventLog:
     def close(self) -> None:
         self._out.close()
 
-    def _open(self) -> BinaryIO:
-        path = self._folder / f"log-{self._number:06d}.seg"
-        out = path.open("ab")
+    def _path(self) -> Path:
+        return self._folder / f"log-{self._number:06d}.seg"
+
+    def _open(self) -> FileIO:
+        """Unbuffered: what could not be written must not wait in a buffer for the next record."""
+        out = FileIO(self._path(), "ab")
         if out.tell() == 0:
             out.write(_MAGIC)
         return out
@@ -77,8 +91,11 @@ def segments(folder: Path) -> list[Path]:
     return sorted(folder.glob("log-*.seg"))
 
 
-def read(path: Path) -> Iterator[Item]:
-    """The items of a segment, or of all segments of a folder, in order; ends at a torn tail."""
+def read(path: Path, torn: Callable[[str], None] = lambda where: None) -> Iterator[Item]:
+    """The items of a segment, or of all segments of a folder, in order. InputError where a segment cannot be read.
+
+    `torn` is told, in one line, of each segment whose end is no whole record: the process died while it wrote, or the file was damaged.
+    """
     files = segments(path) if path.is_dir() else [path]
     if not files:
         raise InputError(f"{path}: no log segments (log-*.seg) here")
@@ -86,11 +103,19 @@ def read(path: Path) -> Iterator[Item]:
         with file.open("rb") as source:
             if source.read(len(_MAGIC)) != _MAGIC:
                 raise InputError(f"{file}: not a segment of an event log")
+            whole = len(_MAGIC)
             for kind, body in _records(source):
-                if kind == _EVENTS:
-                    yield pa.ipc.open_stream(body).read_next_batch()
-                else:
-                    yield _decode.decode(body)
+                yield _item(kind, body, f"{file}: byte {whole}")
+                whole += _HEAD.size + len(body)
+        if left := file.stat().st_size - whole:
+            torn(f"{file}: its last {left} bytes, from byte {whole} on, are no whole record; what they held is lost")
+
+
+def _item(kind: int, body: bytes, where: str) -> Item:
+    try:
+        return pa.ipc.open_stream(body).read_next_batch() if kind == _EVENTS else _decode.decode(body)
+    except (pa.ArrowInvalid, msgspec.DecodeError) as error:
+        raise InputError(f"{where}: a record that this program cannot read; was it written by a newer one? ({error})") from None
 
 
 def _records(source: BinaryIO) -> Iterator[tuple[int, bytes]]:

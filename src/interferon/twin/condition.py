@@ -52,6 +52,7 @@ class Condition:
     withheld: dict[str, dict[str, float]] = field(default_factory=dict)  # node or lane reference → step → share of capacity gone
 
     def __post_init__(self) -> None:
+        self._index()
         self._accounts = {name: asset for asset, name in service_accounts(self.network).items()}
         self._targets: dict[str, list[Dependency]] = {}
         for row in self.network.dependencies:
@@ -66,9 +67,22 @@ class Condition:
 
     # what is closed
 
+    def put(self, effect: str, action: str, target: str, now: int) -> None:
+        self.effects[effect] = (action, target, now)
+        self._index()
+
+    def drop(self, effect: str) -> None:
+        self.effects.pop(effect, None)
+        self._index()
+
+    def _index(self) -> None:
+        self._since: dict[tuple[str, str], int] = {}
+        for action, target, since in self.effects.values():
+            self._since[action, target] = min(since, self._since.get((action, target), since))
+
     def held(self, action: str, target: str) -> int:
         """Since when an action is in force on a target, or 0."""
-        return min((since for a, t, since in self.effects.values() if a == action and t == target), default=0)
+        return self._since.get((action, target), 0)
 
     def isolated(self, asset: str) -> int:
         """Since when an asset is cut off on its own (isolated or failed over), or 0."""
@@ -84,6 +98,8 @@ class Condition:
 
     def offline(self, asset: str) -> int:
         """Since when an asset is out of anyone else's reach, or 0."""
+        if not self.effects:
+            return 0
         times = [t for t in (self.isolated(asset), self.detached(self.network.assets[asset].zone)) if t]
         return min(times, default=0)
 
@@ -189,7 +205,7 @@ class Condition:
         return row.share_lost * (1.0 - (fallback if by_hand or hours >= delay else 0.0))
 
     def share(self, target: str, now: int, *, spoilt: bool = True) -> float:
-        """Share left of the capacity of `node:ID` or `lane:ID`: a product; groups count once all are gone. `spoilt`: scrap counts as lost."""
+        """Share left of the capacity of `node:ID` or `lane:ID`: a product; groups count once all gone. `spoilt`: scrap counts as lost."""
         left = 1.0
         groups: dict[str, list[float]] = {}
         for row in self._targets.get(target, ()):

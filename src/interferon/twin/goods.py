@@ -299,7 +299,7 @@ class Goods:
             room = max(self.lane_credit[lane_id], 0.0)
             if self.network.nodes[lane.origin].kind in ("dc", "supplier"):
                 room = min(room, max(self.node_credit[lane.origin], 0.0))
-            load = load * min(1.0, room / max(load.sum(), 1e-9))
+            load = np.floor(load * min(1.0, room / max(load.sum(), 1e-9)) * 100) / 100  # papers show two decimals, and no dust is sent
             if load.sum() < 1.0:
                 continue
             rng = draws(self.seed, f"lead {lane_id}", 0, now // HOUR)
@@ -309,10 +309,10 @@ class Goods:
             arrives = left + int(lead * 24 * HOUR)
             stolen = u < distortion.stolen.get(lane_id, 0.0)
             name = f"t-{lane_id}-{arrives // HOUR - 480000}"
-            for k in np.flatnonzero(load > 1e-6):
+            for k in np.flatnonzero(load):
                 self._take(lane, float(load[k]), int(k))
                 self.transit.append((arrives, lane_id, int(k), float(load[k]), stolen))
-                rows.append(moved("shipment.departed", left, lane, self.products[k], round(float(load[k]), 3), name))
+                rows.append(moved("shipment.departed", left, lane, self.products[k], float(load[k]), name))
             wanted -= load
         return rows
 

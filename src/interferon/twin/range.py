@@ -78,7 +78,7 @@ class Range:
         world = World(network, seed, start, self.condition, self.goods, self.hosts, self._tell, self.telemetry)
         self.campaign = Campaign(scenario, world, {**ATTACKS, **BENIGN})
         self._next_hour = self._begin
-        self._speed: dict[str, float] = {}  # place → share that its machines run with: scrap does not slow a line
+        self._speed: dict[str, float] = {}  # asset → share it runs with; scrap does not slow a line
 
     def advance(self, until: int) -> list[pa.RecordBatch]:
         """Run to `until` (UTC microseconds). Returns the events of that stretch, a batch a family; nothing when the range does not emit."""
@@ -112,7 +112,9 @@ class Range:
                 self._tell("activity", row)
             for row in self._business(hour):
                 self._tell("trade", row)
-            self._speed = {f"node:{n}": self.condition.share(f"node:{n}", hour, spoilt=False) for n in self.network.nodes}
+            speed = {f"node:{n}": math.sqrt(self.condition.share(f"node:{n}", hour, spoilt=False)) for n in self.network.nodes}
+            served = self.network.depends
+            self._speed = {a: min((speed[d.target] for d in served[a] if d.target in speed), default=1.0) for a in served}
         self._next_hour += HOUR
 
     def _business(self, hour: int) -> list[Record]:
@@ -177,12 +179,10 @@ class Range:
 
     def _running(self, asset: str, time: int) -> float:
         """Share of its line that a machine runs with: its own state, then the place it serves."""
-        if self.condition.idle.get(asset, 0) > time or any(
-            d.impact >= 1.0 and d.since <= time for d in self.condition.damage.get(asset, ())
-        ):
+        damage = self.condition.damage.get(asset)
+        if self.condition.idle.get(asset, 0) > time or (damage and any(d.impact >= 1.0 and d.since <= time for d in damage)):
             return 0.0
-        places = [d.target for d in self.network.depends.get(asset, ()) if d.target.startswith("node:")]
-        return math.sqrt(min((self._speed.get(p, 1.0) for p in places), default=1.0))
+        return self._speed.get(asset, 1.0)
 
     # the executor's side
 
@@ -193,7 +193,7 @@ class Range:
             return "" if same else f"effect {effect_id} is already in force on {self.condition.effects[effect_id][1]}"
         reason = self._refusal(action, target)
         if not reason:
-            self.condition.effects[effect_id] = (action, target, self.now)
+            self.condition.put(effect_id, action, target, self.now)
             self.campaign.refresh(self.now)
         return reason
 
@@ -216,7 +216,7 @@ class Range:
 
     def undo(self, effect_id: str) -> str:
         """Take an effect back. An unknown or already undone id is no error."""
-        self.condition.effects.pop(effect_id, None)
+        self.condition.drop(effect_id)
         self.campaign.refresh(self.now)
         return ""
 
