@@ -1,7 +1,6 @@
-"""`interferon replay` as a person uses it: recorded events in, the same bytes out whatever the format, the shards or a kill in the middle."""
+"""`interferon replay` as a person uses it: events in, the same bytes out whatever the format, the shards or a kill in the middle."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -64,7 +63,7 @@ def events(network: Network) -> Iterator[pa.RecordBatch]:
     start = max(row.as_of for row in network.inventory) // (24 * HOUR) * 24 * HOUR
     world = Range(network, script, 3, start, history_h=HISTORY_H)
     while world.now < world.end:
-        yield from world.advance(min(world.now + HOUR // 4, world.end))
+        yield from world.advance(min(world.now + HOUR // 60, world.end))
 
 
 def as_lines(batch: pa.RecordBatch) -> Iterator[str]:
@@ -132,6 +131,6 @@ def test_killed_in_the_middle_and_resumed(recorded: Recorded, tmp_path: Path) ->
 def _stamp(out: Path) -> int:
     """Changes with every checkpoint."""
     try:
-        return os.stat(out / CHECKPOINT).st_mtime_ns
+        return (out / CHECKPOINT).stat().st_mtime_ns
     except FileNotFoundError:
         return 0

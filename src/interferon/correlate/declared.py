@@ -3,6 +3,7 @@
 Called by the pipeline for each `work.order` row (`take`) and by `incidents` for each finding (`explained`). Plain state.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,6 +13,7 @@ from interferon.correlate.graph import Graph, site
 
 HOUR: Final = 3_600_000_000
 GRACE: Final = HOUR // 2
+TRIED: Final = ("conversation.", "login.")  # what a penetration test looks like
 NEVER: Final = ("partner.", "invoice.", "custody.", "order.", "forecast.", "file.", "volume.", "log.cleared", "claim.")
 
 
@@ -69,15 +71,23 @@ def believed(declared: Declared, graph: Graph, work: Work) -> bool:
     return declared.planners.get(work.planner, 0) > 1 or any(name in graph.people for name in names if name)
 
 
-def explained(declared: Declared, graph: Graph, entity: str, kind: str, time: int, ticket: str = "") -> str:
+def explained(declared: Declared, graph: Graph, entity: str, kind: str, time: int, ticket: str = "", related: Iterable[str] = ()) -> str:
     """Ticket of a believed work order that announced this, or ''. `ticket`: the one that detection has already found for the entity.
 
-    Detection knows the orders of the entity itself; here those for its zone, site or partner are added, and all are doubted alike.
+    Detection knows the orders of the entity itself; here those for its zone, site or partner are added, and all are doubted alike. A
+    penetration test announces what is tried, not who tries: its order explains attempts on the target, whoever makes them.
     """
-    places = {entity, f"zone:{graph.zone_of.get(entity, '')}", f"site:{site(graph, entity)}", graph.partner_of.get(entity, "")} - {""}
+    own = _places(graph, entity)
+    tried = own.union(*(_places(graph, ref) for ref in related)) if kind.startswith(TRIED) else own
     for work in declared.works.values():
+        places = tried if "penetration" in work.work.lower() else own
         if work.ticket == ticket or (work.target in places and not kind.startswith(NEVER)):
             inside = work.starts - GRACE <= time <= work.ends + GRACE
             if inside and believed(declared, graph, work):
                 return work.ticket
     return "" if ticket in declared.works else ticket
+
+
+def _places(graph: Graph, ref: str) -> set[str]:
+    """The reference and what holds it."""
+    return {ref, f"zone:{graph.zone_of.get(ref, '')}", f"site:{site(graph, ref)}", graph.partner_of.get(ref, "")} - {"", "zone:", "site:"}

@@ -24,10 +24,11 @@ KINDS: Final[Mapping[str, tuple[float, float, float, tuple[float, float, float]]
     "telemetry.": (1.0, 25.0, 0.7, (1.0, 0.0, 0.0)),
     "conversation.first_seen": (1.0, 100.0, 0.4, (1.0, 0.25, 0.3)),
     "conversation.from_new_peer": (1.0, 100.0, 0.4, (0.25, 1.0, 0.3)),
+    "conversation.from_outside": (4.0, 4000.0, 0.8, (1.0, 0.0, 0.5)),  # a public address on an administrator's or controller's service
     "conversation.fan_out": (3.0, 300.0, 0.6, (1.0, 0.15, 0.3)),
     "login.": (1.5, 150.0, 0.4, (0.6, 0.4, 1.0)),
     "login.guessed": (4.0, 400.0, 0.5, (0.6, 0.5, 1.0)),
-    "command.": (2.0, 300.0, 0.9, (0.5, 1.0, 0.5)),
+    "command.": (0.7, 60.0, 0.9, (0.5, 1.0, 0.5)),
     "command.new_source": (4.0, 500.0, 1.0, (0.3, 1.0, 0.6)),
     "command.new_target": (4.0, 500.0, 1.0, (1.0, 0.3, 0.6)),
     "volume.": (1.5, 200.0, 0.6, (1.0, 0.3, 0.6)),

@@ -77,7 +77,7 @@ def update(state: IncidentState, network: Network, findings: Sequence[Finding], 
         state.graph = graph_of(network)
     changed: dict[str, Case] = {}
     for finding in findings:
-        ticket = explained(state.declared, state.graph, finding.entity, finding.kind, finding.time, finding.declared)
+        ticket = explained(state.declared, state.graph, finding.entity, finding.kind, finding.time, finding.declared, finding.related)
         for case in _place(state, msgspec.structs.replace(finding, declared=ticket)):
             changed[case.id] = case
     for case in list(state.cases.values()):

@@ -40,7 +40,7 @@ def decide(
     if incident.status == "closed" or incident.p_attack < state.settings.p_suggest or not _moved(last, incident, now, state.settings):
         return None
     terrain = ground(state, network, closures)
-    pricing = Pricing(incident, network, terrain, closures, situation, state.settings, state.values)
+    pricing = Pricing(incident, network, terrain, closures, situation, _chastened(state.settings, last), state.values)
     weighed = _alternatives(pricing, ask, now)
     chosen, mode = choose(weighed, situation.observing)
     actions = weighed[chosen][0].option.actions
@@ -62,6 +62,13 @@ def overruled(state: DecideState, incident: str) -> None:
     """A person said no to the last answer (a veto, or an undo by hand): it is not given again, until the answer is another one."""
     if incident in state.considered:
         state.considered[incident] = msgspec.structs.replace(state.considered[incident], mode=OVERRULED)
+
+
+def _chastened(settings: DecideSettings, last: Considered | None) -> DecideSettings:
+    """Trusts a containment less for each one of this case after which the attack went on: host by host is not how a worm is stopped."""
+    if last is None or STRENGTH.get(last.mode, 0) <= STRENGTH["execute_approved"]:
+        return settings
+    return msgspec.structs.replace(settings, leak=min(settings.leak * settings.leak_growth**last.plans, settings.leak_most))
 
 
 def ground(state: DecideState, network: Network, closures: Closures) -> Terrain:

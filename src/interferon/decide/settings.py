@@ -31,6 +31,8 @@ class DecideSettings(msgspec.Struct, frozen=True, kw_only=True):
     backward_factor: float = 2.0  # against the direction in which the conduit allows conversations to start
     spreading_factor: float = 4.0  # speed where lateral movement has been seen
     leak: float = 0.01  # share of his ways that a containment leaves open
+    leak_growth: float = 4.0  # … times this for each containment of the case that he has already got round
+    leak_most: float = 0.5
     remote_share: float = 0.5  # share of the harm on an asset that ends when its way in is cut, though the asset is not isolated
 
     # What work costs

@@ -97,8 +97,10 @@ def score(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
     parts["outside" if ".external." in kind or ".stranger." in kind else service_class(service)] = 1.0
     p = odds * tail_of_count(1, rate, memory.pairs.news.get(kind, 0.0), ctx.days)
     facts = {"direction": direction, "peer": peer, "service": service, "days": f"{ctx.age / DAY:.0f}"}
+    guarded = service_class(service) not in ORDINARY or ctx.group(ctx.entity) in ("ot", "console")
+    outside = "conversation.from_outside" if ".external." in kind and guarded else "conversation.from_new_peer"
     first = Anomaly(
-        kind="conversation.first_seen" if direction == "out" else "conversation.from_new_peer",
+        kind="conversation.first_seen" if direction == "out" else outside,
         key=f"{direction}|{peer}|{service}",
         p=p,
         parts=parts,

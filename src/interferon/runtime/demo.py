@@ -182,22 +182,34 @@ def _detected(attack: AttackState, told: Told, network: Network) -> float | None
 
 
 def isolated(network: Network, scenario: Scenario, start: int, told: Told) -> list[Step]:
-    """The look-alikes that were shut off while they went on and for two hours after. A zone in which the attack is too does not count."""
+    """The look-alikes that something was shut off for, while they went on and for two hours after.
+
+    It counts when the action covers the look-alike's target, and when the incident acted on is about that target and not about the attack.
+    """
     attacked = {step.target for step in scenario.attacks}
     found = []
     for step in scenario.lookalikes:
         begins = start + int(step.at_h * HOUR)
         ends = start + int(((step.until_h or step.at_h + 4.0) + 2.0) * HOUR)
-        hits = [
-            target
-            for command in told.executed
-            if begins <= command.time <= ends
-            for _, action, target, _ in command.effects
-            if covers(network, action, target, step.target) and not any(covers(network, action, target, one) for one in attacked)
-        ]
-        if hits:
+        during = [command for command in told.executed if begins <= command.time <= ends]
+        deeds = [(action, target) for command in during for _, action, target, _ in command.effects]
+        hit = any(covers(network, *deed, step.target) and not any(covers(network, *deed, one) for one in attacked) for deed in deeds)
+        if hit or any(_about(network, told.incidents[command.incident], step.target, attacked) for command in during):
             found.append(step)
     return found
+
+
+def _about(network: Network, incident: Incident, target: str, attacked: set[str]) -> bool:
+    """Whether an incident names a look-alike's target, or something in it, and nothing of the attack."""
+    named = {*incident.entities, *(ref for ref, _ in incident.suspects), *(end for hop in incident.path for end in hop[:2])}
+    return any(_within(network, ref, target) for ref in named) and not any(_within(network, ref, one) for ref in named for one in attacked)
+
+
+def _within(network: Network, ref: str, target: str) -> bool:
+    kind, _, name = target.partition(":")
+    if ref == target:
+        return True
+    return (kind == "zone" and network.zone_of(ref) == name) or (kind == "site" and network.site_of(ref) == name)
 
 
 def covers(network: Network, action: str, target: str, ref: str) -> bool:
