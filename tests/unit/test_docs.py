@@ -121,7 +121,7 @@ def test_every_setting_of_detection_is_on_its_page_with_its_values() -> None:
     told: dict[str, tuple[str, str]] = {}
     for row in re.findall(r"^\| (`.*?) \| (.*?) \| (.*?) \| .* \|$", TEXTS[ROOT / "docs/detection.md"], re.MULTILINE):
         names, ours, live = (cell.split(", ") for cell in row)
-        told |= {name.strip("`"): values for name, *values in zip(names, ours, live, strict=False)}  # type: ignore[misc]
+        told |= {name.strip("`"): values for name, *values in zip(names, ours, live, strict=False)}
     for field in dataclasses.fields(FILE):
         assert [float(value) for value in told[field.name]] == [getattr(FILE, field.name), getattr(LIVE, field.name)], field.name
 

@@ -39,7 +39,7 @@ Row = dict[str, Any]
 
 FRAMES = 200  # of the stream while containments run
 WATCHED = 500  # frames of the file that is replayed
-DISTURBED = 6  # machines that are tampered with in it
+DISTURBED = 4  # machines of one hall that are tampered with in it
 LATENCY_S, VALUES_PER_S = 1.0, 200_000.0
 
 

@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
                 _headless(network, script, seed, as_json)
                 return
             policy = builtin_policy("demo", "people")
-            with Show(network, script, seed, speed, policy, bar) as show:
+            with Show(network, script, seed, speed, policy.ask, bar) as show:
                 screens = create_app(LiveSource(show.running, policy_lines(policy)), None, secrets.token_bytes(32), policy)
                 serve(screens, "127.0.0.1", port)
 

@@ -8,6 +8,7 @@ import threading
 import time
 from types import TracebackType
 
+from interferon.decide.situation import Ask
 from interferon.model.events import Control
 from interferon.model.network import Network
 from interferon.runtime import demo
@@ -16,7 +17,6 @@ from interferon.runtime.goods import Goods
 from interferon.runtime.guarded import MINUTE, Guarded
 from interferon.runtime.loop import Hooks
 from interferon.runtime.running import Running
-from interferon.trust.policy import Policy
 from interferon.twin.scenario import Scenario
 
 LEAD_IN = 30 * MINUTE  # the show begins this long before the first step of the attack
@@ -31,15 +31,14 @@ class Show:
         scenario: Scenario,
         seed: int,
         speed: float,
-        policy: Policy,
+        ask: Ask,
         progress: demo.Progress = lambda what, share: None,
     ) -> None:
         """`speed`: simulated minutes in a second."""
-        stage = demo.stage(network, policy.ask, progress)
+        stage = demo.stage(network, ask, progress)
         self._says: queue.Queue[Control] = queue.Queue()
         self._stopped = threading.Event()
         self._speed, self._scenario, self._start = speed, scenario, stage.start
-        self.policy = policy
         hooks = Hooks(sink=lambda o: self.running.take(o), heard=lambda c: self.running.hear(c), see=lambda b: self.running.see(b))
         self._guarded = Guarded(stage.rules, scenario, seed, stage.start, stage.base, hooks)
         self._other = bare(network, scenario, seed, stage.start, stage.base)
