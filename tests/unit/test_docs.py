@@ -110,6 +110,12 @@ def test_the_actions_are_as_the_page_says() -> None:
     assert [row for row in rows if row not in TEXTS[ROOT / "docs/operations.md"]] == []
 
 
+def test_every_long_proof_is_on_the_testing_page() -> None:
+    page = TEXTS[ROOT / "docs/testing.md"]
+    proofs = {path.stem for path in (ROOT / "tests/acceptance").glob("test_*.py")}
+    assert set(re.findall(r"^\| `(test_\w+)` \|", page, re.MULTILINE)) == proofs
+
+
 def test_every_environment_variable_is_on_a_page() -> None:
     sources = [*ROOT.glob("src/**/*.py"), *ROOT.glob("tests/**/*.py"), ROOT / "Makefile", ROOT / ".ci/run"]
     named = {name for path in sources for name in re.findall(r"\bINTERFERON_[A-Z_]+\b", path.read_text(encoding="utf-8"))}

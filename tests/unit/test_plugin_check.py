@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
+from typer.testing import CliRunner
 
 import interferon
+from interferon.cli import build
 from interferon.model.errors import InputError
 from interferon.runtime import plugin_check
 
@@ -78,6 +81,45 @@ def test_what_ships_keeps_every_promise(path: Path) -> None:
         ),
         ("actions/isolate_asset.py", "ACTION = Action(", "ACTION = dict(", "ACTION is a dict"),
         ("actions/isolate_asset.py", "(name,),", "('x',),", "which has no such asset"),
+        (
+            "connectors/event_lines.py",
+            '{"family":"telemetry",',
+            '{"family":"telemtry",',
+            "EXAMPLE holds a line that its own connector cannot read",
+        ),
+        ("connectors/event_lines.py", '{"family":', '{"famly":', "EXAMPLE gives no event"),
+        (
+            "connectors/event_lines.py",
+            "return found\n\n\ndef _cell",
+            "return found | {'time': id(found)}\n\n\ndef _cell",
+            "other events the second time",
+        ),
+        (
+            "connectors/event_lines.py",
+            "yield from normalise(source, feed or path.stem)",
+            "yield from normalise(source, 'x')",
+            "read gives other events",
+        ),
+        ("actions/isolate_asset.py", 'name="isolate_asset"', 'name="Isolate asset"', "ACTION has the name 'Isolate asset'"),
+        ("actions/isolate_asset.py", 'targets=("asset",)', 'targets=("robot",)', "ACTION takes robot; targets are asset"),
+        (
+            "actions/isolate_asset.py",
+            'inverse="Let the flows of {target} pass again."',
+            'inverse=""',
+            "must say in inverse how it is taken back",
+        ),
+        (
+            "actions/isolate_asset.py",
+            "if asset is None:",
+            "if asset:\n        return 'no\\n'\n    if not asset:",
+            "it must be '' or one line",
+        ),
+        (
+            "actions/isolate_asset.py",
+            "if asset is None:",
+            "if asset:\n        return 'never'\n    if not asset:",
+            "ACTION fits nothing in the example",
+        ),
         ("scenarios/minimal-stop.toml", 'action = "spread"', 'action = "spreads"', "15: step 'servers': unknown action 'spreads'"),
         ("scenarios/minimal-stop.toml", 'id = "service"', "", "50: step number 6: 'id' must be a non-empty text"),
         ("scenarios/minimal-stop.toml", 'technique = "T0836"', "params = { drfit = 0.1 }", "does not read the parameter 'drfit'"),
@@ -143,3 +185,20 @@ def test_checking_leaves_nothing_beside_the_file(changed: Changed) -> None:
     path = changed("actions/isolate_asset.py", "4 * 3600", "5 * 3600")
     plugin_check.problems(path)
     assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_the_command_ends_with_one_where_a_promise_is_broken(changed: Changed) -> None:
+    path = changed("actions/isolate_asset.py", "ttl_s=4 * 3600", "ttl_s=0")
+    result = CliRunner().invoke(build(), ["check", str(path), "--json"])
+    (problem,) = msgspec.json.decode(result.output)["problems"]
+    assert (result.exit_code, problem["file"]) == (1, str(path))
+    assert problem["message"].startswith("ACTION has ttl_s 0; ")
+    assert path.read_text().splitlines()[problem["line"] - 1].startswith("ACTION = ")
+    plain = CliRunner().invoke(build(), ["check", str(path)])
+    assert plain.output.splitlines()[-1] == f"{path}: 1 problem"
+
+
+def test_the_command_ends_with_zero_where_all_is_kept() -> None:
+    path = PACKAGE / "scenarios" / "minimal-stop.toml"
+    result = CliRunner().invoke(build(), ["check", str(path)])
+    assert (result.exit_code, result.output) == (0, f"{path}: no problems\n")

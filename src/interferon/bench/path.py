@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from interferon.trust.policy import builtin_policy
 
 Row = dict[str, Any]
 
+HISTORY = LEARN_ROWS + 2  # frames until the last one that is learnt from has closed
 FRAMES = 200  # of the stream while containments run
 WATCHED = 500  # frames of the file that is replayed
 DISTURBED = 4  # machines of one hall that are tampered with in it
@@ -59,9 +61,9 @@ def cases() -> Iterator[Row]:
 def containments(place: Path, rules: Rules, base: Route) -> Iterator[Row]:
     """Seconds from handing over the deciding batch to the verified receipt, with the stream of telemetry and without."""
     history, live, attacks = place / "history.csv", place / "live.csv", place / "attacks.ndjson"
-    path_world.telemetry(history, 0, LEARN_ROWS)
-    path_world.telemetry(live, LEARN_ROWS, FRAMES)
-    path_world.attacks(attacks, LEARN_ROWS, FRAMES)
+    path_world.telemetry(history, 0, HISTORY)
+    path_world.telemetry(live, HISTORY, FRAMES)
+    path_world.attacks(attacks, HISTORY, FRAMES)
     state = _learnt(rules, history)
     busy = Contained(place / "busy", rules, state, base)
     busy.run(_stream([_table(live, rules.network), event_lines.read(attacks)]))
@@ -121,16 +123,19 @@ class Contained:
 def throughput(place: Path, rules: Rules) -> Iterator[Row]:
     """Values a second from a CSV on disk to plans on disk, every machine learnt before; beside it what merely reading costs."""
     history, live = place / "history.csv", place / "watched.csv"
-    values = path_world.telemetry(live, LEARN_ROWS, WATCHED, DISTURBED)
+    before, values = path_world.telemetry(history, 0, HISTORY), path_world.telemetry(live, HISTORY, WATCHED, DISTURBED)
+    begin = time.perf_counter()
     state = _learnt(rules, history)
-    begin, used = time.perf_counter(), time.process_time()
+    learning, begin, used = time.perf_counter() - begin, time.perf_counter(), time.process_time()
     opened = replay.sources([live], "csv", telemetry_rows.Mapping(), rules.network)
     told = replay.replay(state, rules, opened.items, place / "out")
-    taken, cores = time.perf_counter() - begin, (time.process_time() - used) / (time.perf_counter() - begin)
+    taken = time.perf_counter() - begin
+    cores = (time.process_time() - used) / taken
     if told.values != values:
         raise RuntimeError(f"{told.values} values were replayed of {values}")
     case = f"{values} telemetry values of {ENTITIES} entities from a CSV file to findings, incidents and plans; all learnt before"
     beside = {
+        "with the history learnt too": (before + values) / (learning + taken),
         "pyarrow parses the file": values / _seconds(lambda: _parsed(live)),
         "parsed, then a z-score with numpy": values / _seconds(lambda: _z_scores(live)),
         "cores used": cores,
@@ -153,12 +158,14 @@ def _table(path: Path, network: Network) -> telemetry_rows.Read:
 
 
 def _stream(sources: "list[telemetry_rows.Read]") -> Iterator[pa.RecordBatch]:
-    """All sources in order of time, a frame's share of telemetry in a batch, as it would arrive live."""
+    """All sources in order of time, no batch longer than a frame, as they would arrive live."""
     for item in merged(sources):
         if isinstance(item, DeadLetter):
             raise RuntimeError(item.reason)
-        for first in range(0, item.num_rows, ENTITIES * SIGNALS):
-            yield item.slice(first, ENTITIES * SIGNALS)
+        frames = item.column("time").to_numpy() // (path_world.FRAME_S * 1_000_000)
+        borders = [0, *(np.flatnonzero(np.diff(frames)) + 1).tolist(), item.num_rows]
+        for first, last in pairwise(borders):
+            yield item.slice(first, last - first)
 
 
 def _parsed(path: Path) -> pa.Table:

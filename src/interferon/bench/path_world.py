@@ -64,7 +64,7 @@ def network(place: Path, depots: int = DEPOTS) -> Network:
 def telemetry(path: Path, first: int, frames: int, disturbed: int = 0) -> int:
     """A CSV with a row a machine and frame, from frame `first` on; returns the number of values.
 
-    Signals lean on two slow common causes and noise. From the middle on, the first `disturbed` machines report what their process no longer does.
+    Signals lean on two slow common causes and noise; from the middle on, three signals of the first `disturbed` machines are off.
     """
     draw = np.random.default_rng([SEED, first])
     loads = np.random.default_rng(SEED).normal(size=(ENTITIES, 2, SIGNALS))

@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
             raise typer.BadParameter("--tls-cert and --tls-key go together")
         tls = Tls(tls_cert, tls_key) if tls_cert and tls_key else None
         network = load(directory)
-        accounts = Accounts(directory / "accounts.toml")
+        accounts = Accounts(directory)
         check_binding(host, accounts.exists(), tls)
         policy = policy_of(directory)
         with Service(directory, network, policy, bar_of("closure table")) as service:

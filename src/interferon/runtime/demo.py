@@ -115,7 +115,7 @@ def _our_arm(ours: Guarded, at: Stage, told: Told, scenario: Scenario, progress:
     human, later = None, Told()
     begin = ours.range.now
     while ours.range.now < end:
-        if not told.executed and ours.range.now >= at.start:
+        if human is None or (not told.executed and ours.range.now >= at.start):
             if human is not None:
                 human.close()
             later = copy.deepcopy(told)

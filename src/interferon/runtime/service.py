@@ -27,6 +27,7 @@ from interferon.pipeline import new_state
 from interferon.runtime import installation, replay
 from interferon.runtime.goods import Goods
 from interferon.runtime.loop import Hooks, Loop
+from interferon.runtime.merge import merged
 from interferon.runtime.records import Records
 from interferon.runtime.running import Running
 from interferon.store import log
@@ -132,12 +133,15 @@ class Service:
                 self._loop.feed(Tick(time=clock()))
 
     def _news(self) -> "Iterator[pa.RecordBatch | DeadLetter]":
-        """What has come since the last look, feed by feed."""
+        """What has come since the last look, all feeds merged by time: one read after the other would make the second one late."""
+        found: list[Iterator[pa.RecordBatch | DeadLetter]] = []
         for path in sorted(self._feeds.iterdir()):
             if path.suffix in event_lines.SUFFIXES:
-                yield from self._lines(path)
-            elif path.suffix in telemetry_rows.SUFFIXES and time.time() - path.stat().st_mtime >= SETTLED_S:
-                yield from self._table(path)
+                found.append(self._lines(path))
+            elif path.suffix in telemetry_rows.SUFFIXES and self._settled(path):
+                events, _ = replay.opened(path, "csv", self._mapping(path), self.running.rules.network)
+                found.append(_known_only(events, self.running.state.admission.high))
+        return merged(found)
 
     def _lines(self, path: Path) -> "Iterator[pa.RecordBatch | DeadLetter]":
         """Whole new lines of a growing file. A file that became shorter was begun anew, and so is its feed's count."""

@@ -158,7 +158,7 @@ def fake_shipment(c: Campaign, step: Step, when: int, pulse: int) -> int:
     name = f"t-{lane_row.id}-{70000 + pick(world.seed, f'{step.id} {pulse}', 20000)}"
     for kind, feed, entity in (
         ("shipment.arrived", "carriers", f"lane:{lane_row.id}"),
-        ("receipt.posted", "erp", f"node:{lane_row.destination}"),
+        ("receipt.posted", "erp", f"lane:{lane_row.id}"),
     ):
         row: Fields = {
             "kind": kind,

@@ -37,7 +37,7 @@ def moved(kind: str, when: int, lane: Lane, product: str, quantity: float, order
     return (
         when,
         ERP if booked else CARRIERS,
-        f"node:{lane.destination}" if booked else f"lane:{lane.id}",
+        f"lane:{lane.id}",
         {
             "kind": kind,
             "order": order,
