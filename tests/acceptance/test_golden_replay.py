@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from interferon.model.events import Approval, Receipted, Rerouted, Verdict
-from interferon.model.records import DeadLetter, Plan
+from interferon.model.records import Plan
 from interferon.pipeline import step
 from interferon.runtime.replay import CHECKPOINT, replay
 
@@ -40,7 +40,7 @@ def told(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in FILES}
 
 
-def replayed(recording: Recording, items: Iterable[Item | DeadLetter], out: Path, shards: int = 1) -> dict[str, bytes]:
+def replayed(recording: Recording, items: Iterable[Item], out: Path, shards: int = 1) -> dict[str, bytes]:
     replay(recording.state(shards), recording.rules, items, out)
     return told(out)
 

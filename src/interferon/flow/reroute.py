@@ -63,9 +63,15 @@ def repair(network: Network, snapshot: Snapshot, closed: Iterable[str], base: Ro
 
 
 def reroute(network: Network, snapshot: Snapshot, closed: Iterable[str], base: Route) -> Route:
-    """The cheaper of `repair` and of the linear programme, which starts from the undisturbed optimum and is bounded in iterations."""
-    closed, problem = tuple(sorted(set(closed))), build(network, snapshot)
-    left = shares(problem, lost(network, closed).worst)
+    """The cheaper of `repair` and of the linear programme, which starts from the undisturbed optimum and is bounded in iterations.
+
+    A closure that takes nothing from the flow of goods leaves the base route as it is: moving goods costs, and surprises people.
+    """
+    closed, problem, losses = tuple(sorted(set(closed))), build(network, snapshot), lost(network, closed).worst
+    left = shares(problem, losses)
+    if not losses:
+        kept_as_is = _kept(problem, left, base)
+        return _route(base.sourcing, closed, kept_as_is, kept_as_is.orders_late, ())
     candidates = [dispatch(problem, left, lanes_used(problem, base.sourcing), free=True)]
     optimum = Solver(problem).attempt(left)
     if optimum is not None:

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from interferon.model.effects import LedgerEntry
 from interferon.model.network import Network
 from interferon.model.records import Execute, Plan
-from interferon.pipeline import Rules
 
 HOUR_US = 3_600_000_000
+TAKES_DOWN = ("isolate_asset", "isolate_zone", "fail_over")
 STARTS_ALONE = ("execute_auto", "execute_unless_vetoed")
 
 
-def violations(rules: Rules, plans: Mapping[str, Plan], executed: Sequence[Execute], ledger: Iterable[LedgerEntry]) -> list[str]:
+def violations(network: Network, plans: Mapping[str, Plan], executed: Sequence[Execute], ledger: Iterable[LedgerEntry]) -> list[str]:
     """One line for each limit that was passed; none is as it should be."""
-    found = [line for command in executed for line in _command(rules.network, plans, command)]
-    return found + _hourly(rules.network, executed, ledger)
+    found = [line for command in executed for line in _command(network, plans, command)]
+    return found + _hourly(network, executed, ledger)
 
 
 def _command(network: Network, plans: Mapping[str, Plan], command: Execute) -> list[str]:
@@ -35,7 +35,7 @@ def _command(network: Network, plans: Mapping[str, Plan], command: Execute) -> l
         found.append(f"{plan.id}: did not wait for a veto")
     for _, action, target, _ in command.effects:
         names = network.assets_in.get(target[5:], ()) if target.startswith("zone:") else (target.partition(":")[2],)
-        if action == "isolate_asset" and any(network.assets[n].type == "sis" for n in names if n in network.assets):
+        if action in TAKES_DOWN and any(network.assets[n].type == "sis" for n in names if n in network.assets):
             found.append(f"{plan.id}: {action} on a safety system, {target}")
     return found
 

@@ -98,7 +98,7 @@ def run(at: Stage, scenario: Scenario, seed: int, progress: Progress = lambda wh
             otif_no_attack=quiet.otif,
             lookalikes=len(scenario.lookalikes),
             lookalikes_isolated=len(isolated(at.rules.network, scenario, at.start, told)),
-            violations=len(violations(at.rules, told.plans, told.executed, ours.journal.ledger(0, 100_000))),
+            violations=len(violations(at.rules.network, told.plans, told.executed, ours.journal.ledger(0, 100_000))),
         )
 
 

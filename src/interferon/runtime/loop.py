@@ -63,8 +63,16 @@ class Loop:
 
     def feed(self, item: Item) -> None:
         """Moves the pipeline by one item and carries out what it commands, answers included."""
-        waiting: deque[Item] = deque([item])
-        while waiting:
+        self._move(deque([item]), deque())
+
+    def _move(self, waiting: "deque[Item]", solves: deque[Solve]) -> None:
+        """Until nothing is left to do. A solver is asked only when no item waits: no containment and no receipt waits for it."""
+        while waiting or solves:
+            if not waiting:
+                command = solves.popleft()
+                answer = self._solver(command) if self._solver is not None else None
+                waiting.extend([answer] if answer is not None else [])
+                continue
             now = waiting.popleft()
             if self._log is not None:
                 self._log.append(now)
@@ -74,14 +82,14 @@ class Loop:
                 self._hooks.heard(now)
                 if isinstance(now, Approval | Verdict):
                     self._record("approval" if isinstance(now, Approval) else "verdict", _subject(now), now, now.time)
-            self._carry_out(step(self.state, self.rules, now), waiting)
+            self._carry_out(step(self.state, self.rules, now), waiting, solves)
 
     def finish(self) -> None:
         """No more input: judges what still waits in open frames, and carries out what that leads to."""
         waiting: deque[Item] = deque()
-        self._carry_out(finish(self.state, self.rules), waiting)
-        while waiting:
-            self.feed(waiting.popleft())
+        solves: deque[Solve] = deque()
+        self._carry_out(finish(self.state, self.rules), waiting, solves)
+        self._move(waiting, solves)
 
     def expire(self, now: int) -> None:
         """Effects whose time to live is over are decided again."""
@@ -89,15 +97,13 @@ class Loop:
             for receipt in self._effects.expire(now):
                 self.feed(_heard(receipt))
 
-    def _carry_out(self, outputs: list[Output], answers: "deque[Item]") -> None:
+    def _carry_out(self, outputs: list[Output], answers: "deque[Item]", solves: deque[Solve]) -> None:
         for output in outputs:
             self._hooks.sink(output)
             if isinstance(output, Plan):
                 self._record("plan", output.id, output, output.time)
             if isinstance(output, Solve):
-                answer = self._solver(output) if self._solver is not None else None
-                if answer is not None:
-                    answers.append(answer)
+                solves.append(output)
             elif isinstance(output, Execute | Undo | Renew) and self._effects is not None:
                 answers.extend(_heard(receipt) for receipt in self._do(self._effects, output))
 

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -106,15 +107,19 @@ class Running:
         return ledger.refusal(self.state.book, approval)
 
     def series(self, entity: str, signal: str) -> list[tuple[int, float | None]]:
-        """Recorded values of one signal, by time."""
-        if not self.telemetry:
-            return []
-        parts = []
+        """Recorded values of one signal over the last day, by time."""
+        found: list[tuple[int, float | None]] = []
         for batch in self.telemetry:
-            mask = pc.and_(pc.equal(batch.column("entity"), entity), pc.equal(batch.column("signal"), signal))
-            parts.append(batch.filter(mask))
-        found = [
-            (row_time, value) for part in parts for row_time, value in zip(part["time"].to_pylist(), part["value"].to_pylist(), strict=True)
-        ]
+            places = np.flatnonzero(_matches(batch.column("entity"), entity) & _matches(batch.column("signal"), signal))
+            if len(places):
+                part = batch.take(pa.array(places))
+                found += zip(part["time"].to_pylist(), part["value"].to_pylist(), strict=True)
         newest = max((time for time, _ in found), default=0)
         return sorted((time, value) for time, value in found if time > newest - DAY_US)
+
+
+def _matches(column: pa.DictionaryArray, name: str) -> np.ndarray:
+    """Which rows (n,) of a dictionary column hold `name`; compares codes, not texts."""
+    code = column.dictionary.index(name).as_py()
+    rows: np.ndarray = column.indices.to_numpy() == code
+    return rows

@@ -49,7 +49,7 @@ class Show:
             clock=lambda: self._guarded.range.now,
             say=self._says.put,
             speed=speed * 60,
-            goods=Goods(window_us=int(network.settings.otif_window_h * HOUR)),
+            goods=Goods(int(network.settings.otif_window_h * HOUR), stage.start),
             without=self._without,
         )
         self._thread = threading.Thread(target=self._run, name="range", daemon=True)

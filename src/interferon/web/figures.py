@@ -105,7 +105,7 @@ def filters(timezone: str) -> dict[str, Callable[..., Any]]:
         "span": span,
         "name": words.name_of,
         "deeds": words.deeds,
-        "alternative": lambda code: words.spoken(words.ALTERNATIVES, code),
+        "alternative": words.alternative,
         "mode": lambda code: words.spoken(words.MODES, code),
         "status": lambda code: words.spoken(words.STATUSES, code),
         "state": lambda code: words.spoken(words.STATES, code),

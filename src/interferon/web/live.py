@@ -26,6 +26,7 @@ from interferon.web.view import (
 )
 
 SHOWN_FOR_US = 48 * 3_600_000_000  # closed incidents leave the queue after this
+WORTH = 0.1  # an oddity less likely to be an attack is kept, but nobody is asked to look at it
 SILENT_US = 15 * 60_000_000
 P99 = 2.576
 
@@ -51,9 +52,10 @@ class LiveSource:
         run = self._run
         with run.lock:
             now = run.clock()
-            incidents = sorted(run.incidents.values(), key=lambda i: (i.updated, i.id), reverse=True)
-            shown = [i for i in incidents if i.status != "closed" or now - i.updated < SHOWN_FOR_US]
             newest = {plan.incident: plan for plan in run.plans.values()}
+            worth = [i for i in run.incidents.values() if i.p_attack >= WORTH or i.id in newest or i.id in run.state.verdicts]
+            recent = [i for i in worth if i.status != "closed" or now - i.updated < SHOWN_FOR_US]
+            shown = sorted(recent, key=lambda i: (i.status == "closed", -i.p_attack, -i.updated, i.id))
             return Now(
                 time=now,
                 speed=run.speed,

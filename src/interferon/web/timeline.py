@@ -4,6 +4,7 @@ from interferon.model.events import Receipted, Verdict
 from interferon.model.records import Finding, Incident, Plan
 from interferon.runtime.running import Running
 from interferon.web.view import Declared, Entry
+from interferon.web.words import alternative
 
 FAILED = ("failed", "refused", "escalated", "orphan")
 
@@ -13,7 +14,7 @@ def timeline(
 ) -> list[Entry]:
     entries = [Entry(time=f.time, side="cyber", kind="finding", text=f.summary, ref=f.entity, alarm=not f.declared) for f in findings]
     for plan in plans:
-        label = plan.alternatives[plan.chosen].label.replace("_", " ")
+        label = alternative(plan.alternatives[plan.chosen].label)
         entries.append(Entry(time=plan.time, side="cyber", kind="plan", text=f"Plan {plan.id}: {label}", plan=plan.id))
         if plan.id in run.routes:
             time, route = run.routes[plan.id]

@@ -83,3 +83,9 @@ def deeds(actions: tuple[tuple[str, str], ...]) -> str:
 def level_name(purdue: float) -> str:
     """`3.5 industrial DMZ`."""
     return f"{purdue:g} {LEVELS.get(purdue, '')}".strip()
+
+
+def alternative(code: str) -> str:
+    """An alternative's label: `isolate_asset+disable_identity` → `Isolate the asset and disable the identity`."""
+    first, *others = [spoken(ALTERNATIVES, part) for part in code.split("+")]
+    return " and ".join([first, *(part[:1].lower() + part[1:] for part in others)])
