@@ -52,7 +52,7 @@ class Guarded:
         self.journal = Journal(journal_path(place))
         self.effects = Effects(self.journal, RangeExecutor(self.range), ACTIONS, rules.network, lambda: self.range.now, workers=1)
         self.effects.recover()
-        self.solver = RouteSolver(rules.network, self.snapshot, base, lambda route: self.range.route(dict(route.sourcing)))
+        self.solver = RouteSolver(rules.network, rules.closures, self.snapshot, base, lambda route: self.range.route(dict(route.sourcing)))
         learn_us = int(HISTORY_H * LEARNT * 60) * MINUTE
         state = new_state(rules, LIVE, learn_us=learn_us)
         recording = replace(hooks or Hooks(), record=self.journal.record)

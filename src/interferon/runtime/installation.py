@@ -4,13 +4,14 @@ import hashlib
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import msgspec
 
 from interferon import __version__, plugins
-from interferon.decide.situation import Ask
+from interferon.decide.situation import Ask, Closures
 from interferon.detect.watch import Portfolios
 from interferon.detectors.telemetry_portfolio import TELEMETRY
 from interferon.flow.closure import ClosureTable, closure_table
@@ -23,6 +24,7 @@ from interferon.model.records import Solve
 from interferon.pipeline import Rules
 from interferon.store import checkpoint
 
+WORTH_ORDERS, WORTH_UNITS = 0.5, 1.0  # expected late orders, unserved units: below both nobody moves goods
 Progress = Callable[[int, int], None]
 
 
@@ -53,14 +55,20 @@ def opening_time(network: Network) -> int:
 
 
 class RouteSolver:
-    """Answers `Solve` with the heuristic re-route, which takes well under a second; keeps the route in force."""
+    """Answers `Solve` within seconds and puts the route in force. Where the closure is not expected to cost an order, goods go as usual."""
 
-    def __init__(self, network: Network, snapshot: Callable[[int], Snapshot], base: Route, apply: Callable[[Route], None]) -> None:
-        self._network, self._snapshot, self.base, self._apply = network, snapshot, base, apply
+    def __init__(
+        self, network: Network, closures: Closures, snapshot: Callable[[int], Snapshot], base: Route, apply: Callable[[Route], None]
+    ) -> None:
+        self._network, self._closures, self._snapshot, self.base, self._apply = network, closures, snapshot, base, apply
         self.route = base
 
     def __call__(self, command: Solve) -> Rerouted:
-        self.route = reroute(self._network, self._snapshot(command.time), command.closed, self.base)
+        cost = self._closures.value(command.closed)
+        if cost.orders_late < WORTH_ORDERS and cost.unmet < WORTH_UNITS:
+            self.route = replace(self.base, closed=command.closed, moved=())
+        else:
+            self.route = reroute(self._network, self._snapshot(command.time), command.closed, self.base)
         self._apply(self.route)
         return Rerouted(time=command.time, plan=command.plan, route=to_dict(self.route))
 
