@@ -30,7 +30,6 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/bandit -q -r src
 	cd ui && npm run -s check
 
 bench: setup

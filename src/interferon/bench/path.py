@@ -99,7 +99,9 @@ class Contained:
     def run(self, items: Iterator[pa.RecordBatch]) -> None:
         network, log = self._rules.network, EventLog(self._place / "log")
         with Journal(journal_path(self._place)) as journal, Effects(journal, Memory(), ACTIONS, network, self._now) as effects:
-            solver = installation.RouteSolver(network, lambda now: opening(network, now), self._base, lambda route: None)
+            solver = installation.RouteSolver(
+                network, self._rules.closures, lambda now: opening(network, now), self._base, lambda route: None
+            )
             hooks = Hooks(heard=self._heard, record=journal.record)
             loop = Loop(self._state, self._rules, effects=effects, actions=ACTIONS, solver=solver, log=log, hooks=hooks)
             begin = time.perf_counter()

@@ -16,6 +16,7 @@ import pyarrow as pa
 from interferon.detect import stream, telemetry
 from interferon.detect.fit import Portfolio
 from interferon.detect.settings import Settings
+from interferon.detect.stream_protocol import Detector
 from interferon.model.network import Network
 from interferon.model.records import Finding
 
@@ -44,7 +45,7 @@ class Portfolios(msgspec.Struct, frozen=True):
     """The detectors in use: for telemetry, and for activity and trade."""
 
     telemetry: Portfolio
-    stream: Sequence[stream.Detector]
+    stream: Sequence[Detector]
 
 
 class Alarm(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """`interferon up`: a network folder watched live. Reads what lands in its `feeds` folder, remembers in `state`, tells the screens.
 
-A thread moves the pipeline. The event log is written before the pipeline sees an item; after a crash the log is run again from the last
-checkpoint, and feeds go on where the log ends: their rows carry offsets, and a row that came before is left out.
+A thread moves the pipeline. The event log is written before the pipeline sees an item; after a crash the log is run again from its
+beginning, and feeds go on where the log ends: their rows carry offsets, and a row that came before is left out.
 """
 
 import queue

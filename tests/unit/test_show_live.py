@@ -1,0 +1,465 @@
+"""The screens' facts over a small installation: how far a plan is, what stands, bands, timelines, and which words are refused."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import msgspec
+import numpy as np
+import pytest
+
+from interferon.decide.situation import Ask
+from interferon.detect.settings import LIVE
+from interferon.flow.reroute import Move, Route, to_dict
+from interferon.model.events import Approval, Control, Receipted, Rerouted, Tick, Verdict
+from interferon.model.records import DeadLetter, Finding, Plan
+from interferon.pipeline import new_state
+from interferon.runtime.loop import Hooks, Loop
+from interferon.runtime.running import Running
+from interferon.store.examples import START
+from interferon.trust.policy import builtin_policy
+from interferon.web.live import LiveSource, policy_lines
+from interferon.web.view import Status
+
+from .attacked import HOUR, MINUTE, always, attack, fresh, ground, readings, rules, trade
+
+Receipts = Callable[["Shown", str], list[Receipted]]
+
+
+@dataclass
+class Shown:
+    """An installation, its screens, and the words that people said on them."""
+
+    run: Running
+    loop: Loop
+    source: LiveSource
+    said: list[Control] = field(default_factory=list)
+    now: int = START + HOUR
+
+    def attacked(self) -> Plan:
+        """The plan that the attack led to."""
+        self.loop.feed(attack())
+        self.loop.feed(Tick(time=START + 2 * MINUTE))
+        return self.plan
+
+    @property
+    def plan(self) -> Plan:
+        return next(iter(self.run.plans.values()))
+
+    def tell(self, *statuses: str, detail: str = "") -> None:
+        """Receipts of every effect of the plan, one after the other."""
+        for place, status in enumerate(statuses):
+            for name, effect in list(self.loop.state.book.effects.items()):
+                at = START + (3 + place) * MINUTE
+                self.loop.feed(Receipted(at, name, effect.plan, effect.incident, effect.action, effect.target, status, detail))
+
+    def status(self) -> Status:
+        view = self.source.plan(self.plan.id)
+        assert view is not None
+        return view.decision.status
+
+
+def shown(ask: Ask | None = None, *, observing: bool = False) -> Shown:
+    under = rules(ask, observing=observing)
+    state = fresh(under)
+    said: list[Control] = []
+    run = Running(under, state, ground()[2], clock=lambda: found.now, say=said.append)
+    loop = Loop(state, under, hooks=Hooks(see=run.see, heard=run.hear, sink=run.take))
+    found = Shown(run, loop, LiveSource(run, {"all.execute_approved": "permit in people.cedar:4"}), said)
+    return found
+
+
+def answer(plan: Plan, *, approved: bool) -> Approval:
+    return Approval(time=START + 3 * MINUTE, plan=plan.id, person="ann", alternative=plan.chosen, approved=approved)
+
+
+# ---- how far a plan is
+
+
+@pytest.mark.parametrize(
+    ("mode", "status"),
+    [("execute_auto", "running"), ("execute_unless_vetoed", "veto"), ("execute_approved", "waiting"), ("suggest", "suggested")],
+)
+def test_a_new_plan_stands_as_policy_lets_it(mode: str, status: str) -> None:
+    one = shown(always(mode))
+    one.attacked()
+    assert one.status() == status
+
+
+def test_an_observing_installation_only_shows_what_it_would_do() -> None:
+    one = shown(observing=True)
+    plan = one.attacked()
+    assert one.status() == "observing"
+    assert one.source.now().observing
+    assert one.source.approve(plan.id, plan.chosen, "ann").startswith("this installation only observes")
+    assert one.said == []
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        (("applied",), "running"),
+        (("verified",), "verified"),
+        (("verified", "due"), "verified"),
+        (("failed",), "failed"),
+        (("refused",), "failed"),
+        (("verified", "escalated"), "failed"),
+        (("verified", "undone"), "undone"),
+    ],
+)
+def test_a_carried_plan_stands_as_its_receipts_say(told: tuple[str, ...], status: str) -> None:
+    one = shown()
+    one.attacked()
+    one.tell(*told, detail="the switch said so")
+    assert one.status() == status
+    view = one.source.plan(one.plan.id)
+    assert view is not None
+    assert view.decision.note == ("the switch said so" if status == "failed" else "")
+    assert view.decision.decided == view.receipts[0].time
+
+
+def test_a_vetoed_plan_tells_who_and_when() -> None:
+    one = shown(always("execute_unless_vetoed"))
+    no = answer(one.attacked(), approved=False)
+    one.loop.feed(no)
+    (decision,) = one.source.now().decisions
+    assert (decision.status, decision.person, decision.decided) == ("vetoed", "ann", no.time)
+
+
+def test_a_later_plan_of_the_incident_replaces_the_one_before() -> None:
+    one = shown(always("execute_approved"))
+    plan = one.attacked()
+    one.run.take(msgspec.structs.replace(plan, id=f"{plan.incident}.2"))
+    assert one.status() == "superseded"
+    assert [decision.plan.id for decision in one.source.now().decisions] == [f"{plan.incident}.2"]
+
+
+def test_a_person_may_have_chosen_another_alternative() -> None:
+    one = shown(always("execute_approved"))
+    plan = one.attacked()
+    other = next(place for place, way in enumerate(plan.alternatives) if way.actions and place != plan.chosen)
+    one.loop.feed(Approval(time=START + HOUR, plan=plan.id, person="ann", alternative=other, approved=True))
+    view = one.source.plan(plan.id)
+    assert view is not None
+    assert (view.decision.alternative, view.decision.person, view.decision.status) == (other, "ann", "running")
+
+
+def test_the_policies_that_decided_are_named_with_what_they_say() -> None:
+    one = shown(always("execute_approved"))
+    view = one.source.plan(one.attacked().id)
+    assert view is not None
+    assert dict(view.policy)["all.execute_approved"] == "permit in people.cedar:4"
+    lines = policy_lines(builtin_policy("demo"))
+    assert all(text.startswith(("permit in demo.cedar:", "forbid in demo.cedar:")) for text in lines.values())
+
+
+# ---- now
+
+
+def test_what_is_contained_outranks_what_is_abnormal() -> None:
+    one = shown()
+    plan = one.attacked()
+    assert [(state.ref, state.state) for state in one.source.now().states] == [("asset:srv-1", "abnormal")]
+    one.tell("verified")
+    (state,) = [state for state in one.source.now().states if state.state == "contained"]
+    assert (state.ref, state.plan, state.since, state.note) == (
+        "asset:srv-1",
+        plan.id,
+        START + 3 * MINUTE,
+        f"isolate asset by plan {plan.id}",
+    )
+    assert state.until == state.since + plan.ttl_s * 1_000_000
+    one.tell("undone")
+    assert "contained" not in {state.state for state in one.source.now().states}
+
+
+def test_an_effect_without_a_plan_is_contained_without_an_end() -> None:
+    one = shown()
+    one.loop.feed(Receipted(START, "e-9", "", "", "isolate_asset", "asset:hmi-1", "escalated"))
+    (state,) = one.source.now().states
+    assert (state.ref, state.state, state.until) == ("asset:hmi-1", "contained", 0)
+
+
+def test_the_most_likely_attack_comes_first_and_closed_cases_leave_after_a_while() -> None:
+    one = shown(always("suggest"))
+    one.attacked()
+    incident = next(iter(one.run.incidents.values()))
+    likely = msgspec.structs.replace(incident, id="i-2", p_attack=1.0)
+    closed = msgspec.structs.replace(incident, id="i-3", status="closed")
+    oddity = msgspec.structs.replace(incident, id="i-4", p_attack=0.01)
+    for other in (likely, closed, oddity):
+        one.run.take(other)
+    assert [case.id for case in one.source.now().incidents] == ["i-2", incident.id, "i-3"]
+    one.now = START + 72 * HOUR
+    assert [case.id for case in one.source.now().incidents] == ["i-2", incident.id]
+    one.loop.feed(Verdict(time=START + HOUR, incident="i-4", person="ann", verdict="attack"))
+    assert [case.id for case in one.source.now().incidents] == ["i-2", incident.id, "i-4"]
+
+
+@pytest.mark.parametrize(("minutes", "state"), [(14, "live"), (16, "late"), (61, "silent")])
+def test_a_feed_is_live_late_or_silent_by_its_newest_row(minutes: int, state: str) -> None:
+    one = shown()
+    one.loop.feed(readings("asset:plc-1", [1.0, 2.0]))
+    one.run.take(DeadLetter(feed="historian", offset=9, time=0, family="", entity="", reason="no event"))
+    one.now = START + MINUTE + minutes * MINUTE
+    (feed,) = one.source.now().feeds
+    assert (feed.name, feed.family, feed.rows, feed.dead_letters, feed.state) == ("historian", "telemetry", 2, 1, state)
+
+
+def order(name: str, minute: int) -> dict[str, object]:
+    head = {"time": START, "kind": "order.placed", "order": name, "product": "p-1", "destination": "cust-1", "quantity": 5.0}
+    return {**head, "promised": START + minute * MINUTE}
+
+
+def test_goods_are_counted_against_a_twin_without_response() -> None:
+    one = shown()
+    assert one.source.now().kpis.otif is None
+    one.loop.feed(trade(order("o-1", 5), order("o-2", 6), {**order("o-1", 5), "kind": "receipt.posted"}))
+    kpis = one.source.now().kpis
+    assert (kpis.otif, kpis.orders_due, kpis.orders_late, kpis.otif_without) == (0.5, 2, 1, None)
+    one.run.without = lambda now: (0.25, 3)
+    kpis = one.source.now().kpis
+    assert (kpis.otif_without, kpis.orders_late_without) == (0.25, 3)
+
+
+def test_who_still_learns_and_until_when() -> None:
+    one = shown()
+    assert one.source.now().learning.entities == 0
+    one.loop.feed(readings("asset:plc-1", [1.0, 2.0]))
+    one.attacked()
+    one.loop.finish()
+    learning = one.source.now().learning
+    assert (learning.entities, learning.learnt) == (3, 0)  # both speak in telemetry's state, one in that of events
+    assert learning.ready_at == one.now + (LIVE.learn_rows - 0) * MINUTE
+
+
+# ---- goods on lanes, and the route of a plan
+
+
+def rerouted(one: Shown, plan: Plan) -> Route:
+    base = ground()[2]
+    pair = ("cust-1", "p-1")
+    moved = (Move(*pair, before=("lane-2",), after=(), orders=4),)
+    route = replace(base, sourcing={**base.sourcing, pair: ()}, orders_late=2, orders_late_kept=5, moved=moved)
+    one.loop.feed(Rerouted(time=START + 4 * MINUTE, plan=plan.id, route=to_dict(route)))
+    return route
+
+
+def test_lanes_show_the_route_in_force() -> None:
+    one = shown(always("execute_approved"))
+    plan = one.attacked()
+    assert not any(flow.rerouted for flow in one.source.now().flows)
+    rerouted(one, plan)
+    (flow,) = [flow for flow in one.source.now().flows if flow.rerouted]
+    assert (flow.lane, flow.now) == ("lane-2", 0.0)
+    one.run.base = None
+    assert one.source.now().flows == ()
+
+
+def test_a_plan_shows_what_its_route_moves_and_what_that_costs() -> None:
+    one = shown(always("execute_approved"))
+    plan = one.attacked()
+    assert (view := one.source.plan(plan.id)) is not None
+    assert view.route is None
+    route = rerouted(one, plan)
+    assert (view := one.source.plan(plan.id)) is not None
+    assert view.route is not None
+    (move,) = view.route.moves
+    assert (move.node, move.product, move.after, move.orders) == ("cust-1", "p-1", (), 4)
+    assert move.before[0][0] == "lane-2"
+    assert (view.route.orders_late, view.route.orders_late_without, view.route.in_force) == (2, 5, True)
+    assert view.route.cost == route.cost - one.run.rules.closures.nominal.cost
+    one.run.hear(Rerouted(time=START + 5 * MINUTE, plan="later", route=to_dict(route)))
+    one.run.base = None
+    assert (view := one.source.plan(plan.id)) is not None
+    assert view.route is not None
+    assert (view.route.in_force, view.route.moves[0].before) == (False, ())
+
+
+# ---- one incident
+
+
+def test_the_timeline_tells_what_was_found_done_and_said_and_what_became_of_the_goods() -> None:
+    one = shown(always("execute_approved"))
+    plan = one.attacked()
+    one.loop.feed(answer(plan, approved=True))
+    one.tell("verified", "escalated", detail="it does not answer")
+    rerouted(one, plan)
+    one.loop.feed(Verdict(time=START + 50 * MINUTE, incident=plan.incident, person="bob", verdict="unsure", note="looks odd"))
+    sent = {"time": START + 9 * MINUTE, "kind": "shipment.departed", "order": "o-1", "product": "p-1", "quantity": 5.0}
+    one.loop.feed(
+        trade(
+            order("o-1", 5),
+            {**sent, "origin": "plant-1", "destination": "cust-1", "lane": "lane-2"},
+            {**sent, "kind": "shipment.arrived", "origin": "plant-1", "destination": "cust-1"},
+            {**sent, "origin": "sup-9", "destination": "cust-9"},
+        )
+    )
+    view = one.source.incident(plan.incident)
+    assert view is not None
+    assert [entry.time for entry in view.timeline] == sorted(entry.time for entry in view.timeline)
+    told = {(entry.side, entry.kind) for entry in view.timeline}
+    assert told == {
+        *(("cyber", kind) for kind in ("finding", "plan", "receipt")),
+        *(("person", kind) for kind in ("approved", "verdict")),
+        *(("goods", kind) for kind in ("order_late", "reroute", "shipment")),
+    }
+    texts = [entry.text for entry in view.timeline]
+    assert f"ann approved plan {plan.id}" in texts
+    assert "bob judged this unsure: looks odd" in texts
+    assert "Order o-1 for cust-1 missed its promise" in texts
+    assert "Goods re-routed: 1 supplies moved, 2 orders late expected" in texts
+    assert "isolate asset on asset:srv-1: escalated (it does not answer)" in texts
+    assert "Departed: 5 of p-1, plant-1 to cust-1" in texts
+    assert [entry.ref for entry in view.timeline if entry.kind == "shipment"] == ["lane:lane-2", ""]
+    assert [entry.alarm for entry in view.timeline if entry.kind == "receipt"] == [False, True]
+    assert (len(view.receipts), len(view.verdicts), len(view.decisions)) == (2, 1, 1)
+
+
+def finding(name: str, at: int, **more: object) -> Finding:
+    head = Finding(
+        id=name,
+        time=at,
+        entity="asset:plc-1",
+        detector="telemetry",
+        family="telemetry",
+        kind="telemetry.pattern",
+        p=1e-6,
+        score=9.0,
+        why=(("level", 0.6), ("flow", 0.2), ("speed", 0.1), ("heat", 0.1)),
+        summary="plc-1 does not move as it does in normal life",
+    )
+    return msgspec.structs.replace(head, **more)
+
+
+def test_an_incident_names_its_bands_and_the_work_that_was_announced() -> None:
+    one = shown()
+    plan = one.attacked()
+    incident = one.run.incidents[plan.incident]
+    announced = finding("f-b", START + 3, family="trade", declared="T-7")
+    for told in (announced, finding("f-a", START + 2)):
+        one.run.take(told)
+    one.run.take(msgspec.structs.replace(incident, findings=("f-b", "f-a", "f-gone")))
+    view = one.source.incident(plan.incident)
+    assert view is not None
+    assert [found.id for found in view.findings] == ["f-a", "f-b"]
+    assert view.bands == (("asset:plc-1", "level"), ("asset:plc-1", "flow"), ("asset:plc-1", "speed"))
+    (work,) = view.declared
+    assert (work.ticket, work.target, work.starts) == ("T-7", "asset:plc-1", START + 3)
+
+
+def test_what_is_not_there_is_none() -> None:
+    one = shown()
+    assert (one.source.plan("p"), one.source.incident("i"), one.source.band("asset:plc-1", "level")) == (None, None, None)
+
+
+def test_the_version_moves_with_every_fact() -> None:
+    one = shown()
+    before = one.source.version
+    one.attacked()
+    assert one.source.version > before
+    assert one.source.network is one.run.rules.network
+
+
+# ---- bands
+
+
+@pytest.fixture(scope="module")
+def learnt() -> Shown:
+    """Three hours of two signals of one machine, learnt on the first two."""
+    one = shown()
+    one.loop.state = one.run.state = new_state(one.run.rules, replace(LIVE, learn_rows=120))
+    draw = np.random.default_rng(3)
+    for first, (signal, middle) in enumerate((("level", 50.0), ("flow", 3.0))):
+        values = (middle + draw.normal(0, 1, 180)).tolist()
+        one.run.see(readings("asset:plc-1", values, signal=signal, first=1000 * first))
+        for minute, value in enumerate(values if signal == "level" else []):
+            one.loop._hooks = Hooks()
+            one.loop.feed(readings("asset:plc-1", [value], START + minute * MINUTE, first=minute))
+    one.loop.finish()
+    return one
+
+
+def test_a_learnt_signal_has_a_band_round_its_middle(learnt: Shown) -> None:
+    band = learnt.source.band("asset:plc-1", "level")
+    assert band is not None
+    assert len(band.times) == len(band.values) == len(band.low) == len(band.high) == 180
+    low, mid, high = band.low[0], band.mid[0], band.high[0]
+    assert low is not None
+    assert mid is not None
+    assert high is not None
+    assert 49 < mid < 51
+    assert 2 < high - mid < 4
+    assert high - mid == pytest.approx(mid - low)
+    assert band.width.startswith("99 %")
+
+
+def test_a_signal_that_the_model_does_not_know_has_values_and_no_band(learnt: Shown) -> None:
+    band = learnt.source.band("asset:plc-1", "flow")
+    assert band is not None
+    assert (len(band.values), set(band.low), band.width) == (180, {None}, "not learnt yet")
+
+
+def test_an_entity_that_is_still_learning_has_no_band(learnt: Shown) -> None:
+    learnt.loop.feed(readings("asset:plc-2", [1.0], START + 190 * MINUTE, first=5000))
+    learnt.loop.finish()
+    learnt.run.see(readings("asset:plc-2", [1.0], START + 190 * MINUTE, first=5000))
+    band = learnt.source.band("asset:plc-2", "level")
+    assert band is not None
+    assert band.width == "not learnt yet"
+
+
+def test_alarms_are_marked_where_they_stood(learnt: Shown) -> None:
+    learnt.run.take(finding("f-1", START + 100 * MINUTE + 30_000_000))
+    learnt.run.take(finding("f-2", START + 120 * MINUTE, entity="asset:plc-9"))
+    band = learnt.source.band("asset:plc-1", "level")
+    assert band is not None
+    assert band.alarms == (100,)
+
+
+def test_a_long_series_is_thinned_and_keeps_its_alarms() -> None:
+    one = shown()
+    for day in range(3):
+        one.run.see(readings("asset:plc-1", [1.0] * 1400, START + day, first=1400 * day))
+    one.run.take(finding("f-1", START + 101 * MINUTE))
+    band = one.source.band("asset:plc-1", "level")
+    assert band is not None
+    assert 1500 <= len(band.times) <= 3000
+    assert band.alarms
+
+
+# ---- a person's word
+
+
+def test_a_word_that_can_be_taken_waits_for_the_loop() -> None:
+    one = shown(always("execute_approved"))
+    plan = one.attacked()
+    assert one.source.approve(plan.id, plan.chosen, "ann") == ""
+    assert one.source.veto(plan.id, "bob") == ""
+    assert one.source.verdict(plan.incident, "ann", "benign", "a drill") == ""
+    assert one.said == [
+        Approval(time=one.now, plan=plan.id, person="ann", alternative=plan.chosen, approved=True),
+        Approval(time=one.now, plan=plan.id, person="bob", alternative=0, approved=False),
+        Verdict(time=one.now, incident=plan.incident, person="ann", verdict="benign", note="a drill"),
+    ]
+
+
+def test_a_word_that_cannot_be_taken_is_refused_in_one_sentence_and_not_said() -> None:
+    one = shown(always("execute_approved"))
+    plan = one.attacked()
+    nothing = next(place for place, way in enumerate(plan.alternatives) if not way.actions)
+    one.loop.feed(answer(plan, approved=True))
+    assert one.source.approve("none", 0, "ann") == "there is no plan none"
+    assert one.source.approve(plan.id, 99, "ann").startswith(f"plan {plan.id} has no alternative 99")
+    assert one.source.approve(plan.id, nothing, "ann") == "doing nothing needs no approval; veto the plan instead"
+    assert one.source.approve(plan.id, plan.chosen, "ann") == f"plan {plan.id} has been started already"
+    assert one.source.veto(plan.id, "ann") == f"plan {plan.id} has been started already; take its effects back instead"
+    assert one.source.verdict("none", "ann", "benign", "") == "there is no incident none"
+    assert one.source.verdict(plan.incident, "ann", "maybe", "") == "a verdict is attack, benign or unsure, not 'maybe'"
+    assert one.said == []
+
+
+def test_policy_may_keep_people_from_approving() -> None:
+    one = shown(always("suggest"))
+    plan = one.attacked()
+    acting = next(place for place, way in enumerate(plan.alternatives) if way.actions)
+    assert one.source.approve(plan.id, acting, "ann").startswith("policy does not let a person approve")
