@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: run test test-wheel lint bench acceptance ui setup lock wheel clean
+.PHONY: run test test-wheel wheel-demo lint bench acceptance ui setup lock wheel clean
 
 PYTHON ?= python3
 PORT ?= 8600
@@ -72,6 +72,14 @@ wheel: setup
 	rm -rf dist
 	$(UV) build -q --python $(BIN)/python --no-build-isolation --wheel --out-dir dist
 
+# the wheel alone, with nothing but what it asks for, runs the demo
+wheel-demo: wheel
+	$(UV) venv -q --clear --no-project --python $(BIN)/python .venv-alone
+	sed 's/ *\\$$//; /^ *--hash/d' requirements.lock > .venv-alone/constraints.txt
+	$(UV) pip install -q --python .venv-alone/bin/python -c .venv-alone/constraints.txt dist/*.whl
+	.venv-alone/bin/interferon init .venv-alone/network
+	.venv-alone/bin/interferon demo .venv-alone/network --headless
+
 # the tests once more, against what is shipped instead of the checkout
 test-wheel: wheel
 	$(UV) venv -q --clear --no-project --python $(BIN)/python .venv-wheel
@@ -80,4 +88,4 @@ test-wheel: wheel
 	.venv-wheel/bin/pytest $(PYTEST_ARGS) tests/unit tests/integration tests/browser $(ARGS)
 
 clean:
-	rm -rf $(VENV) .venv-wheel .tools dist $(STATIC) ui/node_modules
+	rm -rf $(VENV) .venv-wheel .venv-alone .tools dist $(STATIC) ui/node_modules

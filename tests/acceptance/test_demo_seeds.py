@@ -38,7 +38,7 @@ def counted(results: list[Result]) -> list[Result]:
 
 
 def lost(results: list[Result], arm: str) -> float:
-    return sum(r["otif_no_attack"] - r[arm] for r in counted(results))
+    return float(sum(r["otif_no_attack"] - r[arm] for r in counted(results)))
 
 
 def test_there_are_different_attacks_and_enough_that_looks_like_one(results: list[Result]) -> None:

@@ -43,6 +43,8 @@ def register(app: typer.Typer) -> None:
         start = installation.opening_time(network)
         rules = installation.rules(network, policy_of(directory).ask, observing=True, now=start, progress=bar_of("closure table"))
         opened = replaying.sources(sources, kind, fitting, network)
+        for note in opened.notes:
+            typer.echo(note, err=True)
         summary = replaying.replay(
             new_state(rules, replace(LIVE, learn_rows=network.settings.learn_rows), shards=shards, width=opened.width),
             rules,

@@ -100,6 +100,12 @@ def normalise(table: Columns, mapping: Mapping, feed: str) -> Read:
         yield from _wide(table, mapping, feed, times, entities, good)
 
 
+def not_numbers(table: Columns, mapping: Mapping) -> list[str]:
+    """Columns of a wide table that would be signals but do not hold numbers, so that a person can be told."""
+    known = {mapping.time, mapping.entity_column, *mapping.drop}
+    return [] if mapping.signal else [name for name in table.names if name not in known and not table.is_number(name)]
+
+
 def _entities(table: Columns, mapping: Mapping) -> tuple[np.ndarray, list[str]]:
     """Codes (rows,) and references."""
     if not mapping.entity_column:

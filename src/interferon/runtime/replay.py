@@ -75,15 +75,17 @@ class Sources:
     items: Iterator[Item]
     width: int
     recorded: bool  # event logs, which hold the answers of their time
+    notes: tuple[str, ...] = ()  # what people should know: columns that are no numbers and were left out
 
 
 def sources(paths: Sequence[Path], given: str, mapping: telemetry_rows.Mapping, network: Network) -> Sources:
     """Opens recordings. Event logs come one after the other, all else is merged by time. InputError where one cannot be read at all."""
     kinds = [(path, guessed(path, given)) for path in paths]
     logs = [path for path, kind in kinds if kind == "log"]
-    each_opened = [opened(path, kind, mapping, network) for path, kind in kinds if kind != "log"]
+    notes: list[str] = []
+    each_opened = [opened(path, kind, mapping, network, notes) for path, kind in kinds if kind != "log"]
     followed = chain(chain.from_iterable(_logged(path) for path in logs), _joined(merged([each for each, _ in each_opened])))
-    return Sources(followed, max([WIDTH, *(width for _, width in each_opened)]), bool(logs))
+    return Sources(followed, max([WIDTH, *(width for _, width in each_opened)]), bool(logs), tuple(notes))
 
 
 def _logged(path: Path) -> Iterator[Item]:
@@ -94,8 +96,13 @@ def _logged(path: Path) -> Iterator[Item]:
         yield DeadLetter(feed=path.name, offset=-1, time=0, family="", entity="", reason=reason)
 
 
-def opened(path: Path, kind: str, mapping: telemetry_rows.Mapping, network: Network) -> "tuple[telemetry_rows.Read, int]":
-    """The events of one file, and the most signals that an entity of it may have. InputError where it cannot be read at all."""
+def opened(
+    path: Path, kind: str, mapping: telemetry_rows.Mapping, network: Network, notes: list[str] | None = None
+) -> "tuple[telemetry_rows.Read, int]":
+    """The events of one file, and the most signals that an entity of it may have; what was left out goes to `notes`.
+
+    InputError where it cannot be read at all.
+    """
     if not path.exists():
         raise InputError(f"{path}: no such file")
     if kind == "ndjson":
@@ -105,6 +112,8 @@ def opened(path: Path, kind: str, mapping: telemetry_rows.Mapping, network: Netw
     table = read_table(path, broken)
     only = f"asset:{next(iter(network.assets))}" if len(network.assets) == 1 else ""
     fitted = telemetry_rows.resolved(mapping, table.names, str(path), only)
+    if notes is not None and (texts := telemetry_rows.not_numbers(table, fitted)):
+        notes.append(f"{path}: no numbers in {', '.join(texts)}; left out (name them in drop = [...] to silence this)")
     dead = [_broken(feed, reason) for reason in broken]
     return chain(dead, telemetry_rows.normalise(table, fitted, feed)), len(table.names)
 
