@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
 import pyarrow as pa
 
 from interferon.connectors import event_lines, telemetry_rows
@@ -143,11 +144,11 @@ class Service:
         return merged(found)
 
     def _lines(self, path: Path) -> "Iterator[pa.RecordBatch | DeadLetter]":
-        """Whole new lines of a growing file. A file that became shorter was begun anew, and so is its feed's count."""
+        """Whole new lines of a growing file. One that became shorter was begun anew; its rows are counted on, for none came before."""
         place, offset = self._places.get(path, (0, 0))
         with path.open("rb") as source:
             if path.stat().st_size < place:
-                place, offset = 0, 0
+                place = 0
             source.seek(place)
             lines: list[bytes] = []
             for line in source:
@@ -178,7 +179,13 @@ class Service:
 
 
 def _known_only(items: "Iterator[pa.RecordBatch | DeadLetter]", high: dict[str, int]) -> "Iterator[pa.RecordBatch | DeadLetter]":
-    """Leaves out batches that the log holds already, so that a restart does not write them again."""
+    """Leaves out rows that the log holds already, so that a restart neither writes nor counts them again. `high`: newest by feed."""
     for item in items:
-        if isinstance(item, DeadLetter) or item.column("offset")[-1].as_py() > high.get(item.column("feed")[0].as_py(), -1):
+        if isinstance(item, DeadLetter):
             yield item
+            continue
+        feeds = item.column("feed")
+        newest = np.array([high.get(name, -1) for name in feeds.dictionary.to_pylist()], dtype=np.int64)
+        new = item.column("offset").to_numpy() > newest[feeds.indices.to_numpy()]
+        if new.any():
+            yield item if new.all() else item.filter(pa.array(new))
