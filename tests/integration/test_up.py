@@ -107,7 +107,9 @@ def test_events_come_to_the_page_and_a_kill_loses_and_doubles_nothing(folder: Pa
 
 def _rows(browser: httpx2.Client) -> int:
     """Rows of all feeds, as the first page tells."""
-    return sum(int(rows.replace(",", "")) for rows in re.findall(r'edr.*?</th>.*?<td class="num">([\d,]+)</td>', browser.get("/").text, re.DOTALL))
+    return sum(
+        int(rows.replace(",", "")) for rows in re.findall(r'edr.*?</th>.*?<td class="num">([\d,]+)</td>', browser.get("/").text, re.DOTALL)
+    )
 
 
 def test_only_people_with_an_account_get_in_and_only_as_far_as_their_role_goes(folder: Path, up: Up, browser: httpx2.Client) -> None:
@@ -147,12 +149,24 @@ def _soon(browser: httpx2.Client, path: str, wanted: str) -> str:
     return page
 
 
-def test_the_end_of_a_run_is_clean_and_a_taken_port_is_told_in_one_line(folder: Path, up: Up, free_port: int) -> None:
+@pytest.mark.parametrize(("asked", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_ends_when_it_is_asked_to_and_closes_its_files(
+    folder: Path, up: Up, browser: httpx2.Client, asked: signal.Signals, code: int
+) -> None:
+    (folder / "feeds" / "edr.ndjson").write_text(lines("srv-1", START))
     with up() as process:
-        second = subprocess.run([*PROGRAM, "up", str(folder), "--port", str(free_port)], capture_output=True, text=True, check=False)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) in (0, 130, -signal.SIGINT)
-    assert second.returncode == 2
-    told = [line for line in second.stderr.splitlines() if "observing only" not in line and not line.startswith("Reading")]
-    assert len(told) == 1, second.stderr
+        cases(browser, 1)
+        process.send_signal(asked)
+        assert process.wait(20) == code
+    assert len(records(folder, "findings")) == 3
     assert "Traceback" not in (folder.parent / "up.log").read_text()
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(folder: Path, up: Up, free_port: int, tmp_path: Path) -> None:
+    examples.write("minimal", tmp_path / "other")
+    with up():
+        words = [*PROGRAM, "up", str(tmp_path / "other"), "--port", str(free_port)]
+        second = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert second.returncode == 2
+    assert second.stderr.splitlines()[-1] == f"interferon: port {free_port} is in use; choose another with --port"
+    assert "Traceback" not in second.stderr

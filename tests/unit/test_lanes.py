@@ -25,7 +25,7 @@ def network(days: int = 10) -> Network:
         conduits={},
         assets={},
         partners={},
-        nodes={name: Node(id=name, site="s", kind=kind, capacity_per_day=100.0) for name, kind in kinds.items()},  # type: ignore[arg-type]
+        nodes={name: Node(id=name, site="s", kind=kind, capacity_per_day=100.0) for name, kind in kinds.items()},
         lanes={name: _lane(name, *ends) for name, ends in ENDS.items()},
         products={name: Product(id=name, name=name, unit="piece", value=1.0, margin=0.1) for name in ("p", "c")},
         bom=(Bom(parent="p", child="c", quantity=2.0),),

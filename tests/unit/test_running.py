@@ -4,7 +4,7 @@ import pytest
 
 from interferon.flow.reroute import to_dict
 from interferon.model.errors import InputError
-from interferon.model.events import TELEMETRY, Approval, Receipted, Rerouted, Tick, Verdict
+from interferon.model.events import Approval, Receipted, Rerouted, Tick, Verdict
 from interferon.model.records import DeadLetter, Finding, Incident, Plan, Solve, Undo
 from interferon.runtime.loop import Hooks, Loop
 from interferon.runtime.running import DAY_US, Running
@@ -82,7 +82,7 @@ def test_feeds_are_counted_over_batches_and_the_newest_row_wins(run: Running) ->
 
 def test_an_empty_batch_leaves_no_trace(run: Running) -> None:
     before = set(run.feeds)
-    run.see(TELEMETRY.empty_table().to_batches(max_chunksize=1)[0] if TELEMETRY.empty_table().to_batches() else readings("asset:a", []))
+    run.see(readings("asset:plc-1", []))
     assert set(run.feeds) == before
     assert not run.telemetry
 

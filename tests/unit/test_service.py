@@ -13,11 +13,12 @@ from interferon.model.network import Network
 from interferon.runtime import service as services
 from interferon.runtime.service import Service
 from interferon.store import examples
+from interferon.store.examples import START
 from interferon.store.folder import load
 from interferon.store.journal import Journal, journal_path
 from interferon.trust.policy import Policy
 
-from .attacked import HOUR, MINUTE, SECOND, START
+from .attacked import HOUR, MINUTE, SECOND
 
 Enter = Callable[[], Service]
 
@@ -45,7 +46,7 @@ def enter(folder: Path, network: Network, monkeypatch: pytest.MonkeyPatch) -> En
 def closed(service: Service) -> None:
     """Lets go of the files of an installation that was never entered."""
     for part in (service._log, service._journal, service._records):
-        part.close()  # type: ignore[attr-defined]
+        part.close()
 
 
 def event(minute: int, **more: object) -> str:
@@ -140,9 +141,7 @@ def soon(ready: Callable[[], bool], seconds: float = 15.0) -> bool:
     return ready()
 
 
-def test_a_feed_that_cannot_be_read_is_told_once_and_stops_no_other(
-    folder: Path, enter: Enter, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_feed_that_cannot_be_read_is_told_once_and_stops_no_other(folder: Path, enter: Enter, capfd: pytest.CaptureFixture[str]) -> None:
     (folder / "feeds" / "bad.csv").write_text("a;b\nx;y\n")
     with enter() as service:
         assert soon(lambda: bool(service.failed))
@@ -184,13 +183,15 @@ def test_a_disk_that_takes_no_more_stops_the_pipeline_and_says_so(
 
 def test_live_events_are_followed_by_the_clock_and_old_recordings_are_not(folder: Path, enter: Enter) -> None:
     service = enter()
-    (folder / "feeds" / "edr.ndjson").write_text(event(0))
+    (folder / "feeds" / "edr.ndjson").write_text(event(0) + event(1))
     for _ in range(2):
         service._once()
-    assert service.running.state.admission.newest == START
+    admission = service.running.state.admission
+    assert admission.newest == START + MINUTE
     now = services.clock() // SECOND * SECOND
-    (folder / "feeds" / "live.ndjson").write_text(event(0, time=now - 3 * HOUR))
-    for _ in range(2):
-        service._once()
-    assert service.running.state.admission.closed_below > now - HOUR
+    (folder / "feeds" / "live.ndjson").write_text(event(0, time=now - 3 * HOUR) + event(0, time=now - 3 * HOUR))
+    service._once()
+    assert admission.newest == now - 3 * HOUR
+    service._once()
+    assert admission.newest >= now
     closed(service)

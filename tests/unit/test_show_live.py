@@ -1,6 +1,5 @@
 """The screens' facts over a small installation: how far a plan is, what stands, bands, timelines, and which words are refused."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -18,11 +17,9 @@ from interferon.runtime.running import Running
 from interferon.store.examples import START
 from interferon.trust.policy import builtin_policy
 from interferon.web.live import LiveSource, policy_lines
-from interferon.web.view import Status
+from interferon.web.view import RouteView, Status
 
 from .attacked import HOUR, MINUTE, always, attack, fresh, ground, readings, rules, trade
-
-Receipts = Callable[["Shown", str], list[Receipted]]
 
 
 @dataclass
@@ -259,24 +256,35 @@ def test_lanes_show_the_route_in_force() -> None:
     assert one.source.now().flows == ()
 
 
+def route_of(one: Shown, plan: Plan) -> RouteView | None:
+    view = one.source.plan(plan.id)
+    assert view is not None
+    return view.route
+
+
 def test_a_plan_shows_what_its_route_moves_and_what_that_costs() -> None:
     one = shown(always("execute_approved"))
     plan = one.attacked()
-    assert (view := one.source.plan(plan.id)) is not None
-    assert view.route is None
+    assert route_of(one, plan) is None
     route = rerouted(one, plan)
-    assert (view := one.source.plan(plan.id)) is not None
-    assert view.route is not None
-    (move,) = view.route.moves
+    view = route_of(one, plan)
+    assert view is not None
+    (move,) = view.moves
     assert (move.node, move.product, move.after, move.orders) == ("cust-1", "p-1", (), 4)
     assert move.before[0][0] == "lane-2"
-    assert (view.route.orders_late, view.route.orders_late_without, view.route.in_force) == (2, 5, True)
-    assert view.route.cost == route.cost - one.run.rules.closures.nominal.cost
+    assert (view.orders_late, view.orders_late_without, view.in_force) == (2, 5, True)
+    assert view.cost == route.cost - one.run.rules.closures.nominal.cost
+
+
+def test_a_route_that_a_later_one_replaced_is_not_in_force() -> None:
+    one = shown(always("execute_approved"))
+    plan = one.attacked()
+    route = rerouted(one, plan)
     one.run.hear(Rerouted(time=START + 5 * MINUTE, plan="later", route=to_dict(route)))
     one.run.base = None
-    assert (view := one.source.plan(plan.id)) is not None
-    assert view.route is not None
-    assert (view.route.in_force, view.route.moves[0].before) == (False, ())
+    view = route_of(one, plan)
+    assert view is not None
+    assert (view.in_force, view.moves[0].before) == (False, ())
 
 
 # ---- one incident

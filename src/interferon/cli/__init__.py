@@ -6,7 +6,9 @@ unreadable input.
 
 import importlib
 import os
+import signal
 import sys
+from types import FrameType
 from typing import Any
 
 import typer
@@ -41,6 +43,7 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Entry point of the `interferon` script."""
+    signal.signal(signal.SIGTERM, _asked_to_stop)
     try:
         code = typer.main.get_command(build()).main(standalone_mode=False, prog_name="interferon")
     except (typer.Abort, KeyboardInterrupt):
@@ -57,6 +60,11 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"interferon: {where}{error.strerror or error}", 2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _asked_to_stop(number: int, frame: FrameType | None) -> None:
+    """SIGTERM unwinds the stack as Ctrl-C does: threads end, files are closed and temporary folders go."""
+    sys.exit(128 + number)
 
 
 def _fail(message: str, code: int) -> None:
