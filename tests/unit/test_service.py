@@ -87,6 +87,28 @@ def test_a_file_that_was_begun_anew_is_read_from_its_start(folder: Path, enter: 
     closed(service)
 
 
+def test_a_file_that_was_begun_anew_is_counted_on_after_a_restart(folder: Path, enter: Enter) -> None:
+    feed, service = folder / "feeds" / "edr.ndjson", enter()
+    feed.write_text(event(0) + event(1) + event(2))
+    service._once()
+    feed.write_text(event(3))
+    service._once()
+    closed(service)
+    feed.write_text(event(3) + event(4))
+    again = enter()
+    again._once()
+    assert rows(again) == {"edr": 5}
+    closed(again)
+
+
+def test_what_was_found_is_on_disk_while_it_runs(folder: Path, enter: Enter) -> None:
+    service = enter()
+    (folder / "feeds" / "edr.ndjson").write_text("no event\n")
+    service._once()
+    assert "no JSON object" in (folder / "state" / "records" / "dead_letters.ndjson").read_text()
+    closed(service)
+
+
 def test_a_restart_counts_only_what_the_log_does_not_hold_also_where_a_file_has_many_feeds(folder: Path, enter: Enter) -> None:
     feed, service = folder / "feeds" / "mixed.ndjson", enter()
     before = event(0, feed="a", offset=100) + event(1, feed="b", offset=1)

@@ -31,11 +31,11 @@ from interferon.runtime.loop import Hooks, Loop
 from interferon.runtime.merge import merged
 from interferon.runtime.records import Records
 from interferon.runtime.running import Running
-from interferon.store import log
+from interferon.store import checkpoint, log
 from interferon.store.journal import Journal, journal_path
 from interferon.trust.policy import Policy
 
-FEEDS, STATE = "feeds", "state"
+FEEDS, STATE, PLACES = "feeds", "state", "places"
 LINES = 20_000  # of one feed in one go
 SETTLED_S = 2.0  # a table is read once it has not changed for this long
 
@@ -71,7 +71,7 @@ class Service:
         self._log = log.EventLog(folder / STATE / "log")
         recording = replace(hooks, record=self._journal.record)
         self._loop = Loop(state, rules, solver=self._solve, log=self._log, hooks=recording)
-        self._places: dict[Path, tuple[int, int]] = {}  # feed file → (bytes read, next offset)
+        self._places = _read_places(folder / STATE / PLACES)  # feed file → (bytes read, next offset)
         self._tables: dict[Path, tuple[float, int]] = {}  # table → (modified, size) when it was read
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
 
@@ -128,6 +128,9 @@ class Service:
                     self._sink(item)
                 else:
                     self._loop.feed(item)
+        if fed:
+            self._records.lengths()  # flushes them: what the screens show can be read on disk too
+            checkpoint.save(self._folder / STATE / PLACES, self._places)
         newest = self.running.state.admission.newest
         if not fed and newest is not None and clock() - newest < 86_400_000_000:  # live, not yesterday's recording
             with self.running.lock:
@@ -145,7 +148,7 @@ class Service:
 
     def _lines(self, path: Path) -> "Iterator[pa.RecordBatch | DeadLetter]":
         """Whole new lines of a growing file. One that became shorter was begun anew; its rows are counted on, for none came before."""
-        place, offset = self._places.get(path, (0, 0))
+        place, offset = self._places.get(path.name, (0, 0))
         with path.open("rb") as source:
             if path.stat().st_size < place:
                 place = 0
@@ -157,7 +160,7 @@ class Service:
                 lines.append(line)
                 place += len(line)
         yield from _known_only(event_lines.normalise(lines, path.stem, offset), self.running.state.admission.high)
-        self._places[path] = (place, offset + len(lines))
+        self._places[path.name] = (place, offset + len(lines))
 
     def _table(self, path: Path) -> "Iterator[pa.RecordBatch | DeadLetter]":
         """A table that is complete and was not read yet. It counts as read once all of it was taken, or where it cannot be read."""
@@ -176,6 +179,14 @@ class Service:
     def _mapping(self, path: Path) -> telemetry_rows.Mapping:
         given = self._folder / "mappings" / f"{path.stem}.toml"
         return telemetry_rows.load_mapping(given) if given.is_file() else telemetry_rows.Mapping()
+
+
+def _read_places(path: Path) -> dict[str, tuple[int, int]]:
+    """Where reading stood. Without it all is read again, and what the log holds is left out."""
+    if not path.is_file():
+        return {}
+    found: dict[str, tuple[int, int]] = checkpoint.load(path.read_bytes())
+    return found
 
 
 def _known_only(items: "Iterator[pa.RecordBatch | DeadLetter]", high: dict[str, int]) -> "Iterator[pa.RecordBatch | DeadLetter]":
