@@ -58,5 +58,25 @@ def test_an_export_is_judged_and_a_network_replayed(place: Path) -> None:
 def test_a_recording_of_a_real_testbed_is_judged(place: Path, data: Path) -> None:
     (place / "SKAB").mkdir()
     (place / "SKAB/data").symlink_to(data / "skab")
-    (printed,) = outputs("SKAB/data/valve1/0.csv")
+    (printed,) = outputs("detect SKAB")
     assert "1 stretches" in printed
+
+
+@pytest.mark.data
+def test_a_recording_of_a_real_testbed_goes_the_whole_path(place: Path, data: Path) -> None:
+    (place / "SKAB").mkdir()
+    (place / "SKAB/data").symlink_to(data / "skab")
+    assert CliRunner().invoke(build(), ["init", "testbed"]).exit_code == 0
+    told = re.search(r"^```toml\n(?P<lines>frame_s[^`]*)^```$", PAGE, re.MULTILINE)
+    assert told is not None
+    settings = place / "testbed/network.toml"
+    for line in told["lines"].splitlines():
+        key = line.partition(" ")[0]
+        text, changed = re.subn(rf"(?m)^{key} = .*$", line, settings.read_text(encoding="utf-8"))
+        assert changed == 1
+        settings.write_text(text, encoding="utf-8")
+    (printed,) = outputs("replay testbed")
+    assert "9176 rows" in printed
+    (finding,) = [msgspec.json.decode(line) for line in (place / "skab/findings.ndjson").read_bytes().splitlines()]
+    assert (finding["entity"], finding["why"][0][0]) == ("asset:plc-1", "Temperature")
+    assert finding["time"] == 1_583_749_588_000_000  # 10:26:28

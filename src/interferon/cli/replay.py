@@ -1,6 +1,5 @@
 """`interferon replay`: a recording through the main path, as if it were live, with nothing executed."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,6 @@ import typer
 
 from interferon.cli.progress import bar_of
 from interferon.connectors.telemetry_rows import Mapping, load_mapping
-from interferon.detect.settings import LIVE
 from interferon.flow.problem import opening
 from interferon.flow.reroute import nominal
 from interferon.model.errors import InputError, PolicyError
@@ -46,7 +44,7 @@ def register(app: typer.Typer) -> None:
         for note in opened.notes:
             typer.echo(note, err=True)
         summary = replaying.replay(
-            new_state(rules, replace(LIVE, learn_rows=network.settings.learn_rows), shards=shards, width=opened.width),
+            new_state(rules, installation.telemetry_settings(network), shards=shards, width=opened.width),
             rules,
             opened.items,
             out,

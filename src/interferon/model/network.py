@@ -180,6 +180,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     frame_s: float = 60.0  # telemetry is judged once per this many seconds
     lateness_s: float = 5.0  # a frame stays open this long after its end, for rows that come late
     learn_rows: int = 1440  # frames an entity is learnt on before it is judged
+    alarm_p: float = 3e-5  # a telemetry alarm begins below this tail probability
     budgets: Budgets = Budgets()
 
 

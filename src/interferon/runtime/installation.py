@@ -12,6 +12,7 @@ import msgspec
 
 from interferon import __version__, plugins
 from interferon.decide.situation import Ask, Closures
+from interferon.detect.settings import LIVE, Settings
 from interferon.detect.watch import Portfolios
 from interferon.detectors.telemetry_portfolio import TELEMETRY
 from interferon.flow.closure import ClosureTable, closure_table
@@ -24,6 +25,7 @@ from interferon.model.records import Solve
 from interferon.pipeline import Rules
 from interferon.store import checkpoint
 
+HYSTERESIS = 33.0  # an alarm ends when the tail probability is this many times higher than where it began
 WORTH_ORDERS, WORTH_UNITS = 0.5, 1.0  # expected late orders, unserved units: below both nobody moves goods
 Progress = Callable[[int, int], None]
 
@@ -46,6 +48,12 @@ def rules(network: Network, ask: Ask, *, observing: bool, now: int, progress: Pr
         table = closure_table(network, snapshot, progress)
         _keep(kept, table)
     return Rules(network=network, closures=table, ask=ask, portfolios=portfolios(), observing=observing)
+
+
+def telemetry_settings(network: Network) -> Settings:
+    """How telemetry is judged live, as `network.toml` says."""
+    own = network.settings
+    return replace(LIVE, learn_rows=own.learn_rows, p_on=own.alarm_p, p_off=max(min(own.alarm_p * HYSTERESIS, 0.05), own.alarm_p))
 
 
 def opening_time(network: Network) -> int:

@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 
 from interferon.connectors import event_lines, telemetry_rows
-from interferon.detect.settings import LIVE
 from interferon.flow.problem import opening
 from interferon.flow.reroute import nominal, reroute, to_dict
 from interferon.model.errors import InputError, JournalError
@@ -57,7 +56,7 @@ class Service:
         # No executor is installed, so nothing can be carried out: the plans say what would have been done.
         rules = installation.rules(network, policy.ask, observing=True, now=now, progress=progress)
         self._base = nominal(network, opening(network, now))
-        state = new_state(rules, replace(LIVE, learn_rows=network.settings.learn_rows))
+        state = new_state(rules, installation.telemetry_settings(network))
         self._says: queue.Queue[Control] = queue.Queue()
         self._stopped = threading.Event()
         self.failed = ""
