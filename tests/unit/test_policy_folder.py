@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from interferon.model.errors import InputError, InterferonError, PolicyError
 from interferon.store import policy_folder
+from interferon.trust.policy import Policy
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def test_a_byte_order_mark_does_no_harm(folder: Path, key: Path) -> None:
     path = folder / "policy" / "observe.cedar"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     policy_folder.sign(folder, key)
-    policy_folder.load(folder)
+    assert {rule.id for rule in policy_folder.load(folder).rules} == {rule.id for rule in Policy.observing().rules}
 
 
 def test_no_policy_at_all(tmp_path: Path) -> None:
