@@ -235,6 +235,7 @@ def test_reroute_goes_round_a_closed_centre(answer: Callable[..., Route]) -> Non
     assert route.sourcing["x", "p"] == (("far-x", 1.0),)
     assert route.sourcing["near", "p"] == ()  # nothing can be brought to a closed place
     assert (route.orders_late, route.orders_late_kept) == (0, 10)
+    assert route.cost < route.cost_kept
     moved = next(move for move in route.moved if move.destination == "x")
     assert (moved.before, moved.after, moved.orders) == (("near-x",), ("far-x",), 5)
     assert from_dict(msgspec.json.decode(msgspec.json.encode(to_dict(route)))) == route

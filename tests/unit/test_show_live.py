@@ -240,7 +240,9 @@ def rerouted(one: Shown, plan: Plan) -> Route:
     base = ground()[2]
     pair = ("cust-1", "p-1")
     moved = (Move(*pair, before=("lane-2",), after=(), orders=4),)
-    route = replace(base, sourcing={**base.sourcing, pair: ()}, orders_late=2, orders_late_kept=5, moved=moved)
+    route = replace(
+        base, sourcing={**base.sourcing, pair: ()}, orders_late=2, orders_late_kept=5, moved=moved, cost_kept=1500.0, co2_kg_kept=20.0
+    )
     one.loop.feed(Rerouted(time=START + 4 * MINUTE, plan=plan.id, route=to_dict(route)))
     return route
 
@@ -273,7 +275,18 @@ def test_a_plan_shows_what_its_route_moves_and_what_that_costs() -> None:
     assert (move.node, move.product, move.after, move.orders) == ("cust-1", "p-1", (), 4)
     assert move.before[0][0] == "lane-2"
     assert (view.orders_late, view.orders_late_without, view.in_force) == (2, 5, True)
-    assert view.cost == route.cost - one.run.rules.closures.nominal.cost
+    assert (view.cost, view.co2_kg) == (route.cost - 1500.0, route.co2_kg - 20.0)
+
+
+def test_a_route_that_moves_nothing_is_not_shown_as_a_reroute() -> None:
+    one = shown(always("execute_approved"))
+    plan = one.attacked()
+    route = rerouted(one, plan)
+    one.run.hear(Rerouted(time=START + 5 * MINUTE, plan=plan.id, route=to_dict(replace(route, moved=()))))
+    assert route_of(one, plan) is None
+    incident = one.source.incident(plan.incident)
+    assert incident is not None
+    assert "reroute" not in [entry.kind for entry in incident.timeline]
 
 
 def test_a_route_that_a_later_one_replaced_is_not_in_force() -> None:

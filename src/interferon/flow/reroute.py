@@ -44,6 +44,8 @@ class Route:
     co2_kg: float
     unmet: float
     moved: tuple[Move, ...] = ()
+    cost_kept: float = 0.0  # with the same closures and the same open orders, had the goods not been re-routed
+    co2_kg_kept: float = 0.0
 
 
 def nominal(network: Network, snapshot: Snapshot) -> Route:
@@ -51,7 +53,7 @@ def nominal(network: Network, snapshot: Snapshot) -> Route:
     problem = build(network, snapshot)
     flows, whole = Solver(problem).solve(), shares(problem, {})
     reached = figures(problem, flows)
-    return _route(sourcing(network, snapshot, problem, flows, whole, None), (), reached, reached.orders_late, ())
+    return _route(sourcing(network, snapshot, problem, flows, whole, None), (), reached, reached, ())
 
 
 def repair(network: Network, snapshot: Snapshot, closed: Iterable[str], base: Route) -> Route:
@@ -71,7 +73,7 @@ def reroute(network: Network, snapshot: Snapshot, closed: Iterable[str], base: R
     left = shares(problem, losses)
     if not losses:
         kept_as_is = _kept(problem, left, base)
-        return _route(base.sourcing, closed, kept_as_is, kept_as_is.orders_late, ())
+        return _route(base.sourcing, closed, kept_as_is, kept_as_is, ())
     candidates = [dispatch(problem, left, lanes_used(problem, base.sourcing), free=True)]
     optimum = Solver(problem).attempt(left)
     if optimum is not None:
@@ -103,16 +105,29 @@ def from_dict(plain: Mapping[str, Any]) -> Route:
     return replace(route, sourcing={(place, product): lanes for place, product, lanes in rows})
 
 
-def _route(plan: Sourcing, closed: tuple[str, ...], reached: Figures, late_kept: int, moved: tuple[Move, ...]) -> Route:
-    return Route(plan, closed, reached.orders_late, late_kept, reached.otif, reached.cost, reached.co2_kg, reached.unmet, moved)
+def _route(plan: Sourcing, closed: tuple[str, ...], reached: Figures, before: Figures, moved: tuple[Move, ...]) -> Route:
+    """`before`: what it comes to if the goods go on as they did."""
+    return Route(
+        sourcing=plan,
+        closed=closed,
+        orders_late=reached.orders_late,
+        orders_late_kept=before.orders_late,
+        otif=reached.otif,
+        cost=reached.cost,
+        co2_kg=reached.co2_kg,
+        unmet=reached.unmet,
+        moved=moved,
+        cost_kept=before.cost,
+        co2_kg_kept=before.co2_kg,
+    )
 
 
 def _answer(
     network: Network, snapshot: Snapshot, problem: Problem, left: Shares, flows: Flows, closed: tuple[str, ...], base: Route
 ) -> Route:
     plan = sourcing(network, snapshot, problem, flows, left, base.sourcing)
-    late_kept = _kept(problem, left, base).orders_late
-    return _route(plan, closed, figures(problem, flows), late_kept, _moves(network, problem, base.sourcing, plan))
+    before = _kept(problem, left, base)
+    return _route(plan, closed, figures(problem, flows), before, _moves(network, problem, base.sourcing, plan))
 
 
 def _kept(problem: Problem, left: Shares, base: Route) -> Figures:

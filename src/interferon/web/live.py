@@ -203,7 +203,8 @@ class LiveSource:
         if plan.id not in self._run.routes:
             return None
         time, route = self._run.routes[plan.id]
-        nominal = self._run.rules.closures.nominal
+        if not route.moved:  # goods go as usual: the figures of a route nobody changed say nothing about this plan
+            return None
         before = self._run.base.sourcing if self._run.base else {}
         moves = tuple(
             Move(
@@ -222,8 +223,8 @@ class LiveSource:
             orders_late=route.orders_late,
             orders_late_without=route.orders_late_kept,
             otif=route.otif,
-            cost=route.cost - nominal.cost,
-            co2_kg=route.co2_kg - nominal.co2_kg,
+            cost=route.cost - route.cost_kept,
+            co2_kg=route.co2_kg - route.co2_kg_kept,
             unmet=route.unmet,
             in_force=self._route_in_force() is route,
         )

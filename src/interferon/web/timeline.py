@@ -16,7 +16,7 @@ def timeline(
     for plan in plans:
         label = alternative(plan.alternatives[plan.chosen].label)
         entries.append(Entry(time=plan.time, side="cyber", kind="plan", text=f"Plan {plan.id}: {label}", plan=plan.id))
-        if plan.id in run.routes:
+        if plan.id in run.routes and run.routes[plan.id][1].moved:
             time, route = run.routes[plan.id]
             text = f"Goods re-routed: {len(route.moved)} supplies moved, {route.orders_late:.0f} orders late expected"
             entries.append(Entry(time=time, side="goods", kind="reroute", text=text, plan=plan.id))

@@ -181,8 +181,8 @@ class RouteView(msgspec.Struct, frozen=True, kw_only=True):
     orders_late: float
     orders_late_without: float  # same closures, goods not re-routed
     otif: float
-    cost: float  # added cost, network currency
-    co2_kg: float  # added
+    cost: float  # against the same closures with the goods not re-routed, network currency; below 0 is saved
+    co2_kg: float  # against the same
     unmet: float
     gap: float | None = None  # relative gap to the proven bound; None = no bound yet
     in_force: bool = False  # handed to the executor or the ERP, not only computed
