@@ -71,7 +71,7 @@ def test_a_fitting_target_passes(action: str, target: str) -> None:
         (
             "hold_transaction",
             "asset:erp",
-            "hold_transaction takes order:ID or payment:ID or shipment:ID or feed:ID or partner:ID, not 'asset:erp'",
+            "hold_transaction takes order:ID or payment:ID or shipment:ID or feed:ID or partner:ID or lane:ID, not 'asset:erp'",
         ),
     ],
 )

@@ -94,6 +94,14 @@ def test_chain_becomes_one_confident_incident_with_path_and_suspects() -> None:
     assert incident.title.startswith("command.new_source on plc-1; 2 more entities")
 
 
+def test_what_several_entities_have_in_common_is_suspected_before_each_of_them() -> None:
+    lanes = [
+        finding(1 + number, f"lane:l-{number}", "custody.broken", 1e-3, related=("partner:c-1",), family="trade") for number in range(3)
+    ]
+    assert run(lanes[:1])[-1].suspects[0][0] == "lane:l-0"
+    assert run(lanes)[-1].suspects[0][0] == "partner:c-1"
+
+
 def test_one_telemetry_oddity_stays_modest() -> None:
     assert run([finding(1, "plc-1", "telemetry.pattern", 1e-12)])[0].p_attack < 0.1
 

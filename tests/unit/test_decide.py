@@ -318,10 +318,10 @@ def test_a_waiting_proposal_is_repeated_to_nobody_and_taken_back_when_the_eviden
     level = msgspec.structs.replace(ACTIVE, earned_level=1)
     assert plan_for(incident(("asset:wms", 1.0), p=0.9), level, state=state) is not None
     assert plan_for(incident(("asset:wms", 1.0), p=0.9), level, state=state, now=NOW + HOUR_US) is None
-    gone = plan_for(incident(("lane:l-1", 1.0), p=0.31), level, state=state, now=NOW + 2 * HOUR_US)
+    gone = plan_for(incident(("node:n-1", 1.0), p=0.31), level, state=state, now=NOW + 2 * HOUR_US)
     assert gone is not None
     assert (gone.id, gone.chosen) == ("i-1.2", 0)
-    assert plan_for(incident(("lane:l-1", 1.0), p=0.6), level, state=state, now=NOW + 3 * HOUR_US) is None
+    assert plan_for(incident(("node:n-1", 1.0), p=0.6), level, state=state, now=NOW + 3 * HOUR_US) is None
 
 
 def test_nothing_more_to_do_when_the_suspect_is_contained() -> None:

@@ -44,6 +44,16 @@ def test_conversation_seen_from_the_target_names_the_newcomer() -> None:
     assert (found.kind, found.related, found.techniques) == ("conversation.from_new_peer", ("asset:x",), ("T0885",))
 
 
+def test_the_first_word_of_a_machine_that_was_silent_while_its_feed_spoke() -> None:
+    state = stream.new_state(peers={"asset:s": "gateway"})
+    inward = flow(60, "203.0.113.5", "asset:s", "modbus/502", entity="asset:s")
+    assert stream.observe(state, [inward], [activity_conversations], inward.time + 1, {"f": 50 * HOUR}) == []  # a new feed: all is new
+    state = stream.new_state(peers={"asset:s": "gateway"})
+    (found,) = stream.observe(state, [inward], [activity_conversations], inward.time + 1, {"f": 0})
+    assert found.kind == "conversation.from_outside"
+    assert found.p < 1e-5
+
+
 def test_rare_services_and_machines_weigh_more() -> None:
     def p(service: str, group: str, target: str = "asset:c") -> float:
         found = told(activity_conversations, [*FLOWS, flow(97, "asset:a", target, service)], {"asset:a": group})

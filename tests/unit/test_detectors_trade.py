@@ -1,5 +1,6 @@
 """What the trade detectors tell, beyond their own examples."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -125,6 +126,40 @@ def test_custody(strange: list[Event], kind: str) -> None:
 def test_custody_is_only_as_strict_as_the_place() -> None:
     loose = [one for place, one in enumerate(SHIPMENTS) if place % 6 != 0]  # a third of the departures are never recorded
     assert told(trade_custody, [*loose, shipped(241, "shipment.arrived", 999)]) == []
+
+
+def watched(events: list[Event], lead_h: float) -> list[Finding]:
+    """As a fleet sees it: the feed has spoken of other lanes since hour 0, and the tables tell the lead time."""
+    state = stream.new_state(leads={"lane:l-1": int(lead_h * HOUR)})
+    return [finding for one in events for finding in stream.observe(state, [one], [trade_custody], one.time + 1, {"erp": 0})]
+
+
+def test_custody_holds_for_a_lane_that_was_silent_since_the_feed_began() -> None:
+    (found,) = watched([shipped(100, "shipment.arrived", 1)], lead_h=30)
+    assert (found.kind, found.entity) == ("custody.broken", "lane:l-1")
+
+
+def test_what_may_have_left_before_we_watched_is_not_missed() -> None:
+    assert watched([shipped(100, "shipment.arrived", 1)], lead_h=101) == []
+
+
+def test_breaks_of_one_day_add_up() -> None:
+    fakes = [shipped(241 + number, "shipment.arrived", 900 + number) for number in range(5)]
+    found = [one for one in watched([*SHIPMENTS, *fakes], lead_h=2) if one.kind == "custody.broken"]
+    assert len(found) == 5
+    assert all(later.p < 0.2 * sooner.p for sooner, later in pairwise(found))
+
+
+def test_a_lane_that_brings_something_every_hour_though_it_never_did() -> None:
+    fakes = [shipped(60 + number, "shipment.arrived", 900 + number) for number in range(20)]
+    found = watched(fakes, lead_h=700)
+    assert {one.kind for one in found} == {"custody.rush"}
+    assert found[0].time >= 68 * HOUR  # the usual few a day are no rush
+    assert found[-1].p < 1e-5
+    busy = [shipped(number, "shipment.arrived", number) for number in range(200)]  # this one always did
+    assert [one for one in watched(busy, lead_h=700) if one.kind == "custody.rush" and one.time > 60 * HOUR] == []
+    at_once = [shipped(60 + number / 100, "shipment.arrived", 900 + number) for number in range(30)]  # one ship with many loads
+    assert watched(at_once, lead_h=700) == []
 
 
 def forecast(hour: float, product: int, quantity: float, source: str = "plan") -> Event:

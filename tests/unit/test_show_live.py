@@ -228,9 +228,9 @@ def test_who_still_learns_and_until_when() -> None:
     assert (learning.entities, learning.learnt) == (2, 0)
     assert learning.ready_at == one.now + (LIVE.learn_rows - 2) * MINUTE
     one.now = learning.ready_at
-    one.loop.feed(attack("wks-1", START + 26 * HOUR, first=10))  # a day later: events of srv-1 are learnt
+    one.loop.feed(attack("wks-1", START + 26 * HOUR, first=10))  # a day later: srv-1 is learnt, and so is wks-1, whose feed spoke of others
     one.loop.finish()
-    assert (one.source.now().learning.entities, one.source.now().learning.learnt) == (3, 1)
+    assert (one.source.now().learning.entities, one.source.now().learning.learnt) == (3, 2)
 
 
 # ---- goods on lanes, and the route of a plan

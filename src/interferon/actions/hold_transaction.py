@@ -1,4 +1,4 @@
-"""Quarantine an order, payment change, shipment or data feed; the last trusted values stay in force.
+"""Quarantine an order, payment change, shipment, data feed, or all that is booked for a lane; the last trusted values stay in force.
 
 Used by plans, carried out by an executor.
 """
@@ -15,7 +15,7 @@ def fits(network: Network, name: str) -> str:
 ACTION = Action(
     name="hold_transaction",
     kind="reversible",
-    targets=("order", "payment", "shipment", "feed", "partner"),
+    targets=("order", "payment", "shipment", "feed", "partner", "lane"),
     ttl_s=24 * 3600,
     sentence="Hold {target}: it waits, and the last trusted values are used until it is released.",
     inverse="Release {target}.",

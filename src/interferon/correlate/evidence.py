@@ -41,7 +41,7 @@ KINDS: Final[Mapping[str, tuple[float, float, float, tuple[float, float, float]]
     "log.silent": (0.5, 12.0, 0.4, (1.0, 0.0, 0.0)),
     "partner.": (3.0, 600.0, 0.8, (1.0, 0.4, 0.5)),
     "invoice.": (3.0, 600.0, 0.8, (1.0, 0.5, 0.4)),
-    "custody.": (2.0, 250.0, 0.7, (1.0, 0.7, 0.3)),
+    "custody.": (2.0, 1200.0, 0.7, (1.0, 0.7, 0.3)),
     "order.": (0.7, 50.0, 0.5, (1.0, 0.5, 0.3)),
     "forecast.": (1.5, 200.0, 0.6, (1.0, 0.3, 0.3)),
     "production.": (0.5, 20.0, 0.6, (1.0, 0.0, 0.0)),
@@ -122,13 +122,18 @@ def probability(log_odds: float) -> float:
     return min(max(1 / (1 + math.exp(-log_odds)), 0.001), 0.999)
 
 
+def _shrinking(values: Iterable[float]) -> float:
+    return sum(value / rank for rank, value in enumerate(sorted(values, reverse=True), 1))
+
+
 def suspicion(findings: Iterable[Finding], damped: Mapping[str, float], p_attack: float) -> tuple[tuple[str, float], ...]:
     """References to contain → probability, greatest first, at most eight.
 
     Each finding spreads its strength over its entity, the first related reference and the identities, as its kind says who acts and
-    who suffers; a reference that several kinds of findings agree on rises above one that repeats the same.
+    who suffers. A reference that several kinds of findings agree on rises above one that repeats the same; so does what several entities
+    have in common (each further one counts 1/2, 1/3 …): the carrier of all these lanes, the computer that came to all these machines.
     """
-    mass: dict[str, dict[str, float]] = {}
+    mass: dict[str, dict[str, dict[str, float]]] = {}  # reference → kind → entity → suspicion
     for finding in findings:
         entity, first, identities = _kind(finding.kind)[3]
         value = max(strength(finding) * damped.get(finding.id, 1.0), 0.05)
@@ -138,9 +143,9 @@ def suspicion(findings: Iterable[Finding], damped: Mapping[str, float], p_attack
         shares += [(ref, identities) for ref in finding.related if ref.startswith("identity:")]
         for ref, share in shares:
             if share > 0 and ref.partition(":")[0] in CONTAINABLE:
-                held = mass.setdefault(ref, {})
-                held[finding.kind] = max(held.get(finding.kind, 0.0), value * share)
-    scores = {ref: sum(kinds.values()) for ref, kinds in mass.items()}
+                held = mass.setdefault(ref, {}).setdefault(finding.kind, {})
+                held[finding.entity] = max(held.get(finding.entity, 0.0), value * share)
+    scores = {ref: sum(_shrinking(entities.values()) for entities in kinds.values()) for ref, kinds in mass.items()}
     top = max(scores.values(), default=0.0)
     ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
     return tuple((ref, round(p_attack * score / top, 4)) for ref, score in ranked[:8] if score >= 0.15 * top)

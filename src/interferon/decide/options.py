@@ -12,7 +12,7 @@ from interferon.model.network import Network
 from interferon.model.records import Incident
 
 SAFETY: Final = "sis"
-HELD_KINDS: Final = frozenset({"order", "payment", "shipment", "feed", "partner"})
+HELD_KINDS: Final = frozenset({"order", "payment", "shipment", "feed", "partner", "lane"})
 
 Act = tuple[str, str]  # (action, target reference), as in `Alternative.actions`
 

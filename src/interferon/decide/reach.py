@@ -71,6 +71,7 @@ def money_at_stake(ref: str, network: Network, terrain: Terrain, settings: Decid
         "shipment": settings.order_share * mean,
         "payment": settings.partner_share * terrain.at_stake,
         "partner": settings.partner_share * terrain.at_stake,
+        "lane": settings.order_share * terrain.at_stake / max(len(network.lanes), 1),
         "feed": settings.feed_share * terrain.at_stake,
     }.get(kind, 0.0)
 

@@ -16,7 +16,18 @@ from interferon.detect.stream_protocol import Anomaly, Context, Detector, shares
 from interferon.model.network import Network
 from interferon.model.records import Finding
 
-__all__ = ["StreamSettings", "StreamState", "announcement", "declare", "learning", "new_state", "observe", "peers_of", "rows_from_batch"]
+__all__ = [
+    "StreamSettings",
+    "StreamState",
+    "announcement",
+    "declare",
+    "leads_of",
+    "learning",
+    "new_state",
+    "observe",
+    "peers_of",
+    "rows_from_batch",
+]
 
 PEERS: Final = {  # words in an asset's type → peer group; first match wins
     "agent": ("agent", "llm", "copilot", "assistant"),
@@ -37,6 +48,8 @@ class StreamSettings(msgspec.Struct, frozen=True):
     strong: float = 1e-4  # told even in the learning time if no history is needed to see it
 
 
+# whatever of these kinds speaks is in the tables: that it kept silent while its feed spoke of others is knowledge about it
+TABLED: Final = ("asset:", "zone:", "node:", "lane:", "partner:", "site:", "product:")
 SWEEP: Final = 5 * MINUTE  # what did not happen is looked for this often: a silence is told in minutes, not in seconds
 
 
@@ -46,21 +59,29 @@ class StreamState:
 
     settings: StreamSettings
     peers: dict[str, str]
-    first: dict[str, int] = field(default_factory=dict)  # entity → time of its first event
+    leads: dict[str, int] = field(default_factory=dict)  # lane → microseconds within which nearly all of its goods arrive
+    first: dict[str, int] = field(default_factory=dict)  # entity → time since which it is watched
     memories: dict[str, dict[str, Any]] = field(default_factory=dict)  # detector → entity → memory
     told: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (entity, detector, key) → last time it was strange
     swept: int = 0  # when silence was last looked for
     orders: dict[str, dict[str, WorkOrder]] = field(default_factory=dict)  # entity → ticket → work order
 
 
-def new_state(settings: StreamSettings | None = None, peers: Mapping[str, str] | None = None) -> StreamState:
-    """Empty state. `peers`: reference → peer group (`peers_of`); it must be the same for every shard."""
-    return StreamState(settings or StreamSettings(), dict(peers or {}))
+def new_state(
+    settings: StreamSettings | None = None, peers: Mapping[str, str] | None = None, leads: Mapping[str, int] | None = None
+) -> StreamState:
+    """Empty state. `peers`: reference → peer group (`peers_of`); `leads`: see `leads_of`. Both must be the same for every shard."""
+    return StreamState(settings or StreamSettings(), dict(peers or {}), dict(leads or {}))
 
 
 def peers_of(network: Network) -> dict[str, str]:
     """Peer group of every asset by its type and Purdue level: the prior for what is too young to be known."""
     return {f"asset:{asset.id}": _group(asset.type.lower(), network, asset.zone) for asset in network.assets.values()}
+
+
+def leads_of(network: Network) -> dict[str, int]:
+    """Lane reference → microseconds within which nearly all goods arrive: mean and three standard deviations of its lead time."""
+    return {f"lane:{lane.id}": int((lane.lead_days_mean + 3 * lane.lead_days_sd) * DAY) for lane in network.lanes.values()}
 
 
 def _group(kind: str, network: Network, zone: str) -> str:
@@ -71,23 +92,29 @@ def _group(kind: str, network: Network, zone: str) -> str:
     return "ot" if zone in network.zones and network.zones[zone].purdue < 2 else "server"
 
 
-def observe(state: StreamState, rows: Sequence[Event], detectors: Sequence[Detector], now: int) -> list[Finding]:
+def observe(
+    state: StreamState, rows: Sequence[Event], detectors: Sequence[Detector], now: int, feeds: Mapping[str, int] | None = None
+) -> list[Finding]:
     """Judge the rows of one closed frame, in order, then ask what should have come and did not; `now` is the end of the frame.
 
-    Rows are ordered by (entity, time, feed, offset); findings by (time, entity, detector, kind).
+    Rows are ordered by (entity, time, feed, offset); findings by (time, entity, detector, kind). `feeds`: feed → time of its first row
+    of any entity. An entity of the tables is watched for as long as its feed speaks, not only since it spoke itself; a feed that is
+    newer than the entity is learnt anew.
     """
+    feeds = feeds or {}
     routes: dict[str, list[Detector]] = {}
     for detector in detectors:
         for kind in detector.KINDS:
             routes.setdefault(kind, []).append(detector)
     found: list[Finding] = []
     for event in rows:
-        state.first.setdefault(event.entity, event.time)
+        began = feeds.get(event.feed, event.time)
+        since = state.first.setdefault(event.entity, began if event.entity.startswith(TABLED) else event.time)
         if event.kind == "work.order":
             take(state.orders.setdefault(event.entity, {}), event)
         listening = routes.get(event.kind)
         if listening:
-            ctx = _context(state, event.entity, event.time)
+            ctx = _context(state, event.entity, event.time, max(since, began if feeds else since))
             for detector in listening:
                 found += _judge(state, detector, event, ctx)
     if now // SWEEP != state.swept // SWEEP:
@@ -98,10 +125,10 @@ def observe(state: StreamState, rows: Sequence[Event], detectors: Sequence[Detec
     return sorted(found, key=lambda finding: (finding.time, finding.entity, finding.detector, finding.kind, finding.id))
 
 
-def _context(state: StreamState, entity: str, time: int) -> Context:
+def _context(state: StreamState, entity: str, time: int, since: int) -> Context:
     orders = state.orders.get(entity, {})
     declared = covering(orders, time) if orders else ""
-    return Context(entity, time, time - state.first[entity], state.settings.learn_us, state.peers, orders, declared)
+    return Context(entity, time, time - since, state.settings.learn_us, state.peers, orders, declared, state.leads)
 
 
 def _judge(state: StreamState, detector: Detector, event: Event, ctx: Context) -> list[Finding]:
@@ -121,7 +148,7 @@ def _sweep(state: StreamState, detector: Detector, now: int) -> list[Finding]:
         return []
     found = []
     for entity, memory in state.memories.get(detector.NAME, {}).items():
-        ctx = _context(state, entity, now)
+        ctx = _context(state, entity, now, state.first[entity])
         strange = [anomaly for anomaly in sweep(memory, ctx) if _counts(state.settings, anomaly, ctx)]
         found += [_tell(state, detector, anomaly, ctx, anomaly.time or now, None) for anomaly in strange]
     return [finding for finding in found if finding is not None]

@@ -30,11 +30,12 @@ class Context(msgspec.Struct, frozen=True):
 
     entity: str
     time: int
-    age: int  # microseconds since the entity's first event
+    age: int  # microseconds for which the entity has been watched
     learn: int  # microseconds of silent learning
     peers: Mapping[str, str]  # reference → peer group (`ot`, `server`, `client`, `agent` …), from the network's tables
     orders: Mapping[str, Any]  # ticket → open and approved work order of this entity
     declared: str  # ticket of an approved work order that covers this moment, or ''
+    leads: Mapping[str, int] = {}  # lane → microseconds within which nearly all of its goods arrive, from the network's tables
 
     @property
     def learning(self) -> bool:

@@ -39,6 +39,7 @@ class Watch:
     shards: list[Shard]
     home: np.ndarray  # int16[entities]: its shard
     local: np.ndarray  # int32[entities]: its index there
+    feeds: dict[str, int] = field(default_factory=dict)  # activity or trade feed → time of its first row, in microseconds
 
 
 class Portfolios(msgspec.Struct, frozen=True):
@@ -66,10 +67,9 @@ class Sighting(msgspec.Struct, frozen=True):
 
 def new_watch(network: Network, settings: Settings, portfolios: Portfolios, *, shards: int, learn_us: int, width: int = WIDTH) -> Watch:
     """An empty watch. `learn_us`: how long activity and trade are only learnt; `width`: most signals of an entity."""
-    peers = stream.peers_of(network)
+    peers, leads, timing = stream.peers_of(network), stream.leads_of(network), stream.StreamSettings(learn_us=learn_us)
     made = [
-        Shard(telemetry.new_state(settings, width, portfolios.telemetry), stream.new_state(stream.StreamSettings(learn_us=learn_us), peers))
-        for _ in range(shards)
+        Shard(telemetry.new_state(settings, width, portfolios.telemetry), stream.new_state(timing, peers, leads)) for _ in range(shards)
     ]
     return Watch(made, np.zeros(0, dtype=np.int16), np.zeros(0, dtype=np.int32))
 
@@ -92,10 +92,12 @@ def observe(
     rows = [row for batch in batches for row in stream.rows_from_batch(batch)]
     rows.sort(key=lambda row: (row.entity, row.time, row.feed, row.offset))
     sighting = Sighting([], [], [], [(row.time, stream.announcement(row)) for row in rows if row.kind == "work.order"])
+    for row in rows:
+        watch.feeds[row.feed] = min(watch.feeds.get(row.feed, row.time), row.time)
     home = watch.home[entities]
     for number, shard in enumerate(watch.shards):
         mine = [row for row in rows if shard_of(row.entity, len(watch.shards)) == number]
-        sighting.findings.extend(stream.observe(shard.stream, mine, portfolios.stream, end))
+        sighting.findings.extend(stream.observe(shard.stream, mine, portfolios.stream, end, watch.feeds))
         here = home == number
         if here.any():
             _telemetry(watch, shard, portfolios.telemetry, names, signals, (start, end, entities[here], values[here]), sighting)
