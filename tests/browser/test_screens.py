@@ -195,7 +195,8 @@ def test_axe_finds_nothing(stage: Stage, opened: Open, dark: bool) -> None:
 
 
 def test_a_viewer_logs_in_looks_and_is_offered_no_button(opened: Open, show: Show) -> None:
-    url = show(Staged(), StagedAccounts())
+    source = Staged()
+    url = show(source, StagedAccounts())
     page = opened(url)
     expect(page).to_have_url(f"{url}/login")
     assert Axe().run(page).violations_count == 0
@@ -204,6 +205,8 @@ def test_a_viewer_logs_in_looks_and_is_offered_no_button(opened: Open, show: Sho
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Now")
     expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+    expect(page.locator("#map")).to_have_attribute("data-drawn", "28")
+    source.worsen()  # the page is about to fetch itself anew: leaving, it asks for nothing that would be refused
     page.get_by_role("button", name="Log out").click()
     expect(page).to_have_url(f"{url}/login")
 

@@ -1,4 +1,6 @@
 // The line to the server: on a new version the page fetches itself anew and is morphed; says so when the line is lost.
+import { leaving } from "./theme";
+
 const AT_MOST_EVERY = 1000; // ms between two refreshes
 const SILENT_AFTER = 25_000; // ms without a sign of life
 const AGAIN_AFTER = 3000;
@@ -15,6 +17,7 @@ export function live(refreshIslands: () => Promise<void>): void {
 
   function refresh(): void {
     planned = undefined;
+    if (leaving.signal.aborted) return;
     last = Date.now();
     document.querySelector("#live")?.dispatchEvent(new CustomEvent("refresh"));
     void refreshIslands();
@@ -37,6 +40,7 @@ export function live(refreshIslands: () => Promise<void>): void {
   }
   function open(): void {
     source?.close();
+    if (leaving.signal.aborted) return;
     source = new EventSource("/events");
     source.onopen = alive;
     source.addEventListener("version", (event) => { alive(); changed(event.data as string); });
@@ -46,6 +50,12 @@ export function live(refreshIslands: () => Promise<void>): void {
   }
   // a browser opens six connections to one server: a hidden page gives its own back
   document.addEventListener("visibilitychange", () => (document.hidden ? source?.close() : open()));
+  // logging out: nothing may still be asked with the session that ends
+  document.querySelector("form[action='/logout']")?.addEventListener("submit", () => {
+    leaving.abort();
+    source?.close();
+    document.querySelector("#live")?.dispatchEvent(new CustomEvent("htmx:abort"));
+  });
   window.addEventListener("pagehide", () => source?.close());
   window.setInterval(() => {
     if (document.hidden) return;

@@ -42,9 +42,12 @@ export function wrapped(ctx: CanvasRenderingContext2D, text: string, width: numb
   return [words.slice(0, count).join(" "), words.slice(count).join(" ")].filter(Boolean).map((line) => fitted(ctx, line, width));
 }
 
+/** Aborted when the page is being left for good: what is still asked for would only be refused. */
+export const leaving = new AbortController();
+
 /** The facts of an island. Fails when the server does not answer with them. */
 export async function facts<T>(url: string): Promise<T> {
-  const answer = await fetch(url, { headers: { Accept: "application/json" } });
+  const answer = await fetch(url, { headers: { Accept: "application/json" }, signal: leaving.signal });
   if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
   return (await answer.json()) as T;
 }
