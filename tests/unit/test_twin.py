@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from interferon.model.network import Network
 from interferon.store import examples, folder
+from interferon.twin.machines import signals_of
 from interferon.twin.range import Range
-from interferon.twin.scenario import Scenario, Step
+from interferon.twin.scenario import Scenario, Step, known
 from interferon.twin.vocabulary import ACTIONS, ATTACKS, BENIGN
 
 START = 1_767_571_200_000_000
@@ -48,6 +49,13 @@ TARGETS = {
 def medica(tmp_path_factory: pytest.TempPathFactory) -> Network:
     path = tmp_path_factory.mktemp("medica") / "net"
     examples.write("medica", path, START)
+    return folder.load(path)
+
+
+@pytest.fixture(scope="module")
+def minimal(tmp_path_factory: pytest.TempPathFactory) -> Network:
+    path = tmp_path_factory.mktemp("minimal") / "net"
+    examples.write("minimal", path, START)
     return folder.load(path)
 
 
@@ -121,6 +129,18 @@ def test_every_action_leaves_traces_and_no_ground_truth(medica: Network, quiet: 
     assert not [name for name in ACTIONS if f'"{name}"' in text if name != "maintenance"]  # a work order may say maintenance
     assert '"attack"' not in text
     assert "benign" not in text
+
+
+@pytest.mark.parametrize("action", [a.name for a in (*ATTACKS, *BENIGN)])
+def test_every_action_can_be_played_on_every_target_it_takes(minimal: Network, action: str) -> None:
+    targets = [f"{kind}:{name}" for kind in ACTIONS[action].targets for name in sorted(known(minimal)[kind])]
+    if ACTIONS[action].needs_signals:
+        targets = [ref for ref in targets if signals_of(minimal.assets[ref.partition(":")[2]])]
+    run = play(minimal, *(step(action, ref, 0.2 + k / 100, f"s{k}") for k, ref in enumerate(targets)), hours=4.0, history_h=0.0)
+    run.advance(run.end)
+    left_out = [s.target for s in run.campaign.states.values() if s.reason == "nothing stands there"]
+    assert all(s.tried for s in run.campaign.states.values())
+    assert left_out == [r for r in left_out if r.startswith(("site:", "node:")) and not run.campaign.assets(step(action, r))]
 
 
 @pytest.mark.parametrize("action", [a.name for a in ATTACKS])

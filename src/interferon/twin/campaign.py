@@ -19,6 +19,7 @@ from interferon.twin.telemetry import Telemetry
 from interferon.twin.vocabulary import ACTIONS
 
 _LASTING = ("modify_setpoint", "stop_process", "encrypt_hosts", "firmware_change", "disable_logging")  # go on without the attacker
+_ON_GOODS = ("peak_season", "new_supplier", "poison_feed", "fake_shipment")  # act on goods and papers: need no machine at the place
 NOT_HOSTS = ("plc", "robot", "agv", "telematics", "sensor_gateway", "sis", "camera", "switch", "firewall")
 
 
@@ -192,6 +193,9 @@ class Campaign:
 
     def _obstacle(self, step: Step, state: StepState) -> str:
         """Why a step cannot succeed now, or ''."""
+        placed = step.target.startswith(("zone:", "site:", "node:")) and step.action not in _ON_GOODS
+        if placed and not self.assets(step):
+            return "nothing stands there"
         if step.kind == "benign":
             return ""
         missing = [n for n in step.needs if not self.states[n].succeeded]
