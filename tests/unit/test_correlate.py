@@ -1,5 +1,6 @@
 """Findings to incidents: what joins, what stays apart, how evidence adds up, whom it points at, and what happens after containment."""
 
+import math
 import random
 from typing import Any
 
@@ -119,6 +120,27 @@ def test_sites_without_relation_stay_apart() -> None:
 def test_neighbours_join_soon_but_not_late() -> None:
     assert len(run([finding(1, "plc-1", "command.value"), finding(2, "jump-1", "process.first_seen")])) == 1
     assert len(run([finding(1, "plc-1", "command.value"), finding(9, "jump-1", "process.first_seen")])) == 2
+
+
+def test_what_comes_by_its_place_alone_counts_one_in_as_many_as_there_are_such_places() -> None:
+    first = finding(1, "m-0", "file.mass_change", 1.2e-3)
+    alone = run([first])[0].p_attack
+    beside = run([first, finding(1.2, "m-1", "telemetry.pattern", 1e-9)])[0]
+    itself = run([first, finding(1.2, "m-0", "telemetry.pattern", 1e-9)])[0]
+    tied = run([first, finding(1.2, "m-1", "telemetry.pattern", 1e-9, related=("asset:m-0",))])[0]
+    assert len(beside.entities) == 2
+    odds = [math.log(p / (1 - p)) for p in (alone, beside.p_attack, itself.p_attack, tied.p_attack)]
+    assert odds[1] - odds[0] == pytest.approx(math.log(25 / 7), abs=0.01)  # seven machines stand in the cell
+    assert odds[2] == pytest.approx(odds[3])
+    assert odds[2] - odds[0] == pytest.approx(math.log(25), abs=0.01)
+    assert dict(beside.suspects)["asset:m-1"] < dict(tied.suspects)["asset:m-1"]
+
+
+def test_a_neighbour_that_shows_something_else_too_counts_in_full_for_it() -> None:
+    first, near = finding(1, "m-0", "file.mass_change", 1.2e-3), finding(1.2, "m-1", "telemetry.pattern", 1e-9)
+    once, twice = run([first, near])[0], run([first, near, finding(1.3, "m-1", "command.value", 1e-4)])[0]
+    again = run([first, near, finding(1.3, "m-1", "telemetry.pattern", 1e-9)])[0]
+    assert again.p_attack - once.p_attack < 0.05 < twice.p_attack - once.p_attack
 
 
 def test_weak_oddities_of_neighbours_are_no_hairball() -> None:

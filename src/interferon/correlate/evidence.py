@@ -92,16 +92,17 @@ def crowds(findings: Iterable[Finding]) -> set[str]:
     return found
 
 
-def weigh(findings: Iterable[Finding], damped: Mapping[str, float]) -> float:
+def weigh(findings: Iterable[Finding], damped: Mapping[str, float], nearby: Mapping[str, int]) -> float:
     """Log odds of an attack. `damped`: finding id → factor 0–1 (a common cause, a benign verdict, a thing that we shut off ourselves).
 
     One channel is (kind, entity): repetition there adds little. A kind seen on further entities counts 1, 1/2, 1/3 …; further kinds
-    of one detector count 0.6; other detectors and other families count in full, since they look at other evidence.
+    of one detector count 0.6; other detectors and other families count in full, since they look at other evidence. `nearby`:
+    `kind|entity` that belongs to the case by its place alone → assets at such places. Any of them might have spoken, so its ratio is
+    divided by their number: the mean of e-values is an e-value, the one that happened to be large is not.
     """
     channels: dict[tuple[str, str, str], list[float]] = {}
     for finding in findings:
-        value = strength(finding) * damped.get(finding.id, 1.0)
-        channels.setdefault((finding.detector, finding.kind, finding.entity), []).append(value)
+        channels.setdefault((finding.detector, finding.kind, finding.entity), []).append(_counted(finding, damped, nearby))
     kinds: dict[tuple[str, str], list[float]] = {}
     for (detector, kind, _), values in channels.items():
         repeated = 0.1 * math.log2(len(values)) if max(values) > 0 else 0.0
@@ -117,6 +118,12 @@ def weigh(findings: Iterable[Finding], damped: Mapping[str, float]) -> float:
     return total
 
 
+def _counted(finding: Finding, damped: Mapping[str, float], nearby: Mapping[str, int]) -> float:
+    """What is left of a finding's strength once its place and what explains it are taken into account."""
+    searched = math.log(nearby.get(f"{finding.kind}|{finding.entity}", 1))
+    return max(strength(finding) - searched, 0.0) * damped.get(finding.id, 1.0)
+
+
 def probability(log_odds: float) -> float:
     """0–1, kept off both ends: we are never certain."""
     return min(max(1 / (1 + math.exp(-log_odds)), 0.001), 0.999)
@@ -126,7 +133,9 @@ def _shrinking(values: Iterable[float]) -> float:
     return sum(value / rank for rank, value in enumerate(sorted(values, reverse=True), 1))
 
 
-def suspicion(findings: Iterable[Finding], damped: Mapping[str, float], p_attack: float) -> tuple[tuple[str, float], ...]:
+def suspicion(
+    findings: Iterable[Finding], damped: Mapping[str, float], nearby: Mapping[str, int], p_attack: float
+) -> tuple[tuple[str, float], ...]:
     """References to contain → probability, greatest first, at most eight.
 
     Each finding spreads its strength over its entity, the first related reference and the identities, as its kind says who acts and
@@ -136,7 +145,7 @@ def suspicion(findings: Iterable[Finding], damped: Mapping[str, float], p_attack
     mass: dict[str, dict[str, dict[str, float]]] = {}  # reference → kind → entity → suspicion
     for finding in findings:
         entity, first, identities = _kind(finding.kind)[3]
-        value = max(strength(finding) * damped.get(finding.id, 1.0), 0.05)
+        value = max(_counted(finding, damped, nearby), 0.05)
         others = [ref for ref in finding.related if not ref.startswith("identity:")]
         shares = [(finding.entity, identities if finding.entity.startswith("identity:") else entity)]
         shares += [(ref, first) for ref in others[:1]]

@@ -21,6 +21,7 @@ class Graph:
     partner_of: dict[str, str] = field(default_factory=dict)  # asset reference → partner reference
     place_of: dict[str, str] = field(default_factory=dict)  # node, site and lane references → site id
     people: dict[str, str] = field(default_factory=dict)  # person id and name → id
+    crowd: dict[str, tuple[int, int]] = field(default_factory=dict)  # zone id → assets in it, and in it and its neighbours
 
 
 def graph_of(network: Network) -> Graph:
@@ -39,6 +40,11 @@ def graph_of(network: Network) -> Graph:
         graph.neighbours.setdefault(conduit.to_zone, {}).setdefault(conduit.from_zone, conduit.id)
     graph.place_of.update({f"node:{node.id}": node.site for node in network.nodes.values()})
     graph.place_of.update({f"site:{site}": site for site in network.sites})
+    sizes = dict.fromkeys(network.zones, 0)
+    for asset in network.assets.values():
+        sizes[asset.zone] += 1
+    for name, size in sizes.items():
+        graph.crowd[name] = (size, size + sum(sizes[other] for other in graph.neighbours.get(name, {})))
     for person in network.people.values():
         graph.people[person.id] = graph.people[person.name] = person.id
     return graph
@@ -55,6 +61,11 @@ def nearness(graph: Graph, one: str, other: str) -> int:
     if here is None or there is None:
         return 2
     return 0 if here == there else 1 if there in graph.neighbours.get(here, {}) else 2
+
+
+def searched(graph: Graph, ref: str, hops: int) -> int:
+    """How many assets lie as near as `ref` does at `hops` (0 or 1) from somewhere: each of them could have been the one that spoke."""
+    return max(graph.crowd.get(graph.zone_of.get(ref, ""), (1, 1))[hops], 1)
 
 
 def way(graph: Graph, start: str, end: str) -> tuple[tuple[str, str, str], ...]:

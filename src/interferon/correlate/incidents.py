@@ -13,7 +13,7 @@ import msgspec
 
 from interferon.correlate import evidence
 from interferon.correlate.declared import Declared, explained
-from interferon.correlate.graph import Graph, graph_of, nearness, site, way
+from interferon.correlate.graph import Graph, graph_of, nearness, searched, site, way
 from interferon.model.network import Network
 from interferon.model.records import Finding, Incident
 
@@ -50,6 +50,7 @@ class Case:
     verdict: str = ""
     p_attack: float = 0.0
     repeats: dict[str, int] = field(default_factory=dict)  # `kind|entity` → findings
+    nearby: dict[str, int] = field(default_factory=dict)  # `kind|entity` that came by nearness alone → assets that were as near
 
 
 @dataclass
@@ -141,6 +142,7 @@ def _place(state: IncidentState, finding: Finding) -> list[Case]:
     merged = [one for one in strong if one is not case] if case in strong else []
     for other in merged:
         _merge(state, case, other)
+    _note_nearby(state, case, finding)
     _add(state, case, finding)
     return [case, *merged]
 
@@ -151,22 +153,39 @@ def _bond(state: IncidentState, case: Case, finding: Finding) -> float:
     if case.status == "closed":
         same = finding.entity in case.entities and gap <= state.settings.reopen_us and case.verdict != "benign"
         return math.exp(-gap / state.settings.fade_us) if same else 0.0
+    bond = _shared(case, finding)
+    if bond < 0.4 and gap <= state.settings.near_us and case.p_attack >= 0.03 and evidence.strength(finding) >= math.log(10):
+        bond = max(bond, (0.4, 0.3, 0.0)[_closest(state, case, finding)])
+    return bond * math.exp(-gap / state.settings.fade_us)
+
+
+def _shared(case: Case, finding: Finding) -> float:
+    """The bond of shared references, 0–1."""
     bond = 1.0 if finding.entity in case.entities else 0.8 if finding.entity in case.related else 0.0
     for ref in finding.related:
         if ref in case.entities:
             bond = max(bond, 0.8)
         elif ref in case.related:  # a shared person, partner or order says more than a server everybody talks to
             bond = max(bond, 0.3 if ref.startswith("asset:") else 0.5)
-    if bond < 0.4 and gap <= state.settings.near_us and case.p_attack >= 0.03 and evidence.strength(finding) >= math.log(10):
-        closest = min((nearness(state.graph, finding.entity, ref) for ref in list(case.entities)[-20:]), default=2)
-        bond = max(bond, (0.4, 0.3, 0.0)[closest])
-    return bond * math.exp(-gap / state.settings.fade_us)
+    return bond
+
+
+def _closest(state: IncidentState, case: Case, finding: Finding) -> int:
+    return min((nearness(state.graph, finding.entity, ref) for ref in list(case.entities)[-20:]), default=2)
+
+
+def _note_nearby(state: IncidentState, case: Case, finding: Finding) -> None:
+    """Remembers what shares nothing with the case but the neighbourhood."""
+    if _shared(case, finding) == 0:
+        hops = min(_closest(state, case, finding), 1)
+        case.nearby[f"{finding.kind}|{finding.entity}"] = searched(state.graph, finding.entity, hops)
 
 
 def _merge(state: IncidentState, case: Case, other: Case) -> None:
     """Two cases turn out to be one: the older one goes on."""
     for finding in sorted(other.findings, key=lambda one: (one.time, one.id)):
         _add(state, case, finding)
+    case.nearby.update(other.nearby)
     case.opened = min(case.opened, other.opened)
     other.findings, other.status, other.verdict = other.findings[:1], "closed", f"joined {case.id}"
 
@@ -217,7 +236,7 @@ def _revise(state: IncidentState, case: Case) -> Incident:
     """The next revision of a case as a record."""
     case.revision += 1
     damped = _damped(state, case)
-    p_attack = evidence.probability(evidence.weigh(case.findings, damped))
+    p_attack = evidence.probability(evidence.weigh(case.findings, damped, case.nearby))
     if case.verdict:
         p_attack = max(p_attack, 0.98) if case.verdict == "attack" else 0.001
     case.p_attack = p_attack
@@ -240,7 +259,7 @@ def _revise(state: IncidentState, case: Case) -> Incident:
         entities=tuple(case.entities),
         zones=zones,
         sites=sites,
-        suspects=evidence.suspicion(case.findings, damped, p_attack),
+        suspects=evidence.suspicion(case.findings, damped, case.nearby, p_attack),
         path=_path(state, case),
         techniques=tuple(dict.fromkeys(technique for one in weighty for technique in one.techniques)),
         families=tuple(sorted({finding.family for finding in case.findings})),
