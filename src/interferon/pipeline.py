@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from interferon import sense
 from interferon.correlate import declared, fdr, incidents
+from interferon.correlate.case import IncidentState
 from interferon.decide import book as ledger
 from interferon.decide.plan import decide, overruled
 from interferon.decide.release import ReleaseSettings, release, renew
@@ -59,7 +60,7 @@ class State:
 
     admission: sense.Admission
     watch: watch.Watch
-    incidents: incidents.IncidentState
+    incidents: IncidentState
     decisions: DecideState
     book: ledger.Book
     discoveries: fdr.FdrState
@@ -162,8 +163,9 @@ def _control(state: State, rules: Rules, item: Control) -> list[Output]:
                 overruled(state.decisions, plan.incident)
             return [*ledger.answered(state.book, item)]
         case Verdict():
-            state.verdicts[item.incident] = item.verdict
-            revised = incidents.verdict(state.incidents, item.incident, item.verdict)
+            if not item.finding:
+                state.verdicts[item.incident] = item.verdict
+            revised = incidents.verdict(state.incidents, item.incident, item.verdict, item.finding)
             found = _decide(state, rules, revised, item.time) if revised else []
             return found + _release(state, rules, item.incident, item.time)
         case Receipted():

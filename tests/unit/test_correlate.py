@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interferon.correlate import declared, evidence, fdr, incidents
+from interferon.correlate.case import HOUR, IncidentState
 from interferon.correlate.graph import graph_of, nearness, way
 from interferon.model.network import Asset, Conduit, Network, Person, Settings, Site, Zone
 from interferon.model.records import Finding, Incident
 from interferon.store import checkpoint
 
-HOUR = incidents.HOUR
 START = 1_700_000_000_000_000
 
 
@@ -60,7 +60,7 @@ def finding(hour: float, entity: str, kind: str, p: float = 1e-6, **more: Any) -
     return Finding(id=f"f-{next(SERIAL)}", time=START + int(hour * HOUR), entity=ref, kind=kind, p=p, **base)
 
 
-def run(findings: list[Finding], state: incidents.IncidentState | None = None) -> list[Incident]:
+def run(findings: list[Finding], state: IncidentState | None = None) -> list[Incident]:
     """The newest revision of each incident, by opening."""
     state = state or incidents.new_state()
     latest: dict[str, Incident] = {}
@@ -172,7 +172,7 @@ def test_declared_change_is_no_attack() -> None:
     assert explained.declared == "W-9"
 
 
-def opened(state: incidents.IncidentState, target: str, **changes: Any) -> None:
+def opened(state: IncidentState, target: str, **changes: Any) -> None:
     order: dict[str, Any] = {
         "code": "opened",
         "ticket": "W-1",
@@ -254,6 +254,31 @@ def test_verdicts() -> None:
     assert again.p_attack < incident.p_attack
     assert incidents.verdict(state, "i-none", "attack") is None
     assert incidents.note_contained(state, "i-none", [], 0) is None
+
+
+def test_one_finding_can_be_judged_alone() -> None:
+    state = incidents.new_state()
+    (incident,) = run([finding(1, "plc-1", "firmware.undeclared", 1e-5), finding(1.1, "plc-1", "telemetry.pattern")], state)
+    wrong = incidents.verdict(state, incident.id, "benign", incident.findings[0])
+    back = incidents.verdict(state, incident.id, "unsure", incident.findings[0])
+    assert wrong is not None
+    assert back is not None
+    assert wrong.status == "open"
+    assert wrong.p_attack < 0.1 < incident.p_attack == back.p_attack
+    assert state.benign[("firmware.undeclared", "asset:plc-1")] == 0
+    assert incidents.verdict(state, incident.id, "benign", "f-none") is None
+
+
+def test_a_finding_called_right_is_heard_again_after_benign_verdicts() -> None:
+    state = incidents.new_state()
+    for hour in (1, 40):
+        (old,) = run([finding(hour, "plc-1", "command.value", 1e-6)], state)
+        incidents.verdict(state, old.id, "benign")
+    (soft,) = run([finding(80, "plc-1", "command.value", 1e-6)], state)
+    right = incidents.verdict(state, soft.id, "attack", soft.findings[0])
+    assert right is not None
+    assert soft.p_attack < old.p_attack < right.p_attack
+    assert state.benign[("command.value", "asset:plc-1")] == 0
 
 
 def test_quiet_closes_and_the_same_entity_reopens() -> None:

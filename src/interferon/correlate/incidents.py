@@ -6,62 +6,20 @@ Called by the pipeline's judge once a frame, with the findings of all shards in 
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
 from interferon.correlate import evidence
-from interferon.correlate.declared import Declared, explained
-from interferon.correlate.graph import Graph, graph_of, nearness, searched, site, way
+from interferon.correlate.bonds import bond_of, note_nearby
+from interferon.correlate.case import Case, CorrelateSettings, IncidentState
+from interferon.correlate.declared import explained
+from interferon.correlate.graph import graph_of, nearness, site, way
 from interferon.model.network import Network
 from interferon.model.records import Finding, Incident
 
-HOUR: Final = 3_600_000_000
 KEPT: Final = 300  # findings that a case holds; beyond it only ids that say something new
 PATH: Final = 12  # references that a path visits: beyond that nobody reads it
-Status = Literal["open", "contained", "closed"]
-
-
-class CorrelateSettings(msgspec.Struct, frozen=True):
-    """When findings belong together and when a case is over."""
-
-    fade_us: int = 24 * HOUR  # the bond of a shared reference falls by e in this time
-    near_us: int = 6 * HOUR  # neighbours in the network belong together only within this time
-    join: float = 0.2  # weakest bond that joins
-    merge: float = 0.6  # bond to two cases that makes them one
-    quiet_us: int = 24 * HOUR  # a case without new findings for so long is closed
-    reopen_us: int = 48 * HOUR  # a closed case comes back to life if its own entity speaks again within this time
-
-
-@dataclass
-class Case:
-    """An incident in the making."""
-
-    id: str
-    opened: int
-    updated: int
-    revision: int = 0
-    status: Status = "open"
-    findings: list[Finding] = field(default_factory=list)
-    entities: dict[str, int] = field(default_factory=dict)  # reference → first time, by appearance
-    related: dict[str, int] = field(default_factory=dict)
-    contained: dict[str, int] = field(default_factory=dict)  # reference → time since which it is shut off
-    verdict: str = ""
-    p_attack: float = 0.0
-    repeats: dict[str, int] = field(default_factory=dict)  # `kind|entity` → findings
-    nearby: dict[str, int] = field(default_factory=dict)  # `kind|entity` that came by nearness alone → assets that were as near
-
-
-@dataclass
-class IncidentState:
-    """All that correlation remembers."""
-
-    settings: CorrelateSettings = field(default_factory=CorrelateSettings)
-    graph: Graph = field(default_factory=Graph)
-    declared: Declared = field(default_factory=Declared)
-    cases: dict[str, Case] = field(default_factory=dict)
-    benign: dict[tuple[str, str], int] = field(default_factory=dict)  # (kind, entity) → benign verdicts
 
 
 def new_state(settings: CorrelateSettings | None = None) -> IncidentState:
@@ -110,24 +68,39 @@ def note_released(state: IncidentState, incident: str, targets: Iterable[str]) -
         state.cases[incident].contained.pop(target, None)
 
 
-def verdict(state: IncidentState, incident: str, verdict: str) -> Incident | None:
-    """A person's judgement. `benign` closes the case and makes the same kind on the same entity speak softer from now on;
-    `attack` raises its probability to near certainty; `unsure` takes a verdict back."""
+def verdict(state: IncidentState, incident: str, verdict: str, finding: str = "") -> Incident | None:
+    """A person's judgement of a case, or of one `finding` of it. None if it is not known (any more).
+
+    Of a case: `benign` closes it and makes the same kind on the same entity speak softer from now on; `attack` raises its probability
+    to near certainty. Of a finding: `benign`: it no longer counts, and its kind on its entity speaks softer; `attack`: it counts in
+    full, whatever spoke against it, and its kind is heard again. `unsure` takes the word back.
+    """
     case = state.cases.get(incident)
-    if case is None:
+    if case is None or (finding and finding not in {one.id for one in case.findings}):
         return None
+    if finding:
+        _judge(state, case, next(one for one in case.findings if one.id == finding), verdict)
+        return _revise(state, case)
     case.verdict = verdict if verdict in {"benign", "attack"} else ""
     if verdict == "benign":
         case.status = "closed"
-        for key in {(finding.kind, finding.entity) for finding in case.findings}:
+        for key in {(one.kind, one.entity) for one in case.findings}:
             state.benign[key] = state.benign.get(key, 0) + 1
     return _revise(state, case)
+
+
+def _judge(state: IncidentState, case: Case, finding: Finding, verdict: str) -> None:
+    key, before = (finding.kind, finding.entity), case.judged.pop(finding.id, "")
+    if verdict in {"benign", "attack"}:
+        case.judged[finding.id] = verdict
+    count = state.benign.get(key, 0) + (verdict == "benign") - (before == "benign")
+    state.benign[key] = 0 if verdict == "attack" else max(count, 0)
 
 
 def _place(state: IncidentState, finding: Finding) -> list[Case]:
     """Put a finding where it belongs; returns the cases that changed."""
     bonds = [
-        (_bond(state, case, finding), case) for case in state.cases.values() if finding.time - case.updated <= 3 * state.settings.fade_us
+        (bond_of(state, case, finding), case) for case in state.cases.values() if finding.time - case.updated <= 3 * state.settings.fade_us
     ]
     joined = [(bond, case) for bond, case in bonds if bond >= state.settings.join]
     if not joined:
@@ -142,43 +115,9 @@ def _place(state: IncidentState, finding: Finding) -> list[Case]:
     merged = [one for one in strong if one is not case] if case in strong else []
     for other in merged:
         _merge(state, case, other)
-    _note_nearby(state, case, finding)
+    note_nearby(state, case, finding)
     _add(state, case, finding)
     return [case, *merged]
-
-
-def _bond(state: IncidentState, case: Case, finding: Finding) -> float:
-    """How firmly a finding belongs to a case, 0–1: shared references, else being neighbours soon after; fades with time."""
-    gap = max(finding.time - case.updated, 0)
-    if case.status == "closed":
-        same = finding.entity in case.entities and gap <= state.settings.reopen_us and case.verdict != "benign"
-        return math.exp(-gap / state.settings.fade_us) if same else 0.0
-    bond = _shared(case, finding)
-    if bond < 0.4 and gap <= state.settings.near_us and case.p_attack >= 0.03 and evidence.strength(finding) >= math.log(10):
-        bond = max(bond, (0.4, 0.3, 0.0)[_closest(state, case, finding)])
-    return bond * math.exp(-gap / state.settings.fade_us)
-
-
-def _shared(case: Case, finding: Finding) -> float:
-    """The bond of shared references, 0–1."""
-    bond = 1.0 if finding.entity in case.entities else 0.8 if finding.entity in case.related else 0.0
-    for ref in finding.related:
-        if ref in case.entities:
-            bond = max(bond, 0.8)
-        elif ref in case.related:  # a shared person, partner or order says more than a server everybody talks to
-            bond = max(bond, 0.3 if ref.startswith("asset:") else 0.5)
-    return bond
-
-
-def _closest(state: IncidentState, case: Case, finding: Finding) -> int:
-    return min((nearness(state.graph, finding.entity, ref) for ref in list(case.entities)[-20:]), default=2)
-
-
-def _note_nearby(state: IncidentState, case: Case, finding: Finding) -> None:
-    """Remembers what shares nothing with the case but the neighbourhood."""
-    if _shared(case, finding) == 0:
-        hops = min(_closest(state, case, finding), 1)
-        case.nearby[f"{finding.kind}|{finding.entity}"] = searched(state.graph, finding.entity, hops)
 
 
 def _merge(state: IncidentState, case: Case, other: Case) -> None:
@@ -186,6 +125,7 @@ def _merge(state: IncidentState, case: Case, other: Case) -> None:
     for finding in sorted(other.findings, key=lambda one: (one.time, one.id)):
         _add(state, case, finding)
     case.nearby.update(other.nearby)
+    case.judged.update(other.judged)
     case.opened = min(case.opened, other.opened)
     other.findings, other.status, other.verdict = other.findings[:1], "closed", f"joined {case.id}"
 
@@ -228,7 +168,7 @@ def _damped(state: IncidentState, case: Case) -> dict[str, float]:
         since = min(case.contained.values(), default=None)
         if since is not None and finding.time >= since and _ours(state, case, finding):
             factor = 0.0
-        factors[finding.id] = factor
+        factors[finding.id] = {"benign": 0.0, "attack": 1.0}.get(case.judged.get(finding.id, ""), factor)
     return factors
 
 

@@ -110,13 +110,14 @@ class Approval(msgspec.Struct, frozen=True, tag="approval"):
 
 
 class Verdict(msgspec.Struct, frozen=True, tag="verdict"):
-    """A person's judgement of an incident: `attack`, `benign`, `unsure`."""
+    """A person's judgement of an incident: `attack`, `benign`, `unsure`; with `finding`, of that one finding of it alone."""
 
     time: int
     incident: str
     person: str
     verdict: str
     note: str = ""
+    finding: str = ""
 
 
 class Receipted(msgspec.Struct, frozen=True, tag="receipt"):
