@@ -20,6 +20,7 @@ from interferon.web.app import create_app
 from interferon.web.serve import serve
 from interferon.web.view import (
     Band,
+    Conversation,
     Decision,
     Declared,
     Entry,
@@ -28,6 +29,7 @@ from interferon.web.view import (
     Kpis,
     LaneFlow,
     Learning,
+    LifeView,
     Move,
     Now,
     PlanView,
@@ -328,8 +330,29 @@ class Staged:
             decisions=(self.decision,),
             receipts=tuple(self.receipts),
             declared=(work,),
-            verdicts=tuple(self.verdicts),
+            verdicts=tuple(verdict for verdict in self.verdicts if not verdict.finding),
+            judged=self._judged(),
             bands=bands,
+        )
+
+    def _judged(self) -> dict[str, str]:
+        return {verdict.finding: verdict.verdict for verdict in self.verdicts if verdict.finding}
+
+    def life(self, entity: str) -> LifeView | None:
+        name = entity.removeprefix("asset:")
+        if name not in self.network.assets:
+            return None
+        found = tuple(finding for finding in FINDINGS if entity in (finding.entity, *finding.related))
+        talks = [("in", "asset:hmi-15", "modbus/502"), ("out", "10.0.0.9", "ntp/123")] if name == "plc-4" else []
+        return LifeView(
+            entity=entity,
+            telemetry="watched for 3 d",
+            activity="being learnt: ready in 5 h",
+            bands=("level", "valve") if name == "plc-4" else (),
+            conversations=tuple(Conversation(direction=d, peer=p, service=s, last=START) for d, p, s in talks),
+            findings=found[::-1],
+            incident_of={finding.id: "i-1" for finding in found},
+            judged=self._judged(),
         )
 
     def plan(self, name: str) -> PlanView | None:
@@ -382,6 +405,14 @@ class Staged:
     def verdict(self, incident: str, person: str, verdict: str, note: str) -> str:
         with self.lock:
             self.verdicts.append(Verdict(START + 2 * HOUR, incident, person, verdict, note))
+            self._changed()
+            return ""
+
+    def judge(self, finding: str, person: str, verdict: str) -> str:
+        with self.lock:
+            if finding not in {known.id for known in FINDINGS}:
+                return f"there is no finding {finding} in any incident"
+            self.verdicts.append(Verdict(START + 2 * HOUR, "i-1", person, verdict, finding=finding))
             self._changed()
             return ""
 

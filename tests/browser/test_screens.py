@@ -24,7 +24,7 @@ ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PAGES = ("/", "/incident/i-1", "/plan/p-1", "/zone/plant-a-line1")
+PAGES = ("/", "/incident/i-1", "/plan/p-1", "/zone/plant-a-line1", "/life/asset:plc-4")
 
 Stage = tuple[str, Staged]
 Open = Callable[..., Page]
@@ -168,6 +168,30 @@ def test_a_click_on_a_zone_leads_to_its_assets(stage: Stage, opened: Open) -> No
     page.get_by_role("link", name="Open zone plant-a-office").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Zone plant-a-office")
     expect(page.get_by_role("group", name="Assets").locator("tbody tr")).to_have_count(11)
+
+
+def test_the_life_of_an_asset_is_a_click_from_its_zone(stage: Stage, opened: Open) -> None:
+    page = opened(f"{stage[0]}/zone/plant-a-line1")
+    page.get_by_role("link", name="plc-4", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Pattern of life of plc-4")
+    expect(page.locator("#chart-1")).to_have_attribute("data-drawn", "360")
+    expect(page.locator("#chart-2")).to_have_attribute("data-alarms", "0")
+    expect(page.get_by_role("row", name="comes in hmi-15 modbus/502")).to_have_count(1)
+    page.get_by_role("link", name="Incident i-1").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(INCIDENT.title)
+
+
+@pytest.mark.parametrize("place", ["/life/asset:plc-4", "/incident/i-1"])
+def test_a_finding_is_marked_wrong_and_taken_back(stage: Stage, opened: Open, place: str) -> None:
+    page = opened(stage[0] + place)
+    finding = page.locator("#finding-f-2")
+    finding.get_by_role("button", name="Wrong").click()
+    expect(page).to_have_url(stage[0] + place)
+    expect(finding).to_contain_text("Marked wrong by a person")
+    assert [(v.finding, v.verdict, v.person) for v in stage[1].verdicts] == [("f-2", "benign", "local@loopback")]
+    finding.get_by_role("button", name="Take back").click()
+    expect(finding).to_contain_text("The word on it was taken back")
+    expect(finding.get_by_role("button", name="Take back")).to_have_count(0)
 
 
 def test_everything_can_be_done_with_the_keyboard(stage: Stage, opened: Open) -> None:

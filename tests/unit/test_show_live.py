@@ -8,6 +8,7 @@ import pytest
 
 from interferon.decide.situation import Ask
 from interferon.detect.settings import LIVE
+from interferon.detectors import activity_conversations
 from interferon.flow.reroute import Move, Route, to_dict
 from interferon.model.events import Approval, Control, Receipted, Rerouted, Tick, Verdict
 from interferon.model.records import DeadLetter, Finding, Plan
@@ -488,3 +489,62 @@ def test_policy_may_keep_people_from_approving() -> None:
     plan = one.attacked()
     acting = next(place for place, way in enumerate(plan.alternatives) if way.actions)
     assert one.source.approve(plan.id, acting, "ann").startswith("policy does not let a person approve")
+
+
+# ---- one entity
+
+
+def test_the_life_of_an_entity_tells_what_is_learnt_and_what_did_not_fit() -> None:
+    one = shown()
+    one.attacked()
+    view = one.source.life("asset:srv-1")
+    assert view is not None
+    assert view.telemetry == "sends none"
+    assert view.activity.startswith("being learnt: ready in")
+    assert {finding.kind.split(".")[0] for finding in view.findings} >= {"file", "log"}
+    assert [f.time for f in view.findings] == sorted((f.time for f in view.findings), reverse=True)
+    assert set(view.incident_of) == {finding.id for finding in view.findings}
+    untouched = one.source.life("asset:plc-1")
+    assert untouched is not None
+    assert (untouched.findings, untouched.conversations, untouched.bands) == ((), (), ())
+    assert one.source.life("asset:none") is None
+
+
+def test_the_life_of_a_machine_tells_how_far_its_telemetry_is(learnt: Shown) -> None:
+    one = shown()
+    one.loop.feed(readings("asset:plc-2", [50.0, 51.0, 50.5]))
+    one.loop.finish()
+    view, young = learnt.source.life("asset:plc-1"), one.source.life("asset:plc-2")
+    assert view is not None
+    assert young is not None
+    assert "level" in view.bands
+    assert view.telemetry.startswith("watched for")
+    assert young.telemetry.startswith("being learnt: 3 of ")
+
+
+def test_conversations_that_an_entity_is_known_for_come_last_used_first() -> None:
+    one = shown()
+    shard = one.run.state.watch.shards[0]
+    memory = activity_conversations.Memory()
+    memory.pairs.known = {("in", "asset:hmi-1", "modbus/502"): START, ("out", "10.0.0.9", "ntp/123"): START + HOUR}
+    shard.stream.memories[activity_conversations.NAME] = {"asset:plc-1": memory}
+    view = one.source.life("asset:plc-1")
+    assert view is not None
+    assert [(talk.direction, talk.peer) for talk in view.conversations] == [("out", "10.0.0.9"), ("in", "asset:hmi-1")]
+
+
+def test_a_finding_judged_alone_counts_no_longer_and_says_so() -> None:
+    one = shown()
+    one.attacked()
+    (incident,) = one.run.incidents.values()
+    names = {one.run.findings[name].kind.split(".")[0]: name for name in incident.findings}
+    assert one.source.judge(names["file"], "ann", "benign") == ""
+    (said,) = one.said
+    one.loop.feed(said)
+    view, told = one.source.life("asset:srv-1"), one.source.incident(incident.id)
+    assert view is not None
+    assert told is not None
+    assert view.judged == told.judged == {names["file"]: "benign"}
+    assert told.verdicts == ()
+    assert told.incident.p_attack < incident.p_attack
+    assert one.source.judge("f-none", "ann", "benign") == "there is no finding f-none in any incident"

@@ -1,6 +1,7 @@
 """What a person changes from the screens: approve, veto, judge. Each asks the gate, checks the form, and hands the word to the `Source`."""
 
 from typing import Annotated, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
@@ -40,6 +41,20 @@ class Changes:
             refusal = self.pages.source.verdict(name, person, verdict, note.strip())
         return self.pages.incident(request, name, 409, refusal) if refusal else _to(f"/incident/{name}")
 
+    def judge(
+        self, request: Request, name: str, verdict: Annotated[str, Form()], entity: Annotated[str, Form()] = "", csrf: Token = ""
+    ) -> Response:
+        """One finding, from the page of an entity or of an incident: `entity` is a reference, or `incident:ID`."""
+        person = self._person(request, "verdict", csrf)
+        known = verdict in VERDICTS
+        refusal = (
+            self.pages.source.judge(name, person, verdict) if known else f"A verdict is one of {', '.join(VERDICTS)}, not {verdict!r}."
+        )
+        kind, _, rest = entity.partition(":")
+        if kind == "incident":
+            return self.pages.incident(request, rest, 409, refusal) if refusal else _to(f"/incident/{quote(rest)}")
+        return self.pages.life(request, entity, 409, refusal) if refusal else _to(f"/life/{quote(entity, safe='/:')}")
+
     def _person(self, request: Request, verb: Verb, csrf: str) -> str:
         gate = self.pages.gate
         visitor = gate.enter(request, verb)
@@ -51,6 +66,7 @@ class Changes:
         router.add_api_route("/plan/{name}/approve", self.approve, methods=["POST"], response_model=None)
         router.add_api_route("/plan/{name}/veto", self.veto, methods=["POST"], response_model=None)
         router.add_api_route("/incident/{name}/verdict", self.verdict, methods=["POST"], response_model=None)
+        router.add_api_route("/finding/{name}/verdict", self.judge, methods=["POST"], response_model=None)
         return router
 
 

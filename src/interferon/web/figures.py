@@ -111,6 +111,7 @@ def filters(timezone: str) -> dict[str, Callable[..., Any]]:
         "state": lambda code: words.spoken(words.STATES, code),
         "mark": lambda code: words.MARKS.get(code, "●"),
         "verdict": lambda code: words.spoken(words.VERDICTS, code),
+        "judged": lambda code: words.spoken(words.JUDGED, code),
         "level": words.level_name,
         "plain": lambda code: code.replace("_", " "),
     }

@@ -7,6 +7,7 @@ from interferon.model.network import Network
 from interferon.model.records import Plan
 from interferon.runtime.running import Running
 from interferon.trust.policy import Policy
+from interferon.web import life
 from interferon.web.lanes import lane_flows
 from interferon.web.timeline import FAILED, declared, timeline
 from interferon.web.view import (
@@ -17,6 +18,7 @@ from interferon.web.view import (
     Kpis,
     LaneFlow,
     Learning,
+    LifeView,
     Move,
     Now,
     PlanView,
@@ -240,7 +242,7 @@ class LiveSource:
             findings = sorted((run.findings[f] for f in incident.findings if f in run.findings), key=lambda f: (f.time, f.id))
             plans = [plan for plan in run.plans.values() if plan.incident == name]
             receipts = [receipt for receipt in run.receipts if receipt.incident == name]
-            verdicts = [verdict for verdict in run.verdicts if verdict.incident == name]
+            verdicts = [verdict for verdict in run.verdicts if verdict.incident == name and not verdict.finding]
             return IncidentView(
                 incident=incident,
                 findings=tuple(findings),
@@ -249,10 +251,15 @@ class LiveSource:
                 receipts=tuple(receipts),
                 declared=declared(findings),
                 verdicts=tuple(verdicts),
+                judged=life.judged(run, findings),
                 bands=tuple(dict.fromkeys((f.entity, signal) for f in findings if f.family == "telemetry" for signal, _ in f.why[:3])),
             )
 
-    # ---- bands
+    # ---- one entity
+
+    def life(self, entity: str) -> LifeView | None:
+        with self._run.lock:
+            return life.life(self._run, entity)
 
     def band(self, entity: str, signal: str) -> Band | None:
         run = self._run
@@ -318,6 +325,16 @@ class LiveSource:
             if verdict not in ("attack", "benign", "unsure"):
                 return f"a verdict is attack, benign or unsure, not {verdict!r}"
             run.say(Verdict(time=run.clock(), incident=incident, person=person, verdict=verdict, note=note))
+            return ""
+
+    def judge(self, finding: str, person: str, verdict: str) -> str:
+        run = self._run
+        with run.lock:
+            told = run.findings.get(finding)
+            incident = life.incidents_of(run, [told]).get(finding, "") if told is not None else ""
+            if not incident:
+                return f"there is no finding {finding} in any incident"
+            run.say(Verdict(time=run.clock(), incident=incident, person=person, verdict=verdict, finding=finding))
             return ""
 
 

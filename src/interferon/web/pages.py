@@ -1,5 +1,6 @@
-"""The screens that are looked at: Now, Incident, Plan, Zone, and the JSON their drawings read. Reads the `Source`, changes nothing."""
+"""The screens that are looked at: Now, Incident, Plan, Zone, Pattern of life, and the JSON their drawings read. Changes nothing."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from interferon.web.figures import filters
 from interferon.web.gate import Gate, Refused, Visitor
 from interferon.web.view import Band, Source
 
+ALL_CHARTS = 16  # of one entity's page
 CHARTS = 4  # drawn on an incident's page; more would bury the first
 
 
@@ -58,9 +60,22 @@ class Pages:
         view = self.source.incident(name)
         if view is None:
             raise Refused(404, f"There is no incident {name}.")
-        found = (self.source.band(entity, signal) for entity, signal in view.bands[:CHARTS])
-        bands = [(band, tables.excursions(band), tables.readings(band)) for band in found if band is not None]
+        bands = self._bands(view.bands[:CHARTS])
         return self.show(request, visitor, "incident.html", status, here=f"/incident/{name}", view=view, bands=bands, refusal=refusal)
+
+    def _bands(self, wanted: Sequence[tuple[str, str]]) -> list[tuple[Band, tuple[tables.Excursion, ...], tuple[tables.Reading, ...]]]:
+        found = (self.source.band(entity, signal) for entity, signal in wanted)
+        return [(band, tables.excursions(band), tables.readings(band)) for band in found if band is not None]
+
+    def life(self, request: Request, entity: str, status: int = 200, refusal: str = "") -> Response:
+        visitor = self.gate.enter(request, "view")
+        view = self.source.life(entity)
+        if view is None:
+            raise Refused(404, f"Nothing is known by {entity}.")
+        asset = self.source.network.assets.get(entity.removeprefix("asset:")) if entity.startswith("asset:") else None
+        facts: dict[str, Any] = {"view": view, "asset": asset, "refusal": refusal}
+        bands = self._bands([(entity, signal) for signal in view.bands[:ALL_CHARTS]])
+        return self.show(request, visitor, "life.html", status, here=f"/life/{entity}", bands=bands, **facts)
 
     def plan(self, request: Request, name: str, status: int = 200, refusal: str = "") -> Response:
         visitor = self.gate.enter(request, "view")
@@ -105,6 +120,7 @@ class Pages:
         add("/incident/{name}", self.incident_page)
         add("/plan/{name}", self.plan_page)
         add("/zone/{name}", self.zone)
+        add("/life/{entity:path}", self.life_page)
         add("/map/network.json", self.network_json)
         add("/map/lanes.json", self.lanes_json)
         add("/band.json", self.band_json)
@@ -112,6 +128,9 @@ class Pages:
 
     def incident_page(self, request: Request, name: str) -> Response:
         return self.incident(request, name)
+
+    def life_page(self, request: Request, entity: str) -> Response:
+        return self.life(request, entity)
 
     def plan_page(self, request: Request, name: str) -> Response:
         return self.plan(request, name)

@@ -144,6 +144,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     receipts: tuple[Receipted, ...] = ()
     declared: tuple[Declared, ...] = ()
     verdicts: tuple[Verdict, ...] = ()  # by time
+    judged: dict[str, str] = {}  # finding id → the newest word on it alone
     bands: tuple[tuple[str, str], ...] = ()  # (entity reference, signal) that `band` can answer
 
 
@@ -160,6 +161,28 @@ class Band(msgspec.Struct, frozen=True, kw_only=True):
     alarms: tuple[int, ...] = ()  # indices into `times` where the alarm stood
     unit: str = ""
     width: str = ""  # what the band means, e.g. "99 % of learnt frames"
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+    """One conversation that an entity is known for."""
+
+    direction: str  # in | out
+    peer: str  # reference or address
+    service: str  # protocol/port
+    last: int  # when it was last had
+
+
+class LifeView(msgspec.Struct, frozen=True, kw_only=True):
+    """The pattern of life of one entity: how far it is learnt, what it is known for, and what did not fit."""
+
+    entity: str
+    telemetry: str  # one phrase: watched since, being learnt, none
+    activity: str
+    bands: tuple[str, ...] = ()  # signals that `band` can answer
+    conversations: tuple[Conversation, ...] = ()  # newest first
+    findings: tuple[Finding, ...] = ()  # newest first
+    incident_of: dict[str, str] = {}  # finding id → incident id; msgspec copies an empty default
+    judged: dict[str, str] = {}  # finding id → the newest word on it alone: attack | benign | unsure
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,6 +243,10 @@ class Source(Protocol):
 
     def plan(self, name: str) -> PlanView | None: ...
 
+    def life(self, entity: str) -> LifeView | None:
+        """None where nothing is known by this reference."""
+        ...
+
     def band(self, entity: str, signal: str) -> Band | None: ...
 
     def approve(self, plan: str, alternative: int, person: str) -> str:
@@ -232,6 +259,10 @@ class Source(Protocol):
 
     def verdict(self, incident: str, person: str, verdict: str, note: str) -> str:
         """Records `attack`, `benign` or `unsure`. "" or the reason why not."""
+        ...
+
+    def judge(self, finding: str, person: str, verdict: str) -> str:
+        """The same for one finding alone."""
         ...
 
 

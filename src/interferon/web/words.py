@@ -52,6 +52,8 @@ MARKS: Final = {"abnormal": "▲", "contained": "■", "degraded": "◐", "lost"
 
 VERDICTS: Final = {"attack": "attack", "benign": "benign", "unsure": "not sure"}
 
+JUDGED: Final = {"attack": "Marked right by a person", "benign": "Marked wrong by a person", "unsure": "The word on it was taken back"}
+
 LEVELS: Final = {
     0.0: "process",
     1.0: "control",
