@@ -4,7 +4,7 @@ An event's channel and event id pick a gate: the rules that can fire there, with
 that they read has a `Column` of tests; the outcomes of an event's values are its key, and a key once judged is remembered.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from interferon.rules import plain
@@ -30,7 +30,7 @@ class Engine:
         self.unplaced: list[Rule] = []
         self._declared = declared
         self._gates: dict[object, Gate] = {}
-        self._by_channel: dict[str, list[tuple[int, Condition, Place]]] = {}
+        self._by_channel: dict[str, list[tuple[int, Condition, Place, bool]]] = {}
         self._everywhere: list[tuple[int, Condition]] = []
         for number, rule in enumerate(rules):
             self._enter(number, rule)
@@ -43,32 +43,35 @@ class Engine:
             self.unplaced.append(rule)
         elif not found:
             self._everywhere.append((number, rule.condition))
+        asks = bool(found) and any(test.field in ("EventID", "Channel") for test in tests_of(rule.condition))
         for each in found or ():
-            self._by_channel.setdefault(each.channel, []).append((number, placed(rule.condition, each), each))
+            self._by_channel.setdefault(each.channel, []).append((number, placed(rule.condition, each), each, asks))
 
     def quiet(self, raw: bytes) -> bool:
         """Whether these bytes of JSON hold no keyword of the rules that apply everywhere, so that `hits` need not look in their events."""
         return self._spotter.quiet(raw)
 
-    def hits(self, event: Fields, *, quiet: bool = False) -> tuple[int, ...]:
+    def hits(self, event: Fields, quiet: bool = False) -> tuple[int, ...]:
         """Which rules fire on an event (as `event.fields` gives it): their places in `rules`, ascending. `quiet`: see there."""
         try:
             gate = self._gates.get((event.get("Channel"), event.get("EventID")))
         except TypeError:  # a list or an object there
-            return self._gate(*place(event)).hits(event, quiet=quiet)
+            return self._gate(*place(event)).hits(event, quiet)
         if gate is None:
             gate = self._gate(*place(event))
             self._gates[event.get("Channel"), event.get("EventID")] = gate
-        return gate.hits(event, quiet=quiet)
+        return gate.hits(event, quiet)
 
     def _gate(self, channel: str, number: str) -> "Gate":
         if len(self._gates) >= GATES:
             self._gates.clear()
         if self._declared is not None:
             return Gate(self._everywhere, self._shared)
-        rules = self._everywhere if channel else []
-        rules = rules + [(rule, found) for rule, found, at in self._by_channel.get(channel, ()) if not at.ids or number in at.ids]
-        return Gate([(rule, left) for rule, found in rules if (left := answered(found, channel, number)) is not False], self._shared)
+        found = [(rule, answered(condition, channel, number)) for rule, condition in self._everywhere if channel]
+        for rule, condition, at, asks in self._by_channel.get(channel, ()):
+            if not at.ids or number in at.ids:
+                found.append((rule, answered(condition, channel, number) if asks else condition))
+        return Gate([(rule, left) for rule, left in found if left is not False], self._shared)
 
 
 def answered(condition: Condition, channel: str, number: str) -> Condition | bool:
@@ -132,7 +135,10 @@ class Gate:
         by_field: dict[str, list[tuple[int, Test]]] = {}
         for test, number in tests.items():
             by_field.setdefault(test.field, []).append((number, test))
-        self._columns = [Column(name, each, self._outcomes) for name, each in sorted(by_field.items())]
+        columns = [Column(name, each, self._outcomes) for name, each in sorted(by_field.items())]
+        self._slots = [(column.name, column.numbers.get) for column in columns]
+        self._judges = [(slot, column.name, column.number) for slot, column in enumerate(columns)]
+        self._renamed = [(slot, column.name, column.others, column.number) for slot, column in enumerate(columns) if column.others]
         self._spotter = Spotter(spotted)
         self._only_shared = all(rule in shared for rule, _ in self._keyworded)
 
@@ -142,15 +148,20 @@ class Gate:
         for test in condition.needed or ():
             self._waking.setdefault(test, []).append((rule, condition.judge))
 
-    def hits(self, event: Fields, *, quiet: bool) -> tuple[int, ...]:
+    def hits(self, event: Fields, quiet: bool) -> tuple[int, ...]:
         """The rules that fire, ascending."""
-        get, key = event.get, []
-        for column in self._columns:
-            value = get(column.name)
-            if value is None and column.others:
-                value = next((found for name in column.others if (found := get(name)) is not None), None)
-            number = column.numbers.get(value) if value is None or value.__class__ is str else None
-            key.append(column.number(value) if number is None else number)
+        get = event.get
+        try:
+            key = [remembered(get(name)) for name, remembered in self._slots]
+        except TypeError:  # a list or an object
+            key = [None for _ in self._slots]
+        if None in key:  # not remembered, or not a text
+            for slot, name, judged in self._judges:
+                if key[slot] is None:
+                    key[slot] = judged(get(name))
+        for slot, name, others, judged in self._renamed:
+            if get(name) is None:
+                key[slot] = judged(next((found for other in others if (found := get(other)) is not None), None))
         outcome = tuple(key)
         found = self._verdicts.get(outcome)
         if found is None:
@@ -179,15 +190,21 @@ class Gate:
         return tuple(sorted((*found, *more))) if more else found
 
 
-def reads_across(condition: Condition) -> bool:
-    """Whether a test in it reads more than one field: a keyword, or a reference to another field."""
+def tests_of(condition: Condition) -> Iterator[Test]:
+    """Every test in a condition."""
     match condition:
         case Test():
-            return not condition.field or condition.op == "same"
+            yield condition
         case Not():
-            return reads_across(condition.item)
+            yield from tests_of(condition.item)
         case All() | Any():
-            return any(reads_across(item) for item in condition.items)
+            for item in condition.items:
+                yield from tests_of(item)
+
+
+def reads_across(condition: Condition) -> bool:
+    """Whether a test in it reads more than one field: a keyword, or a reference to another field."""
+    return any(not test.field or test.op == "same" for test in tests_of(condition))
 
 
 def compiled(condition: Condition, numbers: dict[Test, int]) -> Compiled:

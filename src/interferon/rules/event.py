@@ -55,10 +55,10 @@ def _deep(value: Any, name: str, found: dict[str, Any]) -> None:
         for key, each in value.items():
             if key != "#attributes":
                 _deep(each, key, found)
-    elif isinstance(value, list):
-        found[name] = [_content(each) for each in value]
     else:
-        found[name] = value
+        found[name] = [_content(each) for each in value] if isinstance(value, list) else value
+        if " " in name:  # rules write the names that some providers space (`Threat Name`) in one
+            found[name.replace(" ", "")] = found[name]
 
 
 def _elastic(event: Mapping[str, Any], winlog: Mapping[str, Any]) -> Fields:

@@ -10,9 +10,10 @@ from typing import Final
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
 from interferon.rules.event import Fields
-from interferon.rules.literals import SHORTEST, literal
+from interferon.rules.literals import literal
 from interferon.rules.records import All, Any, Condition, Not, Test
 
+SHORTEST: Final = 3  # letters
 # What may hide a keyword from a look at lower-cased bytes of JSON. Letters beyond ASCII that casefold to ASCII (sharp s, long s, ligatures,
 # the Kelvin sign ...), in UTF-8 and as escapes, by their first bytes:
 FOLDING: Final = (b"\xc3\x9f", b"\xc4\xb0", b"\xc5\x89", b"\xc5\xbf", b"\xc7\xb0", b"\xe1\xba", b"\xe2\x84\xaa", b"\xef\xac")

@@ -5,11 +5,12 @@ from typing import Final
 
 from interferon.rules.records import Test
 
-SHORTEST: Final = 3  # shorter ones are everywhere; the test itself is cheaper than looking at each place
+COMMON: Final = frozenset(" -.:/\\0123456789abcdefghijklmnopqrstuvwxyz")  # alone, these are everywhere: the test itself is cheaper
+REPEAT: Final = re.compile(r"\{[0-9]*,?[0-9]*\}")
 
 
 def literal(test: Test) -> str:
-    """The longest text that a match of this test cannot do without, "" if shorter than SHORTEST."""
+    """The longest text that a match of this test cannot do without, "" if that is a single COMMON one."""
     match test.op:
         case "is" | "starts" | "ends" | "has":
             found = test.value.casefold()
@@ -19,7 +20,7 @@ def literal(test: Test) -> str:
             found = of_pattern(test.value, ignore_case="i" in test.flags)
         case _:
             found = ""
-    return found if len(found) >= SHORTEST else ""
+    return "" if found in COMMON else found
 
 
 def of_pattern(pattern: str, *, ignore_case: bool) -> str:
@@ -28,7 +29,9 @@ def of_pattern(pattern: str, *, ignore_case: bool) -> str:
     Only ASCII counts, and with `ignore_case` no "i", "k" or "s": Python lets each of them match a letter beyond ASCII that casefolds
     otherwise or to more than one character.
     """
-    if re.search(r"\(\?[a-zA-Z-]*[)x]", pattern):  # flags for the whole pattern, or blanks that mean nothing
+    if pattern.startswith("(?i)"):
+        pattern, ignore_case = pattern[4:], True
+    if re.search(r"\(\?[a-zA-Z-]*[)x]", pattern):  # other flags for the whole pattern, or blanks that mean nothing
         return ""
     runs, run, index, depth = [""], "", 0, 0
     while index < len(pattern):
@@ -51,6 +54,8 @@ def of_pattern(pattern: str, *, ignore_case: bool) -> str:
 def _plain(pattern: str, index: int) -> tuple[str, int]:
     """(the character that stands for itself there, or "", where the next item starts)."""
     char = pattern[index]
+    if char == "{" and (counts := REPEAT.match(pattern, index)):
+        return "", counts.end()
     if char != "\\":
         return ("" if char in ".^$*+?{}[]()|" else char), index + 1
     following = pattern[index + 1 : index + 2]

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from interferon.rules.records import ANY, ONE, Op, Test
@@ -71,15 +71,20 @@ def _cidr(test: Test) -> Check:
     network = ipaddress.ip_network(test.value)
 
     def inside(text: str, low: str) -> bool:
-        try:
-            address = ipaddress.ip_address(text)
-        except ValueError:
-            return False
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped and network.version == 4:
-            address = address.ipv4_mapped
-        return address in network
+        address = _address(text)
+        return address is not None and address in network
 
     return inside
+
+
+@lru_cache(maxsize=64)  # one value is held against the networks of many rules
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """IPv4 written as IPv6 (::ffff:10.0.0.1) is IPv4."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, ipaddress.IPv6Address) else address
 
 
 COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {

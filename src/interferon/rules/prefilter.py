@@ -4,10 +4,10 @@ A `Column` belongs to one gate of `engine`. Aho and Corasick, "Efficient string 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
-from ahocorasick_rs import BytesAhoCorasick, Implementation
+from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
 from interferon.rules.event import RENAMED, text, texts
 from interferon.rules.literals import literal
@@ -17,6 +17,7 @@ from interferon.rules.records import Test
 HELD: Final = 4_000_000  # characters of remembered values per column
 LONGEST: Final = 8_192  # characters; longer values seldom come twice
 SMALL: Final = 2_000  # literals
+FEW: Final = 48  # literals; so many are found many bytes at a time, which overlapping ones cannot be
 
 
 class Outcomes:
@@ -34,14 +35,14 @@ class Outcomes:
         return found
 
 
-@dataclass
+@dataclass(slots=True)
 class Watch:
     """The tests that one literal wakes: they hold wherever it stands, at the start, at the end, or if their check says so."""
 
-    anywhere: list[int] = field(default_factory=list)
-    start: list[int] = field(default_factory=list)
-    end: list[int] = field(default_factory=list)
-    checks: list[tuple[int, Check]] = field(default_factory=list)
+    anywhere: tuple[int, ...] = ()
+    start: tuple[int, ...] = ()
+    end: tuple[int, ...] = ()
+    checks: tuple[tuple[int, Check], ...] = ()
 
 
 class Column:
@@ -66,8 +67,9 @@ class Column:
                 self._add(number, test, watches)
         self._watches = list(watches.values())
         self._automaton = _automaton(list(watches)) if watches else None
+        self._first = BytesAhoCorasick(list(map(_bytes, watches)), MatchKind.LeftmostFirst) if 0 < len(watches) <= FEW else None
         self._absent = outcomes.number(frozenset(absent))
-        self.numbers: dict[str | None, int] = {}
+        self.numbers: dict[str | None, int] = {}  # always the same object: the gate holds it too
         self.forget()
 
     def _add(self, number: int, test: Test, watches: dict[str, Watch]) -> None:
@@ -76,15 +78,23 @@ class Column:
             self._exact.setdefault(test.value.casefold(), []).append((number, check(test) if cased else None))
         elif not wakes:
             self._always.append((number, check(test)))
-        elif cased or test.op not in ("has", "starts", "ends"):
-            watches.setdefault(wakes, Watch()).checks.append((number, check(test)))
         else:
-            watch = watches.setdefault(wakes, Watch())
-            {"has": watch.anywhere, "starts": watch.start, "ends": watch.end}[test.op].append(number)
+            self._watch(number, test, watches.setdefault(wakes, Watch()), cased)
+
+    def _watch(self, number: int, test: Test, watch: Watch, cased: bool) -> None:
+        if test.op == "has" and not cased:
+            watch.anywhere += (number,)
+        elif test.op == "starts" and not cased:
+            watch.start += (number,)
+        elif test.op == "ends" and not cased:
+            watch.end += (number,)
+        else:
+            watch.checks += ((number, check(test)),)
 
     def forget(self) -> None:
         """Drops the remembered values."""
-        self.numbers = {None: self._absent}
+        self.numbers.clear()
+        self.numbers[None] = self._absent
         self._held = 0
 
     def number(self, value: Any) -> int:
@@ -109,8 +119,10 @@ class Column:
         found = [number for number, matches in self._exact.get(low, ()) if matches is None or matches(value, low)]
         found += [number for number, matches in self._always if matches(value, low)]
         if self._automaton is not None:
-            raw = low.encode("utf-8", "surrogatepass")
-            length, watches = len(raw), self._watches
+            raw = _bytes(low)
+            if self._first is not None and not self._first.find_matches_as_indexes(raw):
+                return frozenset(found)
+            length, watches, asked = len(raw), self._watches, set()
             for index, start, end in self._automaton.find_matches_as_indexes(raw, overlapping=True):
                 watch = watches[index]
                 found += watch.anywhere
@@ -118,13 +130,17 @@ class Column:
                     found += watch.start
                 if end == length:
                     found += watch.end
-                for number, matches in watch.checks:
-                    if matches(value, low):
-                        found.append(number)
+                if watch.checks:
+                    asked.add(index)
+            found += [number for index in asked for number, matches in watches[index].checks if matches(value, low)]
         return frozenset(found)
 
 
 def _automaton(literals: list[str]) -> BytesAhoCorasick:
     """Over UTF-8, which needs no search for the places of characters; as a table of states where that stays small."""
     kind = Implementation.DFA if len(literals) <= SMALL else Implementation.ContiguousNFA
-    return BytesAhoCorasick([each.encode("utf-8", "surrogatepass") for each in literals], implementation=kind)
+    return BytesAhoCorasick(list(map(_bytes, literals)), implementation=kind)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
