@@ -26,11 +26,11 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     group = typer.Typer(help="Known bad: Sigma rules held against recorded events.", no_args_is_help=True)
     app.add_typer(group, name="rules")
-    group.command("test")(test)
+    group.command("test")(check)
     group.command("run")(judge)
 
 
-def test(
+def check(
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Rules and recorded tests; a folder may hold both.")],
     values: Annotated[Path | None, VALUES] = None,
     as_json: Annotated[bool, JSON] = False,
@@ -75,7 +75,9 @@ def _split(folders: list[Path]) -> tuple[list[Path], list[Path]]:
     if not rules:
         above = next((path for path in (folders[0].resolve() / INFO).parents if path.name == RECORDINGS), None)
         if above is None:
-            raise InputError(f"{folders[0]}: holds no rules, and is not inside a folder {RECORDINGS} that has them beside it; give theirs too")
+            raise InputError(
+                f"{folders[0]}: holds no rules, and is not inside a folder {RECORDINGS} that has them beside it; give theirs too"
+            )
         rules.append(above.parent)
     return rules, recorded
 
@@ -84,7 +86,9 @@ def judge(
     rules: Annotated[Path, typer.Argument(metavar="RULES", help="A folder of Sigma rules, or one file.")],
     events: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="Events: JSON, also gzipped or in zips; folders of them.")],
     out: Annotated[Path | None, typer.Option("--out", help="File for the hits, one JSON line each.")] = None,
-    product: Annotated[str, typer.Option(help="The events are of this product's log; without it, Windows events are told by channel.")] = "",
+    product: Annotated[
+        str, typer.Option(help="The events are of this product's log; without it, Windows events are told by channel.")
+    ] = "",
     category: Annotated[str, typer.Option(help="The events are of this category.")] = "",
     service: Annotated[str, typer.Option(help="The events are of this service.")] = "",
     values: Annotated[Path | None, VALUES] = None,
@@ -98,7 +102,11 @@ def judge(
     declared = Source(product.casefold(), category.casefold(), service.casefold())
     engine = Engine(found.rules, declared if any((product, category, service)) else None)
     if len(engine.unplaced) == len(found.rules):
-        told = f"no rule reads {declared}" if any((product, category, service)) else "no rule reads Windows logs; say what the events are: --product"
+        told = (
+            f"no rule reads {declared}"
+            if any((product, category, service))
+            else "no rule reads Windows logs; say what the events are: --product"
+        )
         raise InputError(f"{rules}: {told}")
     tallies = []
     with _hits(out) as told_hit:
@@ -164,9 +172,17 @@ def _techniques(engine: Engine, tallies: list[Tally]) -> list[str]:
 
 
 def _source(engine: Engine, tally: Tally) -> dict[str, Any]:
-    fired = [{"rule": rule.id, "title": rule.title, "level": rule.level, "hits": tally.hits[number]}
-             for number, rule in sorted((number, engine.rules[number]) for number in tally.hits)]
-    return {"source": str(tally.source), "events": tally.events, "hits": tally.hits.total(), "techniques": _techniques(engine, [tally]), "rules": fired}
+    fired = [
+        {"rule": rule.id, "title": rule.title, "level": rule.level, "hits": tally.hits[number]}
+        for number, rule in sorted((number, engine.rules[number]) for number in tally.hits)
+    ]
+    return {
+        "source": str(tally.source),
+        "events": tally.events,
+        "hits": tally.hits.total(),
+        "techniques": _techniques(engine, [tally]),
+        "rules": fired,
+    }
 
 
 def _lines(report: dict[str, Any]) -> Iterator[str]:

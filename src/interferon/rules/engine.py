@@ -16,6 +16,7 @@ from interferon.rules.records import All, Any, Condition, Not, Rule, Source, Tes
 
 GATES: Final = 4_096  # remembered gates; a stream may bring any number of event ids
 VERDICTS: Final = 200_000  # remembered keys of one gate
+UNKNOWN: Final = -1
 TEXT_OPS: Final = ("is", "starts", "ends", "has", "like")
 
 Holding = frozenset[int]
@@ -82,7 +83,7 @@ def answered(condition: Condition, channel: str, number: str) -> Condition | boo
                 return condition.value == number
             known = condition.field == "EventID" and condition.op != "same"
             known |= condition.field == "Channel" and condition.op in TEXT_OPS and "c" not in condition.flags
-            return plain.closure(condition)({"Channel": channel, "EventID": number or None}) if known else condition
+            return plain.closure(condition)(plain.Seen({"Channel": channel, "EventID": number or None})) if known else condition
         case Not():
             inner = answered(condition.item, channel, number)
             return not inner if isinstance(inner, bool) else Not(inner)
@@ -138,7 +139,7 @@ class Gate:
         columns = [Column(name, each, self._outcomes) for name, each in sorted(by_field.items())]
         self._slots = [(column.name, column.numbers.get) for column in columns]
         self._judges = [(slot, column.name, column.number) for slot, column in enumerate(columns)]
-        self._renamed = [(slot, column.name, column.others, column.number) for slot, column in enumerate(columns) if column.others]
+        self._renamed = [(slot, column.name, column.others, column.outcome) for slot, column in enumerate(columns) if column.others]
         self._spotter = Spotter(spotted)
         self._only_shared = all(rule in shared for rule, _ in self._keyworded)
 
@@ -152,12 +153,12 @@ class Gate:
         """The rules that fire, ascending."""
         get = event.get
         try:
-            key = [remembered(get(name)) for name, remembered in self._slots]
+            key = [remembered(get(name), UNKNOWN) for name, remembered in self._slots]
         except TypeError:  # a list or an object
-            key = [None for _ in self._slots]
-        if None in key:  # not remembered, or not a text
+            key = [UNKNOWN] * len(self._slots)
+        if UNKNOWN in key:  # not remembered, or not a text
             for slot, name, judged in self._judges:
-                if key[slot] is None:
+                if key[slot] == UNKNOWN:
                     key[slot] = judged(get(name))
         for slot, name, others, judged in self._renamed:
             if get(name) is None:
@@ -186,7 +187,8 @@ class Gate:
         rules = self._across
         if self._keyworded and self._spotter.in_event(event):
             rules = rules + self._keyworded
-        more = [rule for rule, holds in rules if holds(event)]
+        seen = plain.Seen(event)
+        more = [rule for rule, holds in rules if holds(seen)]
         return tuple(sorted((*found, *more))) if more else found
 
 

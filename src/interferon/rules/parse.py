@@ -38,7 +38,7 @@ def parse(text: str, file: str, values: Values) -> tuple[list[Rule], list[Proble
     rules: list[Rule] = []
     problems: list[Problem] = []
     try:
-        documents = [document for document in yaml.load_all(text, SigmaYAMLLoader) if document is not None]  # noqa: S506 - a SafeLoader
+        documents = [document for document in yaml.load_all(text, SigmaYAMLLoader) if document is not None]
     except yaml.YAMLError as error:
         return [], [Problem(file, f"is not YAML: {_line(error)}")]
     for document in documents:
@@ -73,7 +73,9 @@ def _rule(document: Anything, file: str, values: Values) -> Rule:
         id=str(rule.id or file),
         title=rule.title,
         level=rule.level.name.lower() if rule.level else "",
-        techniques=tuple(tag.name.upper() for tag in rule.tags if tag.namespace == "attack" and tag.name[:1] == "t" and tag.name[1:2].isdigit()),
+        techniques=tuple(
+            tag.name.upper() for tag in rule.tags if tag.namespace == "attack" and tag.name[:1] == "t" and tag.name[1:2].isdigit()
+        ),
         source=source,
         condition=found[0] if len(found) == 1 else Any(tuple(found)),
         file=file,

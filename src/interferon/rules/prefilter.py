@@ -97,6 +97,11 @@ class Column:
         self.numbers[None] = self._absent
         self._held = 0
 
+    def outcome(self, value: Any) -> int:
+        """The outcome of a value, remembered or not."""
+        number = self.numbers.get(value) if value is None or value.__class__ is str else None
+        return self.number(value) if number is None else number
+
     def number(self, value: Any) -> int:
         """The outcome of a value as it came from JSON. `numbers` holds the remembered ones, for the caller to look there first."""
         if value.__class__ is not str:

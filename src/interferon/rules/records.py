@@ -56,7 +56,9 @@ class Source(msgspec.Struct, frozen=True):
     service: str = ""
 
     def __str__(self) -> str:
-        return " ".join(f"{name} {value}" for name, value in zip(self.__struct_fields__, msgspec.structs.astuple(self), strict=True) if value)
+        return " ".join(
+            f"{name} {value}" for name, value in zip(self.__struct_fields__, msgspec.structs.astuple(self), strict=True) if value
+        )
 
 
 class Rule(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 Reads files and the clock of the processor; the judgement is `rules.engine`.
 """
 
+import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ HOSTS: Final = ("Computer", "Hostname", "host")
 
 @dataclass
 class Tally:
-    """What one source held: events, hits by rule (its place among the rules), what could not be read, seconds of the clock and the processor."""
+    """What one source held: events, hits by rule (its place among the rules), what was not read; seconds of clock and processor."""
 
     source: Path
     events: int = 0
@@ -69,6 +70,16 @@ def run(engine: Engine, source: Path, told: Callable[[Hit], None] | None = None)
     """Judges one file, from its bytes on; `told` hears of each hit in the order of the file. Raises InputError for a damaged archive."""
     tally = Tally(source)
     started, worked = time.perf_counter(), time.process_time()
+    gc.freeze()  # the rules are many objects that stay: no sweep of the short-lived events need pass over them
+    try:
+        _judge(engine, source, tally, told)
+    finally:
+        gc.unfreeze()
+    tally.seconds, tally.cpu_seconds = time.perf_counter() - started, time.process_time() - worked
+    return tally
+
+
+def _judge(engine: Engine, source: Path, tally: Tally, told: Callable[[Hit], None] | None) -> None:
     judge, hits = engine.hits, tally.hits
     for chunk in chunks(source, tally.unread):
         quiet = engine.quiet(chunk.raw)
@@ -81,8 +92,6 @@ def run(engine: Engine, source: Path, told: Callable[[Hit], None] | None = None)
                 hits[number] += 1
                 if told is not None:
                     told(Hit(chunk.where, chunk.line and chunk.line + offset, flat, engine.rules[number]))
-    tally.seconds, tally.cpu_seconds = time.perf_counter() - started, time.process_time() - worked
-    return tally
 
 
 def events(source: Path) -> Iterator[Fields]:

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 import msgspec
 
@@ -22,6 +22,7 @@ PACKED: Final = (*SUFFIXES, *(f"{suffix}.gz" for suffix in SUFFIXES), ".zip")
 WHOLE: Final = 1 << 28  # bytes of a file that is not written in lines, which is read in one piece
 
 LINES: Final = msgspec.json.Decoder()
+NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what the decoder raises
 
 
 @dataclass
@@ -72,7 +73,7 @@ def chunks(path: Path, unread: Unread) -> Iterator[Chunk]:
             yield from _of_zip(path, unread)
         else:
             with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-                yield from _of_file(file, str(path), unread)
+                yield from _of_file(cast(IO[bytes], file), str(path), unread)
     except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise InputError(f"{path}: the archive cannot be read: {error}") from error
 
@@ -119,7 +120,7 @@ def _in_lines(head: bytes) -> bool:
     first = next((line for line in head.splitlines() if line.strip()), b"")
     try:
         return isinstance(LINES.decode(first), dict)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NO_JSON:
         # one damaged first line of many is still a file of lines
         return first.startswith(b"{") and len(first) > 1 and first.rstrip().endswith(b"}")
 
@@ -130,7 +131,7 @@ def _events(head: bytes, where: str, line: int, unread: Unread) -> list[dict[str
         found = LINES.decode_lines(head)
         if len(found) == head.count(b"\n") + 1 and all(event.__class__ is dict for event in found):
             return found
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NO_JSON:
         pass
     return [_event(text, f"{where}:{number}", unread) for number, text in enumerate(head.split(b"\n"), line)]
 
@@ -140,7 +141,7 @@ def _event(text: bytes, where: str, unread: Unread) -> dict[str, Any] | None:
         return None
     try:
         found = LINES.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NO_JSON as error:
         unread.note(where, f"is not JSON: {error}")
         return None
     if isinstance(found, dict):
@@ -161,7 +162,7 @@ def _whole(data: bytes, where: str, unread: Unread) -> Iterator[Chunk]:
         try:
             _, end = decoder.raw_decode(text, index)
             found = LINES.decode(text[index:end])  # ours is the stricter one: no lone surrogates, no NaN
-        except (ValueError, msgspec.DecodeError, RecursionError) as error:
+        except (ValueError, *NO_JSON) as error:
             unread.note(f"{where}:{text.count(chr(10), 0, index) + 1}", f"is not JSON: {error}")
             break
         events += found if isinstance(found, list) else [found]

@@ -69,7 +69,9 @@ def _tests(info: Path) -> Iterator[Recording]:
             yield _recording(info, rules, test)
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         told = " ".join(str(error).split())
-        raise InputError(f"{info}: is no description of a recorded test (rule_metadata with id, regression_tests_info with path): {told}") from error
+        raise InputError(
+            f"{info}: is no description of a recorded test (rule_metadata with id, regression_tests_info with path): {told}"
+        ) from error
 
 
 def _recording(info: Path, rules: tuple[str, ...], test: Any) -> Recording:
