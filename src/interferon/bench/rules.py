@@ -1,6 +1,6 @@
 """Figures about known bad: SigmaHQ's recorded tests, and Windows attack recordings against all Windows rules, beside plain closures.
 
-Data: the folders `sigma` and `mordor` of INTERFERON_DATA. Run by `interferon bench rules`, also by `interferon bench detect`.
+Data: the folders `sigma` and `mordor` of INTERFERON_DATA. Run by `interferon bench rules`.
 """
 
 import os

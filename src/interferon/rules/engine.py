@@ -15,7 +15,7 @@ from interferon.rules.prefilter import Column, Outcomes
 from interferon.rules.records import All, Any, Condition, Not, Rule, Source, Test
 
 GATES: Final = 4_096  # remembered gates; a stream may bring any number of event ids
-VERDICTS: Final = 200_000  # remembered keys of one gate
+VERDICTS: Final = 200_000  # remembered keys of one gate, or sets of tests that held
 UNKNOWN: Final = -1
 TEXT_OPS: Final = ("is", "starts", "ends", "has", "like")
 
@@ -136,7 +136,7 @@ class Gate:
         by_field: dict[str, list[tuple[int, Test]]] = {}
         for test, number in tests.items():
             by_field.setdefault(test.field, []).append((number, test))
-        columns = [Column(name, each, self._outcomes) for name, each in sorted(by_field.items())]
+        columns = self._columns = [Column(name, each, self._outcomes) for name, each in sorted(by_field.items())]
         self._slots = [(column.name, column.numbers.get) for column in columns]
         self._judges = [(slot, column.name, column.number) for slot, column in enumerate(columns)]
         self._renamed = [(slot, column.name, column.others, column.outcome) for slot, column in enumerate(columns) if column.others]
@@ -178,10 +178,17 @@ class Gate:
         for test in holding:
             woken.update(self._waking.get(test, ()))
         found = tuple(sorted(rule for rule, judge in woken.items() if judge(holding)))
-        if len(self._verdicts) >= VERDICTS:
-            self._verdicts.clear()
-        self._verdicts[key] = found
+        if len(self._verdicts) >= VERDICTS or len(sets) >= VERDICTS:
+            self._forget()
+        else:
+            self._verdicts[key] = found
         return found
+
+    def _forget(self) -> None:
+        self._verdicts.clear()
+        self._outcomes.forget()
+        for column in self._columns:
+            column.forget()
 
     def _with_direct(self, found: tuple[int, ...], event: Fields) -> tuple[int, ...]:
         rules = self._across

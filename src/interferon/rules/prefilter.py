@@ -34,6 +34,11 @@ class Outcomes:
             self.sets.append(holding)
         return found
 
+    def forget(self) -> None:
+        """Drops every number given; whoever keeps one must forget too."""
+        self.sets.clear()
+        self._numbers.clear()
+
 
 @dataclass(slots=True)
 class Watch:
@@ -68,7 +73,7 @@ class Column:
         self._watches = list(watches.values())
         self._automaton = _automaton(list(watches)) if watches else None
         self._first = BytesAhoCorasick(list(map(_bytes, watches)), MatchKind.LeftmostFirst) if 0 < len(watches) <= FEW else None
-        self._absent = outcomes.number(frozenset(absent))
+        self._missing = frozenset(absent)
         self.numbers: dict[str | None, int] = {}  # always the same object: the gate holds it too
         self.forget()
 
@@ -94,7 +99,7 @@ class Column:
     def forget(self) -> None:
         """Drops the remembered values."""
         self.numbers.clear()
-        self.numbers[None] = self._absent
+        self._absent = self.numbers[None] = self._outcomes.number(self._missing)
         self._held = 0
 
     def outcome(self, value: Any) -> int:
