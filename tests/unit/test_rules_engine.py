@@ -186,3 +186,12 @@ def test_rules_by_channel_and_event_id() -> None:
     assert engine.hits({"Channel": SYSMON, "EventID": 12, "EventType": "DeleteValue", "TargetObject": "\\Run"}) == (2,)
     assert engine.hits({"Image": "C:\\A.EXE", "x": "evilkey"}) == ()
     assert engine.hits({"Channel": {"odd": 1}, "EventID": None}) == ()
+
+
+def test_audited_processes_go_by_sysmons_names() -> None:
+    parents = Any((Test("ParentImage", "is", "p"), Test("Image", "same", "ParentImage")))
+    engine = Engine([rule(All((Test("Image", "has", "a"), Not(parents))), Source("windows", "process_creation"))])
+    audited = {"Channel": "Security", "EventID": 4688, "NewProcessName": "a"}
+    assert engine.hits(audited) == (0,)
+    assert engine.hits(audited | {"ParentProcessName": "P"}) == ()
+    assert engine.hits(audited | {"ParentProcessName": "A"}) == ()
