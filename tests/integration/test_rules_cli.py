@@ -138,6 +138,7 @@ def test_run_on_another_log(folder: Path, interferon: Command) -> None:
     ("words", "told"),
     [
         (["run", "rules", "none.json"], "none.json: there is no such file or folder of events"),
+        (["run", "rules", "rules/count.yml"], "no event could be read"),
         (["run", "none", "events.ndjson"], "none: there is no such folder of rules"),
         (["run", "rules", "events.ndjson", "--out", "events.ndjson"], "--out would overwrite a file that is read"),
         (["run", "rules", "events.ndjson", "--product", "vax"], "rules: no rule reads product vax"),

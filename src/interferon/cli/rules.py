@@ -115,6 +115,8 @@ def judge(
             tallies.append(run(engine, path, told_hit))
             _tell(tallies[-1])
     bar("events", 1.0)
+    if not any(tally.events for tally in tallies) and (broken := next((tally for tally in tallies if tally.unread.lines), None)):
+        raise InputError(f"{broken.unread.first}; no event could be read")
     report = _report(engine, found, tallies, out)
     typer.echo(json.dumps(report, indent=1) if as_json else "\n".join(_lines(report)))
 

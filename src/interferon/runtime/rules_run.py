@@ -67,7 +67,7 @@ def _first(event: Fields, names: tuple[str, ...]) -> Any:
 
 
 def run(engine: Engine, source: Path, told: Callable[[Hit], None] | None = None) -> Tally:
-    """Judges one file, from its bytes on; `told` hears of each hit in the order of the file. Raises InputError for a damaged archive."""
+    """Judges one file, from its bytes on; `told` hears of each hit in the order of the file."""
     tally = Tally(source)
     started, worked = time.perf_counter(), time.process_time()
     gc.freeze()  # the rules are many objects that stay: no sweep of the short-lived events need pass over them

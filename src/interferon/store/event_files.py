@@ -67,7 +67,7 @@ def sources(paths: list[Path]) -> list[Path]:
 
 
 def chunks(path: Path, unread: Unread) -> Iterator[Chunk]:
-    """The events of one file. Raises InputError for an archive that is damaged; single lines that are not JSON go to `unread`."""
+    """The events of one file. Lines that are not JSON, and what is behind the damage of an archive, go to `unread`."""
     try:
         if path.suffix.lower() == ".zip":
             yield from _of_zip(path, unread)
@@ -75,7 +75,7 @@ def chunks(path: Path, unread: Unread) -> Iterator[Chunk]:
             with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
                 yield from _of_file(cast(IO[bytes], file), str(path), unread)
     except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"{path}: the archive cannot be read: {error}") from error
+        unread.note(str(path), f"the archive is damaged: {error}")
 
 
 def _of_zip(path: Path, unread: Unread) -> Iterator[Chunk]:
