@@ -1,0 +1,179 @@
+"""Recorded log events out of files: JSON lines, JSON arrays, objects that follow each other, plain, gzipped or in zip archives.
+
+Called by `cli.rules`, `bench.rules` and `store.rule_recordings`. Streams: a file of any size takes the memory of a few chunks.
+"""
+
+import gzip
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Final, cast
+
+import msgspec
+
+from interferon.model.errors import InputError
+
+CHUNK: Final = 1 << 18
+SUFFIXES: Final = (".json", ".ndjson", ".jsonl")
+PACKED: Final = (*SUFFIXES, *(f"{suffix}.gz" for suffix in SUFFIXES), ".zip")
+WHOLE: Final = 1 << 28  # bytes of a file that is not written in lines, which is read in one piece
+
+LINES: Final = msgspec.json.Decoder()
+NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what the decoder raises
+
+
+@dataclass
+class Chunk:
+    """Some events in order (None: a line without one), the bytes they were read from, the file, and there the line of the first one; 0
+    where a file is not written in lines.
+    """
+
+    events: list[dict[str, Any] | None]
+    raw: bytes
+    where: str
+    line: int
+
+
+@dataclass
+class Unread:
+    """What could not be read in one file: how many lines, and the first of them."""
+
+    lines: int = 0
+    first: str = ""
+    skipped: list[str] = field(default_factory=list)
+
+    def note(self, where: str, what: str) -> None:
+        self.lines += 1
+        self.first = self.first or f"{where}: {what}"
+
+
+def sources(paths: list[Path]) -> list[Path]:
+    """The files that are meant: each path itself, or all event files below a folder, sorted. Raises InputError where there is none."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            below = sorted(each for each in path.rglob("*") if each.name.lower().endswith(PACKED) and each.is_file())
+            if not below:
+                raise InputError(f"{path}: holds no events; {', '.join(PACKED)} files are read")
+            found += below
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise InputError(f"{path}: there is no such file or folder of events")
+    return found
+
+
+def chunks(path: Path, unread: Unread) -> Iterator[Chunk]:
+    """The events of one file. Lines that are not JSON, and what is behind the damage of an archive, go to `unread`."""
+    try:
+        if path.suffix.lower() == ".zip":
+            yield from _of_zip(path, unread)
+        else:
+            with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+                yield from _of_file(cast(IO[bytes], file), str(path), unread)
+    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        unread.note(str(path), f"the archive is damaged: {error}")
+
+
+def _of_zip(path: Path, unread: Unread) -> Iterator[Chunk]:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            name = member.filename
+            if name.startswith("__MACOSX/") or member.is_dir():
+                continue
+            if not name.lower().endswith(SUFFIXES):
+                unread.skipped.append(f"{path}: {name} is not JSON")
+                continue
+            with archive.open(member) as file:
+                yield from _of_file(file, f"{path}:{name}", unread)
+
+
+def _of_file(file: IO[bytes], where: str, unread: Unread) -> Iterator[Chunk]:
+    """In lines, unless the first line alone is no JSON."""
+    rest, line = b"", 1
+    while True:
+        block = file.read(CHUNK)
+        head, tail = _cut(rest, block) if block else (rest, b"")
+        if line == 1:
+            head = head.removeprefix(b"\xef\xbb\xbf")
+            if head.strip() and not _in_lines(head):
+                yield from _whole(head + (b"\n" + tail if tail else b"") + file.read(WHOLE), where, unread)
+                return
+        if head:
+            yield Chunk(_events(head, where, line, unread), head, where, line)
+            line += head.count(b"\n") + 1
+        rest = tail
+        if not block:
+            return
+
+
+def _cut(rest: bytes, block: bytes) -> tuple[bytes, bytes]:
+    """(whole lines, the beginning of the next one)."""
+    head, found, tail = block.rpartition(b"\n")
+    return (rest + head, tail) if found else (b"", rest + block)
+
+
+def _in_lines(head: bytes) -> bool:
+    first = next((line for line in head.splitlines() if line.strip()), b"")
+    try:
+        return isinstance(LINES.decode(first), dict)
+    except NO_JSON:
+        # one damaged first line of many is still a file of lines
+        return first.startswith(b"{") and len(first) > 1 and first.rstrip().endswith(b"}")
+
+
+def _events(head: bytes, where: str, line: int, unread: Unread) -> list[dict[str, Any] | None]:
+    """One entry for each line, None for an empty one or one that is no object."""
+    try:
+        found = LINES.decode_lines(head)
+        if len(found) == head.count(b"\n") + 1 and all(event.__class__ is dict for event in found):
+            return found
+    except NO_JSON:
+        pass
+    return [_event(text, f"{where}:{number}", unread) for number, text in enumerate(head.split(b"\n"), line)]
+
+
+def _event(text: bytes, where: str, unread: Unread) -> dict[str, Any] | None:
+    if not text.strip():
+        return None
+    try:
+        found = LINES.decode(text)
+    except NO_JSON as error:
+        unread.note(where, f"is not JSON: {error}")
+        return None
+    if isinstance(found, dict):
+        return found
+    unread.note(where, "is not a JSON object")
+    return None
+
+
+def _whole(data: bytes, where: str, unread: Unread) -> Iterator[Chunk]:
+    """An array of events, or objects one after the other, each over several lines."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        unread.note(where, f"byte {error.start} is not UTF-8")
+        return
+    decoder, index, events = json.JSONDecoder(), 0, []
+    while (index := _behind_blanks(text, index)) < len(text):
+        try:
+            _, end = decoder.raw_decode(text, index)
+            found = LINES.decode(text[index:end])  # ours is the stricter one: no lone surrogates, no NaN
+        except (ValueError, *NO_JSON) as error:
+            unread.note(f"{where}:{text.count(chr(10), 0, index) + 1}", f"is not JSON: {error}")
+            break
+        events += found if isinstance(found, list) else [found]
+        index = end
+    good = [event for event in events if isinstance(event, dict)]
+    if len(good) < len(events):
+        unread.note(where, f"{len(events) - len(good)} values are not JSON objects")
+    yield Chunk(list(good), data, where, 0)
+
+
+def _behind_blanks(text: str, index: int) -> int:
+    while index < len(text) and text[index] in " \t\r\n,":
+        index += 1
+    return index
