@@ -19,7 +19,7 @@ from interferon.connectors.table_file import NO_TIME, Table, read_table
 from interferon.detect.columns import Columns, Part
 from interferon.detect.recorded import Learnt, Report, learn, notes, reasons, report
 from interferon.detect.settings import FILE
-from interferon.detectors.telemetry_portfolio import TELEMETRY
+from interferon.detectors.telemetry_portfolio import FILES
 from interferon.model.errors import InputError
 
 
@@ -122,11 +122,20 @@ def _results(tests: Sequence[Path], job: Job) -> Iterator[Result]:
         if job.time:
             _note_order(table, job.time)  # and an unreadable time is told before anything is judged
         if learnt is None or start:
-            normal: Sequence[Columns] = [Part(table, 0, start)] if start else trained
+            normal: Sequence[Columns] = [Part(table, 0, start)] if start else _turned(trained, table)
             learnt = _learnt(normal, job, path if start else job.train[-1])
         for note in notes(learnt, table, job.exclude):
             typer.echo(f"note: {path}: {note}", err=True)
-        yield Result(table, start, _report(learnt, Part(table, start, table.rows), path), job.time)
+        yield Result(table, start, _report(learnt, Part(table, start, table.rows), job, path), job.time)
+
+
+def _turned(trained: Sequence[Table], test: Table) -> list[Table]:
+    """The training tables, those that lie on their side set upright."""
+    tables = [table.turned_like(test) for table in trained]
+    for before, after in zip(trained, tables, strict=True):
+        if before is not after:
+            typer.echo(f"note: {before.path}: has no header, and its rows are the columns of {test.path}: it is read turned", err=True)
+    return tables
 
 
 def _note_order(table: Table, column: str) -> None:
@@ -139,14 +148,19 @@ def _note_order(table: Table, column: str) -> None:
 
 def _learnt(normal: Sequence[Columns], job: Job, path: Path) -> Learnt:
     try:
-        return learn(normal, job.exclude, FILE, TELEMETRY)
+        clocks = [_clock(part, job.time) for part in normal] if job.time and all(job.time in part.names for part in normal) else []
+        return learn(normal, job.exclude, FILE, FILES, clocks)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def _report(learnt: Learnt, part: Columns, path: Path) -> Report:
+def _clock(part: Table | Part, column: str) -> NDArray[np.int64]:
+    return part.times(column) if isinstance(part, Table) else part.table.times(column)[part.start : part.stop]
+
+
+def _report(learnt: Learnt, part: Part, job: Job, path: Path) -> Report:
     try:
-        return report(learnt, part, TELEMETRY)
+        return report(learnt, part, _clock(part, job.time) if job.time else None)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 

@@ -13,10 +13,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from interferon.detect.windows import Floats
+from interferon.detect.windows import Floats, robust_scale
 
 Texts = NDArray[np.object_]
 FEW_LEVELS = 6  # up to so many levels each has a signal of its own, so that relations between columns can be learnt
+SWITCH = 10  # a number with so few values is a state, not a measurement
+HEAVY = 8.0  # spreads; one value in 200 beyond it is a heavy tail (a normal distribution has it at 2.8, an exponential one at 6.5)
 
 
 class Columns(Protocol):
@@ -60,13 +62,15 @@ class Part:
 @dataclass(frozen=True)
 class Column:
     """How one column becomes signals: `kind` number, category or left out; `surprise` −log frequency by level; `own` levels with a
-    signal of their own; `unseen` the surprise of a level that training did not have."""
+    signal of their own; `unseen` the surprise of a level that training did not have; `bent` (centre, scale) of a number with heavy
+    tails, which counts as asinh((x − centre) / scale)."""
 
     name: str
     kind: str
     surprise: tuple[tuple[str, float], ...] = ()
     own: tuple[str, ...] = ()
     unseen: float = 0.0
+    bent: tuple[float, float] | None = None
     reason: str = ""
 
     @property
@@ -87,7 +91,7 @@ def matrix(columns: Sequence[Column], table: Columns) -> Floats:
         if column.name not in table.names:
             parts.append(np.full((table.rows, column.signals), np.nan))
         elif column.kind == "number":
-            parts.append(table.numbers(column.name)[:, None])
+            parts.append(_number(column, table.numbers(column.name))[:, None])
         elif column.kind == "category":
             parts.append(_category(column, table.texts(column.name)))
     return np.hstack(parts) if parts else np.empty((table.rows, 0))
@@ -105,7 +109,7 @@ def _planned(name: str, tables: Sequence[Columns]) -> Column:
         values = np.concatenate([table.numbers(name) for table in tables])
         if _counts_rows(values):
             return Column(name, "left out", reason="it only counts the rows")
-        return Column(name, "number")
+        return Column(name, "number", bent=_heavy_tail(values))
     texts = np.concatenate([table.texts(name) for table in tables])
     counts = Counter(text for text in texts.tolist() if text)
     total = sum(counts.values())
@@ -116,6 +120,26 @@ def _planned(name: str, tables: Sequence[Columns]) -> Column:
     common = [level for level, _ in counts.most_common()][1:]
     own = tuple(sorted(common)) if len(counts) <= FEW_LEVELS else ()
     return Column(name, "category", surprise, own, float(np.log(scale)))
+
+
+def _heavy_tail(values: Floats) -> tuple[float, float] | None:
+    """Centre and scale of a bend that brings in tails which would else leave nothing to see in the middle: sizes, counts, durations."""
+    known = values[~np.isnan(values)]
+    if len(np.unique(known)) <= SWITCH:
+        return None
+    centre, spread = (part[0] for part in robust_scale(known[:, None]))
+    distance = np.abs(known - centre)
+    usual, far = np.quantile(distance, (0.9, 0.995))
+    if far < max(HEAVY * spread, 4.0 * usual):  # the second: two modes are no tail
+        return None
+    return float(centre), float(np.median(distance[distance > 0]))
+
+
+def _number(column: Column, values: Floats) -> Floats:
+    if column.bent is None:
+        return values
+    centre, scale = column.bent
+    return np.asarray(np.arcsinh((values - centre) / scale))
 
 
 def _counts_rows(values: Floats) -> bool:

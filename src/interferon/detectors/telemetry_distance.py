@@ -29,9 +29,11 @@ class TelemetryDistance:
     """
 
     name = "distance"
-    weight = 0.5
     QUIET = staticmethod(plant)
     LOUD = staticmethod(jump)
+
+    def __init__(self, weight: float = 0.5) -> None:
+        self.weight = weight
 
     def window(self, settings: Settings) -> int:
         return settings.short

@@ -28,9 +28,11 @@ class TelemetryResidual:
     """
 
     name = "residual"
-    weight = 0.5
     QUIET = staticmethod(plant)
     LOUD = staticmethod(swap)
+
+    def __init__(self, weight: float = 0.5) -> None:
+        self.weight = weight
 
     def window(self, settings: Settings) -> int:
         return settings.long
