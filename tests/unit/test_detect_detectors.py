@@ -6,14 +6,16 @@ import pytest
 from interferon.detect.protocol import TelemetryDetector, derived, with_axis
 from interferon.detect.settings import FILE
 from interferon.detect.telemetry_examples import LAST, TRAIN
-from interferon.detect.windows import Floats, Rows, encode, hold, robust_scale, rolling
-from interferon.detectors.telemetry_portfolio import TELEMETRY
+from interferon.detect.windows import Floats, Rows, encode, hold, robust_scale, rolling, sequence
+from interferon.detectors.telemetry_portfolio import FILES, TELEMETRY
+
+SHIPPED = {detector.name: detector for detector in (*FILES.records, *FILES.series, *TELEMETRY)}.values()
 
 
 def standard(values: Floats) -> Rows:
     centre, spread = robust_scale(values[:TRAIN])
     codes = encode((values - centre) / spread, ~np.isnan(values))
-    return Rows(hold(codes, np.zeros(values.shape[1], dtype=np.int16)) / 512.0, ~np.isnan(values))
+    return sequence(hold(codes, np.zeros(values.shape[1], dtype=np.int16)) / 512.0, ~np.isnan(values))
 
 
 def scores(detector: TelemetryDetector, values: Floats) -> tuple[Floats, Floats]:
@@ -24,7 +26,7 @@ def scores(detector: TelemetryDetector, values: Floats) -> tuple[Floats, Floats]
     return detector.score(params, window), detector.why(params, window)
 
 
-@pytest.fixture(params=TELEMETRY, ids=lambda detector: detector.name)
+@pytest.fixture(params=SHIPPED, ids=lambda detector: detector.name)
 def detector(request: pytest.FixtureRequest) -> TelemetryDetector:
     found: TelemetryDetector = request.param
     return found

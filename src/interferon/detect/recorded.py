@@ -13,7 +13,7 @@ import numpy as np
 from interferon.detect.columns import Column, Columns, matrix, merged, plan
 from interferon.detect.fit import Model, Portfolio, fit
 from interferon.detect.pace import dependence
-from interferon.detect.rhythm import Rhythm, Ticks, fitted
+from interferon.detect.rhythm import Rhythm, Ticks, fitted, step
 from interferon.detect.series import Judged, judge
 from interferon.detect.settings import Settings
 from interferon.detect.windows import Floats
@@ -63,7 +63,7 @@ def learn(
     rhythm = fitted(segments, clocks) if clocks else None
     if rhythm is not None:
         segments = [rhythm.off(segment, clock) for segment, clock in zip(segments, clocks, strict=True)]
-    paced = settings.paced(dependence(columns, tables))
+    paced = settings.within_a_day(step(clocks) / 1e6).paced(dependence(columns, tables))
     portfolio = portfolios.records if paced.long == 1 else portfolios.series
     model = fit(segments, portfolio, paced.for_rows(sum(len(segment) for segment in segments)))
     return Learnt(tuple(columns), rhythm, portfolio, model)

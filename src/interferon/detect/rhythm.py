@@ -45,8 +45,7 @@ def fitted(segments: Sequence[Floats], clocks: Sequence[Ticks]) -> Rhythm | None
     clock = np.concatenate(clocks)
     known = clock != NO_TIME
     span = float(clock[known].max() - clock[known].min()) if known.any() else 0.0
-    steps = np.diff(clock[known])
-    if span < LEAST_DAYS * DAY or not len(steps) or np.median(steps) > 3 * HOUR:
+    if span < LEAST_DAYS * DAY or not 0.0 < step(clocks) <= 3 * HOUR:
         return None
     values = np.concatenate([_around_mean(segment) for segment in segments])
     rows = np.flatnonzero(known)[:: max(1, int(known.sum()) // MOST_ROWS)]
@@ -54,6 +53,12 @@ def fitted(segments: Sequence[Floats], clocks: Sequence[Ticks]) -> Rhythm | None
     basis, values = terms(clock[rows], weekly), np.nan_to_num(values[rows])
     helps = _held_out(basis, values) < GAIN * (values * values).sum(axis=0)
     return Rhythm(np.where(helps, _weights(basis, values), 0.0), weekly) if helps.any() else None
+
+
+def step(clocks: Sequence[Ticks]) -> float:
+    """Returns the usual time from one row to the next, in microseconds; 0 where no time is known."""
+    steps = np.concatenate([np.diff(clock[clock != NO_TIME]) for clock in clocks]) if clocks else np.empty(0)
+    return float(max(0.0, np.median(steps))) if len(steps) else 0.0
 
 
 def terms(clock: Ticks, weekly: bool) -> Floats:

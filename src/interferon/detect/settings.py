@@ -40,7 +40,7 @@ class Settings:
     prior_windows: float = 80.0
     prior_level: float = 1.5
     prior_scale: float = 0.5
-    smooth: float = 6.0
+    smooth: float = 3.0
     p_on: float = 0.036
     p_off: float = 0.045
     centre_on_mean: bool = True
@@ -64,6 +64,13 @@ class Settings:
         share = short / self.short
         return replace(self, short=short, long=max(2 * short, round(self.long * share)), smooth=max(1.0, self.smooth * share))
 
+    def within_a_day(self, step: float) -> Settings:
+        """Returns the settings with windows of at most a day, the short one a third of it, where a row is `step` seconds after another."""
+        longest = max(4, int(86_400 / step)) if step > 0 else self.long
+        if self.long <= longest:
+            return self
+        return replace(self, long=longest, short=max(2, longest // 3), smooth=max(1.0, self.smooth * longest / self.long))
+
     def for_rows(self, rows: int) -> Settings:
         """Returns the settings with windows shortened so that `rows` training rows hold at least eight long ones."""
         longest = max(4, rows // 8)
@@ -72,4 +79,4 @@ class Settings:
 
 FILE = Settings()
 # live operation learns from days, so that its own data may rule the tail, and a false alarm costs orders
-LIVE = Settings(centre_on_mean=False, prior_windows=10.0, ridge_windows=4.0, p_on=3e-5, p_off=1e-3)
+LIVE = Settings(smooth=6.0, centre_on_mean=False, prior_windows=10.0, ridge_windows=4.0, p_on=3e-5, p_off=1e-3)

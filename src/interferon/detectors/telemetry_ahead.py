@@ -9,7 +9,7 @@ import numpy as np
 
 from interferon.detect.protocol import Params, proportions
 from interferon.detect.settings import Settings
-from interferon.detect.telemetry_examples import plant, swap
+from interferon.detect.telemetry_examples import plant, shuffle
 from interferon.detect.windows import Bools, Floats, Rows, Window, encode, feature_scale, rolling, times
 
 EPSILON = 0.05
@@ -29,7 +29,7 @@ class TelemetryAhead:
 
     name = "ahead"
     QUIET = staticmethod(plant)
-    LOUD = staticmethod(swap)
+    LOUD = staticmethod(shuffle)
 
     def __init__(self, weight: float = 1 / 3) -> None:
         self.weight = weight

@@ -9,7 +9,7 @@ import numpy as np
 
 from interferon.detect.protocol import Params, proportions
 from interferon.detect.settings import Settings
-from interferon.detect.telemetry_examples import plant, swap
+from interferon.detect.telemetry_examples import halt, plant
 from interferon.detect.windows import Bools, Floats, Rows, Window
 
 EPSILON = 0.002
@@ -20,7 +20,7 @@ SOFT = 4.0  # spreads up to which a distance counts in full; from there on it gr
 class TelemetryNearest:
     """Distance to the nearest of up to EXAMPLES training rows, spread evenly over the training data.
 
-    Values are softened, SOFT · asinh(z / SOFT), so that one wild column does not hide the others. The statistic is log(mean over the
+    No more than a third of the rows are examples, for an example is no distance from itself. Values are softened, SOFT · asinh(z / SOFT), so that one wild column does not hide the others. The statistic is log(mean over the
     signals of the squared difference to the nearest example + ε); the shares are its terms. A missing value differs from nothing.
 
     Parameters: `examples` (E, S); `size` (), the number of signals in use.
@@ -30,7 +30,7 @@ class TelemetryNearest:
 
     name = "nearest"
     QUIET = staticmethod(plant)
-    LOUD = staticmethod(swap)
+    LOUD = staticmethod(halt)
 
     def __init__(self, weight: float = 1 / 3) -> None:
         self.weight = weight
@@ -40,7 +40,7 @@ class TelemetryNearest:
 
     def learn(self, rows: Rows, use: Bools, settings: Settings) -> Params:
         known = np.flatnonzero(use)
-        chosen = known[np.unique(np.linspace(0, len(known) - 1, min(EXAMPLES, len(known))).astype(int))]
+        chosen = known[np.unique(np.linspace(0, len(known) - 1, min(EXAMPLES, max(1, len(known) // 3))).astype(int))]
         return {"examples": _softened(rows.z[chosen]), "size": np.array(max(1.0, float(rows.valid[use].any(axis=0).sum())))}
 
     def derive(self, params: Params, rows: Rows) -> tuple[Floats, Bools]:

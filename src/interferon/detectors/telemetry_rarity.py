@@ -9,7 +9,7 @@ import numpy as np
 
 from interferon.detect.protocol import Params, proportions
 from interferon.detect.settings import Settings
-from interferon.detect.telemetry_examples import jump, plant
+from interferon.detect.telemetry_examples import halt, plant
 from interferon.detect.windows import Bools, Floats, Rows, Window
 
 EPSILON = 0.05
@@ -17,10 +17,11 @@ GRID = 24  # quantiles kept on each side of the median
 
 
 class TelemetryRarity:
-    """Empirical tail probability of each signal, on the side it is on; the mean of −log p over the signals.
+    """Empirical tail probability of each signal, on the side it is on; the mean of (−log p)² over the signals, for
+    a mean of −log p itself would let many ordinary signals hide a rare one.
 
     p is the share of training values at least as far out, on the kept quantiles, whose probabilities go down by equal factors from ½ to
-    1/N. Beyond the last one −log p grows with the logarithm of the distance. The statistic is log(mean of −log p + ε).
+    1/N. Beyond the last one −log p grows by one a spread, an exponential tail. The statistic is log(mean of (−log p)² + ε).
 
     Parameters: `low`, `high` (GRID, S) quantiles; `cost` (GRID,), −log of their probabilities; `size` (), the number of signals in use.
 
@@ -29,7 +30,7 @@ class TelemetryRarity:
 
     name = "rarity"
     QUIET = staticmethod(plant)
-    LOUD = staticmethod(jump)
+    LOUD = staticmethod(halt)
 
     def __init__(self, weight: float = 1 / 3) -> None:
         self.weight = weight
@@ -55,11 +56,12 @@ class TelemetryRarity:
 
 
 def _cost(params: Params, window: Window) -> Floats:
-    """−log p (N, S), less what a median has: 0 in the middle and where missing."""
+    """(−log p)² (N, S); 0 in the middle and where missing."""
     value = window.mean
     cost = np.zeros(value.shape)
     for step in range(GRID):
         out = (value > params["high"][:, step]) | (value < params["low"][:, step])
         cost = np.where(out, params["cost"][:, step, None], cost)
     beyond = np.maximum(value - params["high"][:, -1], params["low"][:, -1] - value)
-    return np.asarray(cost + np.log1p(np.where(beyond > 0, beyond, 0.0)))
+    cost = cost + np.where(beyond > 0, beyond, 0.0)
+    return np.asarray(cost * cost)
