@@ -12,7 +12,7 @@ from interferon.detect.columns import Part, matrix, merged, plan
 from interferon.detect.recorded import learn, notes, reasons, report
 from interferon.detect.settings import FILE
 from interferon.detect.windows import Floats
-from interferon.detectors.telemetry_portfolio import TELEMETRY
+from interferon.detectors.telemetry_portfolio import FILES
 from interferon.model.errors import InputError
 
 
@@ -46,8 +46,8 @@ def texts(*values: str) -> NDArray[np.object_]:
 
 def normal(rows: int = 400, seed: int = 1) -> dict[str, NDArray[Any]]:
     random = np.random.default_rng(seed)
-    load = random.normal(size=rows)
-    valve = np.where(random.random(rows) < 0.4, "open", "shut").astype(object)
+    load = np.convolve(random.normal(size=rows + 3), np.full(4, 0.5), mode="valid")  # each row goes on from the one before
+    valve = np.where(load > 0.3, "open", "shut").astype(object)
     return {
         "load": load,
         "flow": 2 * load + 0.3 * random.normal(size=rows),
@@ -71,45 +71,45 @@ def test_clocks_and_names_are_left_out() -> None:
     table = Memory({"row": np.arange(50.0), "id": texts(*(f"batch {n}" for n in range(50))), "x": np.sin(np.arange(50.0))})
     columns = plan([table], ["unwanted"])
     assert [(column.name, column.signals) for column in columns] == [("row", 0), ("id", 0), ("x", 1)]
-    learnt = learn([table], [], FILE, TELEMETRY)
+    learnt = learn([table], [], FILE, FILES)
     found = notes(learnt, Memory({"x": np.zeros(3), "new": np.zeros(3)}), [])
     assert "column 'row' is left out: it only counts the rows" in found
     assert "column 'new' was not trained: it is ignored" in found
 
 
 def test_a_column_that_went_away_counts_as_missing() -> None:
-    learnt = learn([Memory(normal())], [], FILE, TELEMETRY)
+    learnt = learn([Memory(normal())], [], FILE, FILES)
     later = normal(300, seed=2)
     del later["flow"]
-    found = report(learnt, Memory(later), TELEMETRY)
+    found = report(learnt, Memory(later))
     assert found.judged.alarm[-1]
     assert found.names[int(found.shares[-1].argmax())] == "flow"
     assert "column 'flow' was trained but is not there: it counts as missing" in notes(learnt, Memory(later), [])
 
 
 def test_normal_rows_are_quiet_and_a_broken_relation_is_named() -> None:
-    learnt = learn([Memory(normal())], [], FILE, TELEMETRY)
-    quiet = report(learnt, Memory(normal(600, seed=3)), TELEMETRY)
+    learnt = learn([Memory(normal())], [], FILE, FILES)
+    quiet = report(learnt, Memory(normal(600, seed=3)))
     assert quiet.judged.alarm.mean() < 0.05
     odd = normal(600, seed=4)
     odd["flow"] = -odd["flow"]
-    loud = report(learnt, Memory(odd), TELEMETRY)
+    loud = report(learnt, Memory(odd))
     assert loud.judged.alarm[60:].mean() > 0.9
     assert loud.shares[-1][:2].sum() > 0.8
 
 
 def test_a_state_never_seen_is_strange() -> None:
-    learnt = learn([Memory(normal())], [], FILE, TELEMETRY)
+    learnt = learn([Memory(normal())], [], FILE, FILES)
     odd = normal(200, seed=5)
     odd["state"] = np.array(["run"] * 100 + ["program"] * 100, dtype=object)
-    found = report(learnt, Memory(odd), TELEMETRY)
+    found = report(learnt, Memory(odd))
     assert found.judged.score[-1] > found.judged.score[:100].max()
     assert found.names[int(found.shares[-1].argmax())] == "state"
 
 
 def test_reasons_sum_to_one_exactly() -> None:
-    learnt = learn([Memory(normal())], [], FILE, TELEMETRY)
-    for text in reasons(report(learnt, Memory(normal(50, seed=6)), TELEMETRY)):
+    learnt = learn([Memory(normal())], [], FILE, FILES)
+    for text in reasons(report(learnt, Memory(normal(50, seed=6)))):
         shares = [round(1000 * float(part.split("=")[1])) for part in text.split(";")]
         assert sum(shares) == 1000
         assert shares == sorted(shares, reverse=True)
@@ -131,7 +131,7 @@ def test_shares_are_added_up_by_column() -> None:
 
 def test_nothing_to_learn_from_is_told() -> None:
     with pytest.raises(InputError, match="no column is left to learn from: 'row': it only counts"):
-        learn([Memory({"row": np.arange(50.0)})], [], FILE, TELEMETRY)
-    learnt = learn([Memory(normal())], [], FILE, TELEMETRY)
+        learn([Memory({"row": np.arange(50.0)})], [], FILE, FILES)
+    learnt = learn([Memory(normal())], [], FILE, FILES)
     with pytest.raises(InputError, match="none of the trained columns is there"):
-        report(learnt, Memory({"other": np.zeros(5)}), TELEMETRY)
+        report(learnt, Memory({"other": np.zeros(5)}))

@@ -1,7 +1,8 @@
 """Detection on tables that our own seeded code draws: a plant with actuators, connection records, hourly loads.
 
-Part of `interferon bench detect`. The seeds here are for scoring alone: settings were looked at on seeds 1 and 2. Every figure is a mean over
-the seeds. F1 of ours is of the alarms as they ship; that of the others is at the best threshold there is, labels in sight.
+Part of `interferon bench detect`. The seeds here are for scoring alone: while detection was built, seeds 1 and 2 were looked at. Every
+figure is a mean over the seeds. F1 of ours is of the alarms as they ship; that of the others is at the best threshold there is, labels in
+sight. The others get columns encoded as ours are, categories and all.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def cases() -> Iterator[dict[str, Any]]:
         name = draw(SEEDS[0]).name
         mean = {who: np.mean([scores[who] for scores in found], axis=0) for who in found[0]}
         ranked, f1 = mean.pop("ours")
-        yield row(name, "AUROC", ranked, {who: float(pair[0]) for who, pair in mean.items()}, None)
+        beside = {who: float(pair[0]) for who, pair in mean.items()}
+        yield row(name, "AUROC", ranked, beside, (">=", max(beside.values())))
         yield row(name, "F1 of the alarms", f1, {f"{who}, best threshold": float(pair[1]) for who, pair in mean.items()}, None)
 
 

@@ -1,6 +1,7 @@
-"""Telemetry detection on SKAB, a real water-circulation testbed: how well, beside the trivial answers, and without a clock.
+"""Telemetry detection on SKAB, a real water-circulation testbed: how well, beside the other answers, and without a clock.
 
-Part of `interferon bench detect`; also run by the acceptance tests. Rows are judged one by one, without point adjustment, pooled over the files.
+Part of `interferon bench detect`; also run by the acceptance tests. Rows are judged one by one, without point adjustment, pooled over the
+files.
 """
 
 from __future__ import annotations
@@ -100,8 +101,8 @@ def load(folder: Path) -> list[Recording]:
 
 
 def choose(recordings: Sequence[Recording]) -> list[Settings]:
-    """Returns for each recording the settings that come nearest to both limits, of false alarms and of missed rows, on the recordings of the
-    two other groups: the larger of the two rates, each over its limit, is the smallest. (By F1 alone more false alarms would be bought.)"""
+    """Returns for each recording the settings that come nearest to both limits, of false alarms and of missed rows, on the two other
+    groups: the larger of the two rates, each over its limit, is the smallest. (By F1 alone they would buy more false alarms.)"""
     grid = [replace(FILE, long=long, p_on=p_on, p_off=1.25 * p_on) for long in LONG for p_on in P_ON]
     judged = {long: [_p_values(recording, replace(FILE, long=long)) for recording in recordings] for long in LONG}
     chosen = {}
@@ -146,13 +147,14 @@ def _recording(group: str, path: Path) -> Recording:
 
 
 def _p_values(recording: Recording, settings: Settings) -> Floats:
-    return judge(recording.learn(settings).model, recording.rows[TRAIN:], FILES.series).p
+    learnt = recording.learn(settings)
+    return judge(learnt.model, recording.rows[TRAIN:], learnt.portfolio).p
 
 
 def _pooled(recordings: Sequence[Recording], learnt: Sequence[Learnt], seed: int | None) -> tuple[Bools, Bools]:
     """Labels and alarms of all scored rows; with a `seed`, normal rows of the training part stand before them."""
     pieces = _spliced(recordings, seed) if seed is not None else [(r.rows[TRAIN:], r.labels[TRAIN:]) for r in recordings]
-    alarms = [judge(known.model, rows, FILES.series).alarm for known, (rows, _) in zip(learnt, pieces, strict=True)]
+    alarms = [judge(known.model, rows, known.portfolio).alarm for known, (rows, _) in zip(learnt, pieces, strict=True)]
     return np.concatenate([labels for _, labels in pieces]), np.concatenate(alarms)
 
 

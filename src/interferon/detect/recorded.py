@@ -70,7 +70,10 @@ def learn(
 
 
 def report(learnt: Learnt, table: Columns, clock: Ticks | None = None) -> Report:
-    """Judges the rows of `table`, at the UTC microseconds of `clock`, taken to follow the training rows. Raises InputError where it shares no column with them."""
+    """Judges the rows of `table`, at the UTC microseconds of `clock`, taken to follow the training rows.
+
+    Raises InputError where it shares no column with them.
+    """
     used = [column.name for column in learnt.columns if column.signals]
     if not set(used) & set(table.names):
         raise InputError(f"none of the trained columns is there: {', '.join(used[:8])}")

@@ -13,15 +13,16 @@ from interferon.detect.telemetry_examples import halt, plant
 from interferon.detect.windows import Bools, Floats, Rows, Window
 
 EPSILON = 0.002
-EXAMPLES = 1000
+EXAMPLES = 500
 SOFT = 4.0  # spreads up to which a distance counts in full; from there on it grows ever more slowly
 
 
 class TelemetryNearest:
     """Distance to the nearest of up to EXAMPLES training rows, spread evenly over the training data.
 
-    No more than a third of the rows are examples, for an example is no distance from itself. Values are softened, SOFT · asinh(z / SOFT), so that one wild column does not hide the others. The statistic is log(mean over the
-    signals of the squared difference to the nearest example + ε); the shares are its terms. A missing value differs from nothing.
+    No more than a third of the rows are examples, for an example is no distance from itself. Values are softened,
+    SOFT · asinh(z / SOFT), so that one wild column does not hide the others. The statistic is log(mean over the signals of the squared
+    difference to the nearest example + ε); the shares are its terms. A missing value differs from nothing.
 
     Parameters: `examples` (E, S); `size` (), the number of signals in use.
 

@@ -1,7 +1,7 @@
 """Records of network connections: numbers with heavy tails, categories, rows that know nothing of each other; six kinds of attack.
 
-Used by `interferon.bench.detect_drawn`. Normal services have their own protocol, outcome and sizes; the attacks are a flood, a scan, guessed
-passwords, a theft of data, a tunnel in name service, and a foothold (the last three look ordinary in every single column but one or none).
+Used by `interferon.bench.detect_drawn`. Normal services have their own protocol, outcome and sizes; the attacks are a flood, a scan,
+guessed passwords, a theft of data, a tunnel in name service, and a foothold (the last three look ordinary in nearly every column alone).
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ Used by `interferon.bench.detect_drawn`. Every value of every fault lies within 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from interferon.bench.drawn import Bools, Case, Drawn, Floats
@@ -31,7 +33,7 @@ def loads(seed: int, old_weeks: int = 16, new_weeks: int = 6, test_weeks: int = 
     later = values[borders[2] :]
     for week in range(test_weeks):
         _fault(KINDS[week % len(KINDS)], later, labels, week * WEEK + int(random.integers(10, 110)), random)
-    tables = [_table(values[first:last], first) for first, last in zip(borders, borders[1:], strict=False)]
+    tables = [_table(values[first:last], first) for first, last in pairwise(borders)]
     return Case("hourly loads, two training files", (tables[0], tables[1]), tables[2], labels)
 
 

@@ -1,4 +1,4 @@
-"""What else one could use, run on the very rows that we judge: rivers's half-space trees, pyod's ECOD and isolation forest, KitNET, PCA.
+"""What else one could use, run on the very rows that we judge: river's half-space trees, pyod's ECOD and isolation forest, KitNET, PCA.
 
 Called by the suites of `interferon bench detect`. An opponent is a function of training rows and of rows to judge, both (N, S) without
 gaps and scaled by the training rows, that returns a score for each of both, higher is stranger. The first two come from other packages,

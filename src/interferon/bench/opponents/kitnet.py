@@ -17,7 +17,7 @@ SEED = 1
 
 
 def kitnet(train: Floats, rows: Floats) -> tuple[Floats, Floats]:
-    """Signals are clustered by correlation, an autoencoder learns each cluster, and one more the errors of those; its error is the score."""
+    """Signals are clustered by correlation; an autoencoder learns each cluster, one more the errors of those; its error is the score."""
     random = np.random.default_rng(SEED)
     groups = clusters(train)
     ensemble = [_Autoencoder(len(group), random) for group in groups]
