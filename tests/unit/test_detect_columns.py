@@ -135,3 +135,55 @@ def test_nothing_to_learn_from_is_told() -> None:
     learnt = learn([Memory(normal())], [], FILE, FILES)
     with pytest.raises(InputError, match="none of the trained columns is there"):
         report(learnt, Memory({"other": np.zeros(5)}))
+
+
+def sizes(rows: int = 600, seed: int = 7) -> dict[str, NDArray[Any]]:
+    """Two services, each with its own size, as connection records have them."""
+    random = np.random.default_rng(seed)
+    service = random.choice(np.array(["mail", "name", "web"], dtype=object), rows)
+    usual = np.where(service == "name", 60.0, 6000.0)
+    return {"service": service, "bytes": usual * random.lognormal(0, 0.3, rows), "rate": random.pareto(1.0, rows)}
+
+
+def test_a_number_is_also_judged_within_the_category_that_explains_it() -> None:
+    columns = plan([Memory(sizes())], [])
+    assert [(column.name, column.given, column.signals) for column in columns] == [
+        ("service", "", 3),
+        ("bytes", "service", 2),
+        ("rate", "", 1),
+    ]
+    found = matrix(columns, Memory({"service": texts("name", "web", "never", ""), "bytes": np.full(4, 6000.0), "rate": np.ones(4)}))
+    assert found[0, 4] > 10 > abs(found[1, 4])
+    assert found[2, 4] == found[3, 4]
+    names, shares = merged(columns, np.full((1, 6), 1 / 6))
+    assert names == ["service", "bytes", "rate"]
+    np.testing.assert_allclose(shares, [[0.5, 1 / 3, 1 / 6]])
+
+
+def test_a_number_whose_category_is_not_there_is_judged_overall() -> None:
+    columns = plan([Memory(sizes())], [])
+    found = matrix(columns, Memory({"bytes": np.array([6000.0, 60.0]), "rate": np.ones(2)}))
+    assert np.isnan(found[:, :3]).all()
+    assert np.isfinite(found[:, 3:]).all()
+
+
+def test_a_number_and_a_category_that_never_met_have_nothing_to_do_with_each_other() -> None:
+    one, other = Memory({"service": sizes()["service"]}), Memory({"bytes": sizes()["bytes"]})
+    assert [column.given for column in plan([one, other], [])] == ["", ""]
+
+
+def test_heavy_tails_are_bent_and_modes_are_not() -> None:
+    random = np.random.default_rng(8)
+    table = {"sizes": random.lognormal(6, 1.5, 2000), "plain": random.normal(size=2000), "few": (random.random(2000) < 0.01) * 1.0}
+    table["modes"] = np.where(random.random(2000) < 0.3, 50.0, 0.0) + random.normal(0, 0.1, 2000)
+    columns = {column.name: column for column in plan([Memory(table)], [])}
+    assert [name for name, column in columns.items() if column.bent] == ["sizes"]
+    bent = matrix(list(columns.values()), Memory(table))[:, 0]
+    assert np.abs(bent).max() < 8
+    np.testing.assert_array_equal(np.argsort(bent), np.argsort(table["sizes"]))
+
+
+def test_of_many_levels_the_common_ones_have_signals_of_their_own() -> None:
+    levels = texts(*["http"] * 500, *["smtp"] * 60, *["ssh"] * 30, *(f"port {number}" for number in range(10)))
+    (column,) = plan([Memory({"service": levels})], [])
+    assert column.own == ("smtp", "ssh")

@@ -25,7 +25,8 @@ from interferon.detect.settings import FILE
 from interferon.detectors.telemetry_portfolio import FILES
 
 SEEDS = (11, 12)
-DRAWN: tuple[Callable[[int], Case], ...] = (tanks, connections, loads)
+Draw = Callable[[int], Case]
+DRAWN: tuple[Draw, ...] = (tanks, connections, loads)
 
 
 def cases() -> Iterator[dict[str, Any]]:
