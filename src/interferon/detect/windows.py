@@ -94,6 +94,12 @@ def features(total: Ints, squares: Ints, count: Ints, window: int, floor: float)
     return Window(np.where(enough, mean / STEP, np.nan), np.where(enough, spread, np.nan))
 
 
+def feature_centre(table: Floats, window: int) -> Floats:
+    """Returns the centre (F,) of training features (N, F): their median, or where a window is one row their mean, for the median of
+    categories is no mixture of them, and would lie outside all relations between columns."""
+    return np.asarray(np.nanmean(table, axis=0) if window == 1 else np.nanmedian(table, axis=0))
+
+
 def feature_scale(table: Floats) -> Floats:
     """Returns the spread (F,) of training features (N, F), at least 0.1; of one that stood still 0.5: its first move is strange, but not
     so much that it alone is an alarm."""
