@@ -32,8 +32,9 @@ lint: setup
 	$(BIN)/lint-imports
 	cd ui && npm run -s check
 
-bench: setup
-	$(BIN)/interferon bench
+# with the opponents of `bench detect`, which drag in much that the product does not need
+bench: ui .venv-bench/.ready
+	.venv-bench/bin/interferon bench $(ARGS)
 
 setup: $(VENV)/.ready ui
 ui: $(STATIC)/app.js
@@ -54,6 +55,12 @@ $(VENV)/.ready: requirements.lock pyproject.toml | $(UV)
 	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
+.venv-bench/.ready: requirements-bench.lock pyproject.toml | $(UV)
+	$(UV) venv -q --allow-existing --no-project --python '>=3.11' .venv-bench
+	$(UV) pip sync -q --python .venv-bench/bin/python --require-hashes requirements-bench.lock
+	$(UV) pip install -q --python .venv-bench/bin/python --no-deps --no-build-isolation --editable .
+	touch $@
+
 %/node_modules/.ready: %/package-lock.json %/package.json %/.npmrc
 	@command -v npm >/dev/null || { echo 'needs Node 18 or newer with npm (Debian: apt-get install nodejs npm)' >&2; exit 2; }
 	cd $* && npm ci --prefer-offline --no-progress --loglevel=error
@@ -64,8 +71,9 @@ $(STATIC)/app.js: ui/node_modules/.ready ui/build.mjs $(shell find ui/src -type 
 
 lock: | $(UV)
 	$(LOCK) --group dev $(ARGS) -o requirements.lock pyproject.toml
+	$(LOCK) --group bench -c requirements.lock $(ARGS) -o requirements-bench.lock pyproject.toml
 	cd ui && npm install --package-lock-only
-	! grep -n '://' requirements.lock
+	! grep -n '://' requirements.lock requirements-bench.lock
 	! grep -n '"resolved"' ui/package-lock.json
 
 wheel: setup
@@ -88,4 +96,4 @@ test-wheel: wheel
 	.venv-wheel/bin/pytest $(PYTEST_ARGS) tests/unit tests/integration tests/browser $(ARGS)
 
 clean:
-	rm -rf $(VENV) .venv-wheel .venv-alone .tools dist $(STATIC) ui/node_modules
+	rm -rf $(VENV) .venv-wheel .venv-alone .venv-bench .tools dist $(STATIC) ui/node_modules

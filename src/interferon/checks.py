@@ -19,7 +19,7 @@ from interferon.detect.settings import Settings
 from interferon.detect.stream_events import DAY, Event
 from interferon.detect.stream_protocol import Context, Detector
 from interferon.detect.telemetry_examples import LAST, TRAIN
-from interferon.detect.windows import Rows, robust_scale, rolling
+from interferon.detect.windows import robust_scale, rolling, sequence
 from interferon.model.events import ACTIVITY_KINDS, TRADE_KINDS
 from interferon.model.records import Finding
 
@@ -221,8 +221,8 @@ def _statistic(detector: TelemetryDetector, values: np.ndarray, settings: Settin
     """Statistic (N,) and shares (N, S) over an example whose first TRAIN rows train."""
     centre, scale = robust_scale(values[:TRAIN])
     valid = ~np.isnan(values)
-    rows = Rows(np.where(valid, (values - centre) / scale, 0.0), valid)
+    rows = sequence(np.where(valid, (values - centre) / scale, 0.0), valid)
     use = np.arange(len(values)) < TRAIN
-    params = detector.learn(Rows(rows.z[:TRAIN], valid[:TRAIN]), use[:TRAIN], settings)
+    params = detector.learn(sequence(rows.z[:TRAIN], valid[:TRAIN]), use[:TRAIN], settings)
     window = rolling(derived(detector, with_axis(params), rows), detector.window(settings), settings.spread_floor)
     return statistic(detector, params, rows, settings), detector.why(with_axis(params), window)

@@ -166,3 +166,37 @@ def test_each_mistake_is_one_line(tmp_path: Path) -> None:
 def test_few_training_rows_still_judge(tmp_path: Path, rows: int) -> None:
     done(export(tmp_path / "a.csv"), "--train-rows", rows, "--time", "time", "--drop", "label", "--out", tmp_path / "s.csv")
     assert len(scores(tmp_path / "s.csv")) == ROWS - rows
+
+
+def test_a_training_table_without_header_on_its_side_is_read_turned(tmp_path: Path) -> None:
+    random = np.random.default_rng(9)
+    rows = np.cumsum(random.normal(size=(900, 3)), axis=0) * 0.05 + random.normal(size=(900, 3))
+    rows[800:, 1] += 9.0
+    np.savetxt(tmp_path / "side.dat", rows[:500].T, fmt=" %.6e")
+    np.savetxt(tmp_path / "upright.dat", rows[:500], fmt=" %.6e")
+    np.savetxt(tmp_path / "test.dat", rows[500:], fmt=" %.6e")
+    told = done(tmp_path / "test.dat", "--train", tmp_path / "side.dat", "--out", tmp_path / "side.csv")
+    done(tmp_path / "test.dat", "--train", tmp_path / "upright.dat", "--out", tmp_path / "upright.csv")
+    assert "it is read turned" in told.output
+    assert (tmp_path / "side.csv").read_text() == (tmp_path / "upright.csv").read_text()
+    assert scores(tmp_path / "side.csv")[-1]["alarm"] == "1"
+
+
+def test_connection_records_are_judged_row_by_row(tmp_path: Path) -> None:
+    random = np.random.default_rng(10)
+
+    def records(name: str, rows: int, odd: int) -> Path:
+        service = random.choice(["mail", "name", "web"], rows)
+        size = np.where(service == "name", 60, 6000) * random.lognormal(0, 0.3, rows)
+        if odd:
+            service[odd], size[odd] = "name", 7000
+        lines = [f"{kind},{value:.0f}" for kind, value in zip(service, size, strict=True)]
+        (tmp_path / name).write_text("service,bytes\n" + "\n".join(lines) + "\n")
+        return tmp_path / name
+
+    train, test = records("train.csv", 2000, 0), records("test.csv", 400, 200)
+    done(test, "--train", train, "--out", tmp_path / "out.csv")
+    found = scores(tmp_path / "out.csv")
+    assert max(found, key=lambda row: float(row["score"]))["row"] == "200"
+    assert found[200]["alarm"] == "1"
+    assert sum(row["alarm"] == "1" for row in found) < 40

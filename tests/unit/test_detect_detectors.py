@@ -1,19 +1,26 @@
 """What every telemetry detector must do: be quiet on its quiet example, loud on its loud one, and explain itself exactly."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from interferon.detect.fit import fit
 from interferon.detect.protocol import TelemetryDetector, derived, with_axis
+from interferon.detect.series import judge
 from interferon.detect.settings import FILE
+from interferon.detect.telemetry import Frame, due, learn, new_state, observe
 from interferon.detect.telemetry_examples import LAST, TRAIN
-from interferon.detect.windows import Floats, Rows, encode, hold, robust_scale, rolling
-from interferon.detectors.telemetry_portfolio import TELEMETRY
+from interferon.detect.windows import Floats, Rows, encode, hold, robust_scale, rolling, sequence
+from interferon.detectors.telemetry_portfolio import FILES, TELEMETRY
+
+SHIPPED = {detector.name: detector for detector in (*FILES.records, *FILES.series, *TELEMETRY)}.values()
 
 
 def standard(values: Floats) -> Rows:
     centre, spread = robust_scale(values[:TRAIN])
     codes = encode((values - centre) / spread, ~np.isnan(values))
-    return Rows(hold(codes, np.zeros(values.shape[1], dtype=np.int16)) / 512.0, ~np.isnan(values))
+    return sequence(hold(codes, np.zeros(values.shape[1], dtype=np.int16)) / 512.0, ~np.isnan(values))
 
 
 def scores(detector: TelemetryDetector, values: Floats) -> tuple[Floats, Floats]:
@@ -24,7 +31,7 @@ def scores(detector: TelemetryDetector, values: Floats) -> tuple[Floats, Floats]
     return detector.score(params, window), detector.why(params, window)
 
 
-@pytest.fixture(params=TELEMETRY, ids=lambda detector: detector.name)
+@pytest.fixture(params=SHIPPED, ids=lambda detector: detector.name)
 def detector(request: pytest.FixtureRequest) -> TelemetryDetector:
     found: TelemetryDetector = request.param
     return found
@@ -74,3 +81,20 @@ def test_examples_are_what_the_kit_expects(detector: TelemetryDetector) -> None:
     assert quiet.shape == loud.shape
     np.testing.assert_array_equal(quiet[:TRAIN], loud[:TRAIN])
     assert not np.array_equal(quiet[-LAST:], loud[-LAST:], equal_nan=True)
+
+
+def test_records_are_judged_the_same_frame_by_frame() -> None:
+    values = np.random.default_rng(12).normal(size=(700, 2, 4)).astype(np.float32).astype(np.float64)
+    values[np.random.default_rng(13).random(values.shape) < 0.02] = np.nan
+    values[450, 1, 2] = 9.0
+    settings = replace(FILE.paced(0.0), learn_rows=400)
+    state = new_state(settings, 4, FILES.records)
+    found = []
+    for row, frame in enumerate(values):
+        found.append(observe(state, Frame(row, np.arange(2, dtype=np.int32), frame), FILES.records))
+        for entity in due(state):
+            learn(state, entity, FILES.records)
+    for entity in range(2):
+        block = judge(fit([values[:400, entity]], FILES.records, settings), values[400:, entity], FILES.records)
+        np.testing.assert_allclose([verdicts.p[entity] for verdicts in found[400:]], block.p, rtol=0, atol=1e-9)
+    assert found[450].alarm[1]

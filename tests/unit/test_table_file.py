@@ -168,3 +168,17 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         read_table(tmp_path / "absent.csv")
     with pytest.raises(InputError, match="is a folder"):
         read_table(tmp_path)
+
+
+def test_a_table_on_its_side_is_turned_only_where_that_alone_fits(tmp_path: Path) -> None:
+    upright, side, header = (tmp_path / name for name in ("upright.dat", "side.dat", "header.csv"))
+    upright.write_text(" 1.0 2.0\n 3.0 4.0\n 5.0 6.0\n")
+    side.write_text("1.0 3.0 5.0 7.0\n2.0 4.0 6.0 8.0\n")
+    header.write_text("a,b,c,d\n1,3,5,7\n2,4,6,8\n")
+    like = read_table(upright)
+    turned = read_table(side).turned_like(like)
+    assert (list(turned.names), turned.rows) == (["c1", "c2"], 4)
+    assert turned.numbers("c2").tolist() == [2.0, 4.0, 6.0, 8.0]
+    assert like.turned_like(like) is like
+    named = read_table(header)
+    assert named.turned_like(like) is named

@@ -5,6 +5,7 @@ only told.
 """
 
 import importlib
+import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -24,3 +25,8 @@ def line(row: dict[str, Any]) -> str:
     beside = ", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in row["baselines"].items())
     value = f"{row['value']:.4g}" if isinstance(row["value"], float) else row["value"]
     return f"{mark} {row['case']}: {row['metric']} {value}{target}{'; beside it: ' + beside if beside else ''}"
+
+
+def progress(text: str) -> None:
+    """One line for who waits."""
+    sys.stderr.write(f"bench: {text}\n")

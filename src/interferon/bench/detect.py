@@ -1,194 +1,30 @@
-"""Telemetry detection on SKAB, a real water-circulation testbed: how well, beside the trivial answers, and without a clock.
+"""Recorded telemetry and records: how well `interferon detect` judges them, beside the trivial answers and the opponents.
 
-Run by `interferon bench detect` and the acceptance tests. Reads the data folder named by INTERFERON_DATA (default `../shared/data`
-beside the checkout); writes nothing. Rows are judged one by one, without point adjustment, pooled over the files.
+Run by `interferon bench detect`. Reads the data folder named by INTERFERON_DATA (default `../shared/data` beside the checkout); writes
+nothing. Everyone gets the same rows and the same training; no setting and no threshold of ours is chosen on rows that are scored.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from interferon.connectors.table_file import read_table
-from interferon.detect.columns import Part, matrix
-from interferon.detect.recorded import Learnt, learn
-from interferon.detect.series import hysteresis, judge
-from interferon.detect.settings import FILE, Settings
-from interferon.detect.windows import Bools, Floats
-from interferon.detectors.telemetry_portfolio import TELEMETRY
-from interferon.model.errors import InputError
-
-GROUPS = ("valve1", "valve2", "other")
-TRAIN = 400
-NOT_JUDGED = ("datetime", "anomaly", "changepoint")
-# the choice that leave-one-group-out may make: the long window and the level of the alarm
-LONG = (30, 45, 60)
-P_ON = (0.02, 0.025, 0.03, 0.036, 0.042, 0.05, 0.06)
-SEEDS, MOST_INSERTED = 20, 150
+from interferon.bench import detect_drawn, detect_skab, detect_tep, progress
+from interferon.bench.opponents import missing
 
 
-@dataclass(frozen=True)
-class Recording:
-    """One labelled file: its group, all rows (N, S), the labels (N,), and what it learns from its first TRAIN rows."""
-
-    group: str
-    rows: Floats
-    labels: Bools
-    learn: Callable[[Settings], Learnt]
-
-
-@dataclass(frozen=True)
-class Quality:
-    """F1, share of normal rows in alarm, share of anomalous rows without one."""
-
-    f1: float
-    far: float
-    mar: float
-
-
-def cases() -> list[dict[str, Any]]:
+def cases() -> Iterator[dict[str, Any]]:
     """Every figure about detection, each with its target and baselines. Raises InputError where there is no data."""
-    recordings = load(_folder() / "skab")
-    chosen = choose(recordings)
-    default = [FILE] * len(recordings)
-    trivial = baselines(recordings)
-    rows: list[dict[str, Any]] = []
-    for case, settings in (("skab, settings chosen on the other groups", chosen), ("skab, default settings", default)):
-        learnt = [recording.learn(setting) for recording, setting in zip(recordings, settings, strict=True)]
-        plain = quality(*_pooled(recordings, learnt, None))
-        spliced = np.mean([quality(*_pooled(recordings, learnt, seed)).f1 for seed in range(SEEDS)])
-        rows += [_row(case, name, getattr(plain, name), getattr(trivial, name), target) for name, target in TARGETS.items()]
-        fall = {"clock": trivial.clock_fall}
-        rows.append(_row(case, "F1 lost when normal rows are inserted", plain.f1 - float(spliced), fall, ("<", 0.02)))
-    return rows
+    if absent := missing():
+        left_out = ", ".join(name for names in absent.values() for name in names)
+        progress(f"not installed: {' and '.join(absent)}; left out: {left_out} (`make bench` has them)")
+    yield from detect_skab.cases(folder() / "skab")
+    yield from detect_tep.cases(folder() / "tep")
+    yield from detect_drawn.cases()
 
 
-TARGETS = {"f1": (">=", 0.80), "far": ("<=", 0.27), "mar": ("<=", 0.17)}
-
-
-@dataclass(frozen=True)
-class Trivial:
-    """What the trivial answers reach: `name → value` for each measure, and what the clock loses when rows are inserted."""
-
-    f1: dict[str, float]
-    far: dict[str, float]
-    mar: dict[str, float]
-    clock_fall: float
-
-
-def load(folder: Path) -> list[Recording]:
-    """Returns the labelled files of the three groups. Raises InputError where there are none."""
-    paths = [(group, path) for group in GROUPS for path in sorted((folder / group).glob("*.csv"))]
-    if not paths:
-        raise InputError(f"{folder}: no recordings there; set INTERFERON_DATA to the folder that holds skab")
-    return [_recording(group, path) for group, path in paths]
-
-
-def choose(recordings: Sequence[Recording]) -> list[Settings]:
-    """Returns for each recording the settings that are best, by pooled F1, on the recordings of the two other groups."""
-    grid = [replace(FILE, long=long, p_on=p_on, p_off=1.25 * p_on) for long in LONG for p_on in P_ON]
-    judged = {long: [_p_values(recording, replace(FILE, long=long)) for recording in recordings] for long in LONG}
-    best = {}
-    for group in GROUPS:
-        others = [number for number, recording in enumerate(recordings) if recording.group != group]
-
-        def reached(setting: Settings, others: list[int] = others) -> float:
-            labels = np.concatenate([recordings[number].labels[TRAIN:] for number in others])
-            p_values = [judged[setting.long][number] for number in others]
-            return quality(labels, np.concatenate([hysteresis(p, setting.p_on, setting.p_off, False) for p in p_values])).f1
-
-        best[group] = max(grid, key=reached)
-    return [best[recording.group] for recording in recordings]
-
-
-def quality(labels: Bools, alarms: Bools) -> Quality:
-    """Row by row."""
-    hits, false = int((labels & alarms).sum()), int((~labels & alarms).sum())
-    missed, quiet = int((labels & ~alarms).sum()), int((~labels & ~alarms).sum())
-    return Quality(2 * hits / max(1, 2 * hits + false + missed), false / max(1, false + quiet), missed / max(1, hits + missed))
-
-
-def baselines(recordings: Sequence[Recording]) -> Trivial:
-    """Flag everything; the row number as the score; the mean absolute z-score: the last two with the best threshold there is."""
-    labels = np.concatenate([recording.labels[TRAIN:] for recording in recordings])
-    clocks = np.concatenate([np.arange(len(recording.labels) - TRAIN, dtype=np.float64) for recording in recordings])
-    every = quality(labels, np.ones_like(labels))
-    limit, clock = _best(labels, clocks)
-    scores = np.concatenate([_z_score(recording) for recording in recordings])
-    _, plain = _best(labels, scores)
-    spliced = []
-    for seed in range(SEEDS):
-        pieces = _spliced(recordings, seed)
-        alarms = np.concatenate([np.arange(len(truth)) >= limit for _, truth in pieces])
-        spliced.append(quality(np.concatenate([truth for _, truth in pieces]), alarms).f1)
-    named = {"flag everything": every, "clock, best threshold": clock, "z-score, best threshold": plain}
-    f1, far, mar = ({name: float(getattr(found, measure)) for name, found in named.items()} for measure in ("f1", "far", "mar"))
-    return Trivial(f1, far, mar, clock.f1 - float(np.mean(spliced)))
-
-
-def _row(case: str, metric: str, value: float, beside: dict[str, float], target: tuple[str, float]) -> dict[str, Any]:
-    sign, limit = target
-    holds = {">=": value >= limit, "<=": value <= limit, "<": value < limit}[sign]
-    return {"case": case, "metric": metric, "value": float(value), "target": f"{sign} {limit:g}", "holds": holds, "baselines": beside}
-
-
-def _folder() -> Path:
-    beside = Path(__file__).parents[3].parent / "shared/data"
-    return Path(os.environ.get("INTERFERON_DATA", beside))
-
-
-def _recording(group: str, path: Path) -> Recording:
-    table = read_table(path)
-
-    def learnt(settings: Settings) -> Learnt:
-        return learn([Part(table, 0, TRAIN)], NOT_JUDGED, settings, TELEMETRY)
-
-    return Recording(group, matrix(learnt(FILE).columns, table), table.numbers("anomaly") > 0, learnt)
-
-
-def _p_values(recording: Recording, settings: Settings) -> Floats:
-    return judge(recording.learn(settings).model, recording.rows[TRAIN:], TELEMETRY).p
-
-
-def _pooled(recordings: Sequence[Recording], learnt: Sequence[Learnt], seed: int | None) -> tuple[Bools, Bools]:
-    """Labels and alarms of all scored rows; with a `seed`, normal rows of the training part stand before them."""
-    pieces = _spliced(recordings, seed) if seed is not None else [(r.rows[TRAIN:], r.labels[TRAIN:]) for r in recordings]
-    alarms = [judge(known.model, rows, TELEMETRY).alarm for known, (rows, _) in zip(learnt, pieces, strict=True)]
-    return np.concatenate([labels for _, labels in pieces]), np.concatenate(alarms)
-
-
-def _spliced(recordings: Sequence[Recording], seed: int) -> list[tuple[Floats, Bools]]:
-    """The scored rows with 0 to MOST_INSERTED consecutive normal training rows of the same file before them."""
-    generator = np.random.default_rng(seed)
-    return [_with_inserted(recording, int(generator.integers(0, MOST_INSERTED + 1)), generator) for recording in recordings]
-
-
-def _with_inserted(recording: Recording, count: int, generator: np.random.Generator) -> tuple[Floats, Bools]:
-    first, last = max(_normal_runs(recording.labels[:TRAIN]), key=lambda run: run[1] - run[0])
-    count = min(count, last - first)
-    start = int(generator.integers(first, last - count + 1))
-    rows = np.concatenate([recording.rows[start : start + count], recording.rows[TRAIN:]])
-    return rows, np.concatenate([np.zeros(count, dtype=np.bool_), recording.labels[TRAIN:]])
-
-
-def _normal_runs(labels: Bools) -> Iterator[tuple[int, int]]:
-    borders = np.flatnonzero(np.diff(np.concatenate([[True], labels, [True]]).astype(np.int8)))
-    return ((first, last) for first, last in pairwise(borders.tolist()) if not labels[first])
-
-
-def _z_score(recording: Recording) -> Floats:
-    normal = recording.rows[:TRAIN]
-    return np.asarray(np.abs((recording.rows[TRAIN:] - normal.mean(axis=0)) / normal.std(axis=0)).mean(axis=1))
-
-
-def _best(labels: Bools, scores: Floats) -> tuple[float, Quality]:
-    """The threshold with the highest F1, and what it reaches: it looks at the answers, so no real detector can do better with it."""
-    limits = np.quantile(scores, np.linspace(0.0, 0.99, 200))
-    limit = max(limits, key=lambda value: quality(labels, scores >= value).f1)
-    return float(limit), quality(labels, scores >= limit)
+def folder() -> Path:
+    """The public data."""
+    return Path(os.environ.get("INTERFERON_DATA", Path(__file__).parents[3].parent / "shared/data"))

@@ -16,10 +16,10 @@ import numpy as np
 import typer
 
 from interferon.connectors.table_file import NO_TIME, Table, read_table
-from interferon.detect.columns import Columns, Part
+from interferon.detect.columns import Part
 from interferon.detect.recorded import Learnt, Report, learn, notes, reasons, report
 from interferon.detect.settings import FILE
-from interferon.detectors.telemetry_portfolio import TELEMETRY
+from interferon.detectors.telemetry_portfolio import FILES
 from interferon.model.errors import InputError
 
 
@@ -122,11 +122,20 @@ def _results(tests: Sequence[Path], job: Job) -> Iterator[Result]:
         if job.time:
             _note_order(table, job.time)  # and an unreadable time is told before anything is judged
         if learnt is None or start:
-            normal: Sequence[Columns] = [Part(table, 0, start)] if start else trained
+            normal = [(table, start)] if start else [(upright, upright.rows) for upright in _turned(trained, table)]
             learnt = _learnt(normal, job, path if start else job.train[-1])
         for note in notes(learnt, table, job.exclude):
             typer.echo(f"note: {path}: {note}", err=True)
-        yield Result(table, start, _report(learnt, Part(table, start, table.rows), path), job.time)
+        yield Result(table, start, _report(learnt, table, start, job), job.time)
+
+
+def _turned(trained: Sequence[Table], test: Table) -> list[Table]:
+    """The training tables, those that lie on their side set upright."""
+    tables = [table.turned_like(test) for table in trained]
+    for before, after in zip(trained, tables, strict=True):
+        if before is not after:
+            typer.echo(f"note: {before.path}: has no header, and its rows are the columns of {test.path}: it is read turned", err=True)
+    return tables
 
 
 def _note_order(table: Table, column: str) -> None:
@@ -137,18 +146,21 @@ def _note_order(table: Table, column: str) -> None:
         typer.echo(f"note: {table.where(int(back[0]))}: time goes back ({len(back)} times in all); rows are judged in file order", err=True)
 
 
-def _learnt(normal: Sequence[Columns], job: Job, path: Path) -> Learnt:
+def _learnt(normal: Sequence[tuple[Table, int]], job: Job, path: Path) -> Learnt:
+    """Learns from the first so many rows of each table."""
+    timed = job.time and all(job.time in table.names for table, _ in normal)
+    clocks = [table.times(job.time)[:rows] for table, rows in normal] if timed else []
     try:
-        return learn(normal, job.exclude, FILE, TELEMETRY)
+        return learn([Part(table, 0, rows) for table, rows in normal], job.exclude, FILE, FILES, clocks)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def _report(learnt: Learnt, part: Columns, path: Path) -> Report:
+def _report(learnt: Learnt, table: Table, start: int, job: Job) -> Report:
     try:
-        return report(learnt, part, TELEMETRY)
+        return report(learnt, Part(table, start, table.rows), table.times(job.time)[start:] if job.time else None)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{table.path}: {error}") from error
 
 
 def _check_columns(job: Job, tables: Sequence[Table]) -> None:

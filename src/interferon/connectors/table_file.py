@@ -35,8 +35,8 @@ _CALENDAR = re.compile(
 class Table:
     """One table: `path`, `names`, `rows`, and columns on demand as numbers, texts or times."""
 
-    def __init__(self, path: Path, data: pa.Table, comma: bool, first_line: int | None) -> None:
-        self.path, self.names, self.rows = path, list(data.column_names), data.num_rows
+    def __init__(self, path: Path, data: pa.Table, comma: bool, first_line: int | None, headless: bool = False) -> None:
+        self.path, self.names, self.rows, self.headless = path, list(data.column_names), data.num_rows, headless
         self._data, self._comma, self._first_line = data, comma, first_line
         self._numbers: dict[str, NDArray[np.float64]] = {}  # parsed once, asked for several times
 
@@ -102,6 +102,15 @@ class Table:
         epoch = datetime(1970, 1, 1, tzinfo=UTC)
         return np.array([NO_TIME if moment is None else (moment - epoch) // timedelta(microseconds=1) for moment in found], dtype=np.int64)
 
+    def turned_like(self, other: Table) -> Table:
+        """The table itself, or with rows and columns exchanged where that alone lets it have the columns of `other`: both without a header,
+        and as many rows here as columns there."""
+        if not (self.headless and other.headless) or len(self.names) == len(other.names) or self.rows != len(other.names):
+            return self
+        turned = np.stack([self.numbers(name) for name in self.names])
+        columns = {name: pa.array(turned[:, number], from_pandas=True) for number, name in enumerate(other.names)}
+        return Table(self.path, pa.table(columns), False, None)
+
     def where(self, row: int) -> str:
         """`file:line` of a data row (`file, row N` in Parquet)."""
         return f"{self.path}:{row + self._first_line}" if self._first_line is not None else f"{self.path}, row {row}"
@@ -164,7 +173,7 @@ def _read_csv(path: Path, broken: list[str] | None) -> Table:
     _check_names(path, names)
     blanks = next((number for number, line in enumerate(_lines(text, skipped, 10_000)) if line.strip()), 0)
     before = skipped + blanks + (0 if headless else 1)
-    return _with_rows(Table(path, _parsed(path, text, names, separator, before, broken), comma, before + 1))
+    return _with_rows(Table(path, _parsed(path, text, names, separator, before, broken), comma, before + 1, headless))
 
 
 def _parsed(path: Path, text: str, names: list[str], separator: str, before: int, tolerated: list[str] | None) -> pa.Table:

@@ -14,9 +14,10 @@ import numpy as np
 from interferon.detect.calibrate import TAIL, evidence, fit_tail
 from interferon.detect.protocol import Params, TelemetryDetector, statistic
 from interferon.detect.settings import MIN_TRAINING_ROWS, Settings
-from interferon.detect.windows import STEP, Bools, Codes, Floats, Rows, encode, hold, robust_scale
+from interferon.detect.windows import GAP, STEP, Bools, Codes, Floats, Rows, encode, hold, robust_scale, sequence
 from interferon.model.errors import InputError
 
+LEAST_SCALE = 0.05  # of a tail: a statistic that stood still in training must not judge its first move beyond all measure
 Portfolio = Sequence[TelemetryDetector]
 
 
@@ -51,14 +52,22 @@ def fit(segments: Sequence[Floats], portfolio: Portfolio, settings: Settings) ->
     pieces = _thinned(segments, settings.max_learn_rows)
     centre, spread, values = _aligned(pieces)
     active = np.asarray(~np.isnan(values).all(axis=0))
+    if settings.centre_on_mean:
+        centre = centre + spread * _mean_code(encode((values - centre) / spread, ~np.isnan(values)))
     codes = encode((values - centre) / spread, ~np.isnan(values))
-    rows = Rows(hold(codes, np.zeros(codes.shape[1], dtype=np.int16)) / STEP, codes != -32768)
+    rows = sequence(hold(codes, np.zeros(codes.shape[1], dtype=np.int16)) / STEP, codes != GAP)
     place = np.concatenate([np.arange(len(piece)) for piece in pieces])
     use = place >= settings.long // 2
     use = use if use.any() else np.ones_like(use)  # pieces shorter than half a window
     params = tuple(detector.learn(rows, use, settings) for detector in portfolio)
     tails = _calibrated(rows, use, place, portfolio, settings)
     return Model(centre, spread, active, params, tails, settings, codes[-settings.long :])
+
+
+def _mean_code(codes: Codes) -> Floats:
+    """Mean (S,) of what is there, in spreads."""
+    there = codes != GAP
+    return np.asarray(np.where(there, codes, 0).sum(axis=0) / np.maximum(there.sum(axis=0), 1) / STEP)
 
 
 def fused(evidences: Floats, portfolio: Portfolio) -> Floats:
@@ -91,16 +100,17 @@ def _calibrated(rows: Rows, use: Bools, place: Floats, portfolio: Portfolio, set
     held_out = held_out[~np.isnan(held_out[:, 0])]
     windows = use.sum() / settings.long
     prior = (settings.prior_level, settings.prior_scale)
-    tails = np.empty((len(portfolio) + 1, 2))
+    tails = np.ones((len(portfolio) + 1, 2))
     for column, detector in enumerate(portfolio):
         own = use.sum() / detector.window(settings)
         tails[column] = fit_tail(held_out[:, column], own, prior, settings.prior_windows)
+    tails[:, 1] = np.maximum(tails[:, 1], LEAST_SCALE)
     line = fused(evidence(held_out, tails[:-1, 0], tails[:-1, 1]), portfolio)
     if line.size:
         line = smoothed(line, settings.smooth, float(np.mean(line)))
     # the prior of the fused evidence is to believe it: for wholly dependent detectors it is −log p already
     tails[-1] = fit_tail(line, windows, (-math.log(TAIL), 1.0), settings.prior_windows)
-    tails[:, 1] = np.maximum(tails[:, 1], 0.05)
+    tails[-1, 1] = max(tails[-1, 1], LEAST_SCALE)
     return tails
 
 

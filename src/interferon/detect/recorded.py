@@ -12,6 +12,8 @@ import numpy as np
 
 from interferon.detect.columns import Column, Columns, matrix, merged, plan
 from interferon.detect.fit import Model, Portfolio, fit
+from interferon.detect.pace import dependence
+from interferon.detect.rhythm import Rhythm, Ticks, fitted, step
 from interferon.detect.series import Judged, judge
 from interferon.detect.settings import Settings
 from interferon.detect.windows import Floats
@@ -19,10 +21,21 @@ from interferon.model.errors import InputError
 
 
 @dataclass(frozen=True)
+class Portfolios:
+    """The detectors of a table: `series` where a row goes on from the one before it, `records` where each row stands alone."""
+
+    series: Portfolio
+    records: Portfolio
+
+
+@dataclass(frozen=True)
 class Learnt:
-    """The pattern of life of a table: how its columns become signals, and the model of those."""
+    """The pattern of life of a table: how its columns become signals, their rhythm over day and week, the detectors that fit it, and
+    their model of the signals."""
 
     columns: tuple[Column, ...]
+    rhythm: Rhythm | None
+    portfolio: Portfolio
     model: Model
 
 
@@ -35,22 +48,39 @@ class Report:
     shares: Floats
 
 
-def learn(tables: Sequence[Columns], exclude: Sequence[str], settings: Settings, portfolio: Portfolio) -> Learnt:
-    """Learns from normal tables, oldest first, without the columns in `exclude`. Raises InputError where they say too little."""
+def learn(
+    tables: Sequence[Columns], exclude: Sequence[str], settings: Settings, portfolios: Portfolios, clocks: Sequence[Ticks] = ()
+) -> Learnt:
+    """Learns from normal tables, oldest first, without the columns in `exclude`. Raises InputError where they say too little.
+
+    Whether rows are a series or records of their own is read off the training rows (`pace`); the windows are as long as they remember.
+    `clocks`, if given, hold the UTC microseconds of each table's rows.
+    """
     columns = plan(tables, exclude)
     if not any(column.signals for column in columns):
         raise InputError("no column is left to learn from: " + "; ".join(f"{column.name!r}: {column.reason}" for column in columns))
     segments = [matrix(columns, table) for table in tables]
-    fitted = settings.for_rows(sum(len(segment) for segment in segments))
-    return Learnt(tuple(columns), fit(segments, portfolio, fitted))
+    rhythm = fitted(segments, clocks) if clocks else None
+    if rhythm is not None:
+        segments = [rhythm.off(segment, clock) for segment, clock in zip(segments, clocks, strict=True)]
+    paced = settings.within_a_day(step(clocks) / 1e6).paced(dependence(columns, tables))
+    portfolio = portfolios.records if paced.long == 1 else portfolios.series
+    model = fit(segments, portfolio, paced.for_rows(sum(len(segment) for segment in segments)))
+    return Learnt(tuple(columns), rhythm, portfolio, model)
 
 
-def report(learnt: Learnt, table: Columns, portfolio: Portfolio) -> Report:
-    """Judges the rows of `table`, taken to follow the training rows. Raises InputError where it shares no column with them."""
+def report(learnt: Learnt, table: Columns, clock: Ticks | None = None) -> Report:
+    """Judges the rows of `table`, at the UTC microseconds of `clock`, taken to follow the training rows.
+
+    Raises InputError where it shares no column with them.
+    """
     used = [column.name for column in learnt.columns if column.signals]
     if not set(used) & set(table.names):
         raise InputError(f"none of the trained columns is there: {', '.join(used[:8])}")
-    judged = judge(learnt.model, matrix(learnt.columns, table), portfolio)
+    values = matrix(learnt.columns, table)
+    if learnt.rhythm is not None and clock is not None:
+        values = learnt.rhythm.off(values, clock)
+    judged = judge(learnt.model, values, learnt.portfolio)
     names, shares = merged(learnt.columns, judged.shares)
     return Report(judged, names, shares)
 

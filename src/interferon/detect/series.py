@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from interferon.detect.calibrate import evidence
 from interferon.detect.fit import Model, Portfolio, fused, smoothed
 from interferon.detect.protocol import derived, with_axis
-from interferon.detect.windows import GAP, STEP, Bools, Codes, Floats, Rows, Window, encode, hold, rolling
+from interferon.detect.windows import GAP, STEP, Bools, Codes, Floats, Rows, Window, encode, hold, rolling, sequence
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _with_history(codes: Codes, carry: _Carry) -> Rows:
     joined = np.concatenate([carry.recent, codes])
     # values inside `recent` are held from within it; the chunk's first gaps from what was last seen, however long ago
     held = np.concatenate([hold(carry.recent, carry.held), hold(codes, carry.held)])
-    return Rows(held / STEP, joined != GAP)
+    return sequence(held / STEP, joined != GAP)
 
 
 def _carry_on(carry: _Carry, model: Model, codes: Codes, rows: Rows, line: Floats, p: Floats, alarm: Bools) -> None:

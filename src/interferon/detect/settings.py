@@ -5,6 +5,7 @@ Read by everything in `detect` and by the detectors; holds numbers only, so that
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 MIN_TRAINING_ROWS = 20
@@ -23,6 +24,7 @@ class Settings:
     prior_level, prior_scale: tail of a detector's log-statistic to expect where there is little data.
     smooth: span of the exponential mean over the fused evidence.
     p_on, p_off: an alarm begins below the first and ends above the second.
+    centre_on_mean: a signal's zero is its mean, not its median, so that a skewed one (a pump that seldom runs) has no drift to learn.
     p_quiet: the baseline learns only from rows above this p, and never during an alarm.
     adapt_rows, adapt_every, adapt_bound: span of that learning, how often it is applied, and how far it may go in all.
     learn_rows: rows of an entity that live operation collects before it judges.
@@ -38,15 +40,36 @@ class Settings:
     prior_windows: float = 80.0
     prior_level: float = 1.5
     prior_scale: float = 0.5
-    smooth: float = 6.0
+    smooth: float = 3.0
     p_on: float = 0.036
     p_off: float = 0.045
+    centre_on_mean: bool = True
     p_quiet: float = 0.2
     adapt_rows: int = 5000
     adapt_every: int = 256
     adapt_bound: float = 1.0
     learn_rows: int = 2000
     max_learn_rows: int = 100_000
+
+    def paced(self, dependence: float) -> Settings:
+        """Returns the settings with windows of at most three times the memory of the rows, whose correlation with the row before is
+        `dependence` (0 to 1): a window over rows that know nothing of each other only blurs them. One row each where nothing is left.
+        """
+        memory = -3.0 / math.log(min(dependence, 0.999)) if dependence > 0 else 0.0
+        if memory >= self.short:
+            return self
+        if memory < 3.0:
+            return replace(self, short=1, long=1, smooth=1.0, adapt_bound=0.0)
+        short = math.ceil(memory)
+        share = short / self.short
+        return replace(self, short=short, long=max(2 * short, round(self.long * share)), smooth=max(1.0, self.smooth * share))
+
+    def within_a_day(self, step: float) -> Settings:
+        """Returns the settings with windows of at most a day, the short one a third of it, where a row is `step` seconds after another."""
+        longest = max(4, int(86_400 / step)) if step > 0 else self.long
+        if self.long <= longest:
+            return self
+        return replace(self, long=longest, short=max(2, longest // 3), smooth=max(1.0, self.smooth * longest / self.long))
 
     def for_rows(self, rows: int) -> Settings:
         """Returns the settings with windows shortened so that `rows` training rows hold at least eight long ones."""
@@ -56,4 +79,4 @@ class Settings:
 
 FILE = Settings()
 # live operation learns from days, so that its own data may rule the tail, and a false alarm costs orders
-LIVE = Settings(prior_windows=10.0, ridge_windows=4.0, p_on=3e-5, p_off=1e-3)
+LIVE = Settings(smooth=6.0, centre_on_mean=False, prior_windows=10.0, ridge_windows=4.0, p_on=3e-5, p_off=1e-3)

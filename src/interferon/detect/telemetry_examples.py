@@ -37,6 +37,20 @@ def swap() -> Floats:
     return rows
 
 
+def halt() -> Floats:
+    """Returns the plant with speed, flow and current at nothing in the last rows: rows that it never had."""
+    rows = plant()
+    rows[-LAST:, :3] = 0.0
+    return rows
+
+
+def shuffle() -> Floats:
+    """Returns the plant with its last rows in another order: each of them is normal, none goes on from the one before."""
+    rows = plant()
+    rows[-LAST:] = rows[-LAST:][(np.arange(LAST) * 37) % LAST]
+    return rows
+
+
 def silence() -> Floats:
     """Returns the plant with flow and current missing in the last rows."""
     rows = plant()

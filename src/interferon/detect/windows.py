@@ -23,10 +23,25 @@ GAP = np.int16(-32768)  # the code of a missing value
 
 @dataclass(frozen=True)
 class Rows:
-    """Standardised rows: `z` (N, S) without gaps (the last value is held), `valid` (N, S) false where the value was missing."""
+    """Standardised rows: `z` (N, S) without gaps (the last value is held), `valid` (N, S) false where the value was missing.
+
+    `earlier` (N, S) is z one row before, or None where whoever made the rows does not keep it; ask for it by `before`.
+    """
 
     z: Floats
     valid: Bools
+    earlier: Floats | None = None
+
+    @property
+    def before(self) -> Floats:
+        """z one row before (N, S). A detector that asks for it judges recorded files only: the frame path keeps no such row."""
+        assert self.earlier is not None, "the frame path has no row before: this detector judges recorded files only"
+        return self.earlier
+
+
+def sequence(z: Floats, valid: Bools) -> Rows:
+    """Returns consecutive rows, each with the one before it; the first is its own."""
+    return Rows(z, valid, np.concatenate([z[:1], z[:-1]]))
 
 
 @dataclass(frozen=True)
@@ -70,13 +85,19 @@ def hold(codes: Codes, before: Codes) -> Codes:
 
 def features(total: Ints, squares: Ints, count: Ints, window: int, floor: float) -> Window:
     """Returns mean and log-spread, 0.5 log(variance + floor²), from exact window sums of codes, all (N, S)."""
-    enough = count >= max(2, window // 4)
+    enough = count >= min(window, max(2, window // 4))
     n = np.where(enough, count, 1)
     mean = total / n
     # exact integers up to the one division: no cancellation however large the mean is
     variance = (squares * n - total * total) / (n * n) / (STEP * STEP)
     spread = 0.5 * np.log(np.where(enough, variance, 0.0) + floor * floor)
     return Window(np.where(enough, mean / STEP, np.nan), np.where(enough, spread, np.nan))
+
+
+def feature_centre(table: Floats, window: int) -> Floats:
+    """Returns the centre (F,) of training features (N, F): their median, or where a window is one row their mean, for the median of
+    categories is no mixture of them, and would lie outside all relations between columns."""
+    return np.asarray(np.nanmean(table, axis=0) if window == 1 else np.nanmedian(table, axis=0))
 
 
 def feature_scale(table: Floats) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 from interferon.detect.protocol import Params, proportions
 from interferon.detect.settings import Settings
 from interferon.detect.telemetry_examples import jump, plant
-from interferon.detect.windows import Bools, Floats, Rows, Window, encode, feature_scale, rolling, times
+from interferon.detect.windows import Bools, Floats, Rows, Window, encode, feature_centre, feature_scale, rolling, times
 
 EPSILON = 0.05
 
@@ -29,9 +29,11 @@ class TelemetryDistance:
     """
 
     name = "distance"
-    weight = 0.5
     QUIET = staticmethod(plant)
     LOUD = staticmethod(jump)
+
+    def __init__(self, weight: float = 0.5) -> None:
+        self.weight = weight
 
     def window(self, settings: Settings) -> int:
         return settings.short
@@ -40,7 +42,7 @@ class TelemetryDistance:
         window = rolling(encode(rows.z, rows.valid), settings.short, settings.spread_floor)
         table = np.hstack([window.mean, window.spread])[use]
         active = ~np.isnan(table).all(axis=0)
-        location = np.nanmedian(np.where(active, table, 0.0), axis=0)
+        location = feature_centre(np.where(active, table, 0.0), settings.short)
         centred = np.where(np.isnan(table), 0.0, table - location)
         scale = feature_scale(np.where(active, centred, 0.0))
         least = settings.shrink_windows / (settings.shrink_windows + use.sum() / settings.short)

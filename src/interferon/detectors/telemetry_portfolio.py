@@ -1,13 +1,22 @@
-"""The portfolio of telemetry detectors that ships, in the order in which their evidence is fused.
+"""The portfolios of telemetry detectors that ship, in the order in which their evidence is fused.
 
-Handed to `interferon.detect.telemetry` by whoever runs it (the pipeline's caller, `interferon detect`, the bench).
+TELEMETRY judges live: it is handed to `interferon.detect.telemetry` by the pipeline's caller. FILES judges recorded tables: it is handed
+to `interferon.detect.recorded` by `interferon detect` and the bench.
 """
 
 from __future__ import annotations
 
 from interferon.detect.protocol import TelemetryDetector
+from interferon.detect.recorded import Portfolios
+from interferon.detectors.telemetry_ahead import TelemetryAhead
 from interferon.detectors.telemetry_distance import TelemetryDistance
 from interferon.detectors.telemetry_gaps import TelemetryGaps
+from interferon.detectors.telemetry_nearest import TelemetryNearest
+from interferon.detectors.telemetry_rarity import TelemetryRarity
 from interferon.detectors.telemetry_residual import TelemetryResidual
 
 TELEMETRY: tuple[TelemetryDetector, ...] = (TelemetryDistance(), TelemetryResidual(), TelemetryGaps())
+FILES = Portfolios(
+    series=(TelemetryDistance(1 / 3), TelemetryResidual(1 / 3), TelemetryAhead(1 / 3), TelemetryGaps()),
+    records=(TelemetryDistance(1 / 4), TelemetryResidual(1 / 4), TelemetryRarity(1 / 4), TelemetryNearest(1 / 4), TelemetryGaps()),
+)

@@ -10,7 +10,7 @@ import numpy as np
 from interferon.detect.protocol import Params, proportions
 from interferon.detect.settings import Settings
 from interferon.detect.telemetry_examples import plant, swap
-from interferon.detect.windows import Bools, Floats, Rows, Window, encode, feature_scale, rolling, times
+from interferon.detect.windows import Bools, Floats, Rows, Window, encode, feature_centre, feature_scale, rolling, times
 
 EPSILON = 0.05
 
@@ -28,9 +28,11 @@ class TelemetryResidual:
     """
 
     name = "residual"
-    weight = 0.5
     QUIET = staticmethod(plant)
     LOUD = staticmethod(swap)
+
+    def __init__(self, weight: float = 0.5) -> None:
+        self.weight = weight
 
     def window(self, settings: Settings) -> int:
         return settings.long
@@ -46,7 +48,7 @@ class TelemetryResidual:
         window = rolling(residual, settings.long, settings.spread_floor)
         table = np.hstack([window.mean, window.spread])[use]
         active = ~np.isnan(table).all(axis=0)
-        location = np.nanmedian(np.where(active, table, 0.0), axis=0)
+        location = feature_centre(np.where(active, table, 0.0), settings.long)
         scale = feature_scale(np.where(active, table, 0.0))
         return {"matrix": matrix, "location": location, "scale": scale, "size": np.array(max(1.0, float(active.sum())))}
 
