@@ -75,7 +75,9 @@ def take(templates: Templates, words: Sequence[str]) -> int:
         return number
     held = templates.words.pop(number)
     # the first word stays: it is the leaf's name
-    templates.words[number] = [one if one == other or not place else ANY for place, (one, other) in enumerate(zip(held, words, strict=True))]
+    templates.words[number] = [
+        one if one == other or not place else ANY for place, (one, other) in enumerate(zip(held, words, strict=True))
+    ]
     return number
 
 

@@ -25,7 +25,9 @@ BEATS: Final = 24  # intervals that are judged together
 WIDE: Final = 0.2  # an interval is on the beat within this share of it: a sleep with a third of jitter stays inside
 ON_BEAT: Final = 0.75  # share of intervals that must be
 TOGETHER: Final = 2_000_000  # microseconds: what starts this close is one visit
-BY_CHANCE: Final = 0.1482  # greatest chance that an exponential interval lies within WIDE of any one period, where 1.2 exp(-1.2 t) = 0.8 exp(-0.8 t)
+BY_CHANCE: Final = (
+    0.1482  # greatest chance that an exponential interval lies within WIDE of any one period, where 1.2 exp(-1.2 t) = 0.8 exp(-0.8 t)
+)
 TIMERS: Final = {  # clocks that an honest entity of this group begins to keep, a day: the prior for a place outside
     "ot": 0.0005,
     "console": 0.002,
@@ -99,7 +101,9 @@ def _where(event: Event) -> str:
 
 def _spoken(period: float) -> str:
     unit, name = next(
-        (size, name) for size, name in ((HOUR, "hours"), (MINUTE, "minutes"), (MINUTE // 60, "seconds")) if period >= size or name == "seconds"
+        (size, name)
+        for size, name in ((HOUR, "hours"), (MINUTE, "minutes"), (MINUTE // 60, "seconds"))
+        if period >= size or name == "seconds"
     )
     return f"{period / unit:.3g} {name}"
 

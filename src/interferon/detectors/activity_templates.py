@@ -59,9 +59,7 @@ def _line(message: str) -> str:
     return text if len(text) <= 100 else text[:99] + "…"
 
 
-def _first(
-    memory: Memory, event: Event, ctx: Context, message: str, facts: dict[str, str], related: tuple[str, ...]
-) -> Anomaly:
+def _first(memory: Memory, event: Event, ctx: Context, message: str, facts: dict[str, str], related: tuple[str, ...]) -> Anomaly:
     """A template of its own; one that speaks of failure or harm is rarer still among the new ones."""
     p, parts = tail_of_count(1, NEW, memory.known.news.get("template", 0.0), ctx.days), {"message": 1.0}
     if event.text("severity").lower() in GRAVE:
@@ -83,7 +81,9 @@ def _rate(memory: Memory, event: Event, number: int, facts: dict[str, str], rela
     record = 0.24 / (tally.level.n + 1) * (tally.level.high / total) ** 2
     p = min(1.0, len(memory.hours) * max(tail_of_hour(tally, event.time, 1.0), record))
     told = {**facts, "count": f"{total:.0f}", "high": f"{tally.level.high:.0f}"}
-    return Anomaly(kind="message.rate", key=f"rate|{number}", p=p, parts={"rate": 1.0}, facts=told, related=related, techniques=("T1499", "T1110"))
+    return Anomaly(
+        kind="message.rate", key=f"rate|{number}", p=p, parts={"rate": 1.0}, facts=told, related=related, techniques=("T1499", "T1110")
+    )
 
 
 def _order(memory: Memory, event: Event, ctx: Context, number: int, facts: dict[str, str], related: tuple[str, ...]) -> Anomaly | None:
@@ -128,7 +128,9 @@ def why(anomaly: Anomaly, ctx: Context) -> str:
     facts, entity = anomaly.facts, name_of(ctx.entity)
     by = f" by {facts['channel']}" if facts["channel"] else ""
     if anomaly.kind == "message.rate":
-        return f"“{facts['message']}” was logged {facts['count']} times on {entity}{by} within the hour, at most {facts['high']} times before"
+        return (
+            f"“{facts['message']}” was logged {facts['count']} times on {entity}{by} within the hour, at most {facts['high']} times before"
+        )
     if anomaly.kind == "message.order":
         return f"Messages of {entity}{by} came in {facts['count']} new orders within an hour, the last was “{facts['message']}”"
     return f"{entity} logged “{facts['message']}”{by}, the first of its kind in {facts['days']} days"
@@ -140,7 +142,11 @@ def _said(second: int, message: str) -> Event:
 
 
 def _session(second: int, user: str) -> list[Event]:
-    lines = ("Accepted publickey for {} from 10.0.0.7 port 50{:02d}", "session opened for user {} uid={:d}", "session closed for user {} after {:d}s")
+    lines = (
+        "Accepted publickey for {} from 10.0.0.7 port 50{:02d}",
+        "session opened for user {} uid={:d}",
+        "session closed for user {} after {:d}s",
+    )
     return [_said(second + 7 * place, line.format(user, second % 60)) for place, line in enumerate(lines)]
 
 

@@ -30,7 +30,9 @@ GIVEN_UP: Final = 4  # times the limit after which a load counts as lost
 
 @dataclass
 class Memory:
-    moving: dict[str, tuple[int, int, str]] = field(default_factory=dict)  # load → (left, departures under this name, partner), oldest first
+    moving: dict[str, tuple[int, int, str]] = field(
+        default_factory=dict
+    )  # load → (left, departures under this name, partner), oldest first
     lead: Level = field(default_factory=Level)  # minutes on the way, one for each vehicle
     drifts: dict[str, Drift] = field(default_factory=dict)  # `lead`: minutes; `delay`: hours behind the promise
     latest: tuple[int, int] = (0, 0)  # (left, came) of the newest arrival: what rides together is one observation
@@ -107,7 +109,9 @@ def sweep(memory: Memory, ctx: Context) -> list[Anomaly]:
     related = _related(partner, "", load.partition("|")[0])
     parts = {"time": 1.0, "loads": float(len(late) - 1)} if len(late) > 1 else {"time": 1.0}
     return [
-        Anomaly(kind="transit.overdue", key=f"overdue|{len(late)}", p=max(p, 1e-8), parts=parts, facts=facts, related=related, time=ctx.time)
+        Anomaly(
+            kind="transit.overdue", key=f"overdue|{len(late)}", p=max(p, 1e-8), parts=parts, facts=facts, related=related, time=ctx.time
+        )
     ]
 
 

@@ -79,7 +79,8 @@ ACTIVITY_KINDS: Final = {
     "firmware.change": "new firmware on `target`; object=version; actor; attributes: signed, vendor, ticket",
     "ot.command": "a control command from `source` to `target`; code=function (write_register, stop, start, download, read …), "
     "object=register or block; attributes: value",
-    "api.call": "a call of an API or tool by `actor`; object=endpoint or tool, code=method, outcome, bytes; attributes: records, tokens",
+    "api.call": "a call of an API or tool by `actor`; object=endpoint or tool, code=method, outcome, bytes; "
+    "attributes: records, tokens, scope, model",
     "log.message": "a line of a log of `entity`; object=program or channel, actor; attributes: message, severity",
     "log.status": "state of a log or audit feed of `entity`; code=started|stopped|cleared|heartbeat",
     "work.order": "maintenance or change record from the CMMS; target, code=opened|closed, object=kind of work; actor=planner; "
