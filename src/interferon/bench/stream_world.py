@@ -1,6 +1,6 @@
 """What `bench.stream` watches: quiet weeks of the range, and the same weeks with one attack each, as rows of activity and trade.
 
-Called by `bench.stream` alone. Pure: seeds in, events out; an attack's events are those that its run has beyond the quiet run of the same seed.
+Called by `bench.stream` alone. Pure: seeds in, events out. A run with an attack has the draws of the quiet run of the same seed.
 """
 
 import random
@@ -16,7 +16,7 @@ from interferon.twin.range import Range
 from interferon.twin.scenario import Scenario, Step, known
 from interferon.twin.vocabulary import ATTACKS, Action
 
-HISTORY_H, HOURS, ATTACK_H = 48.0, 120.0, 96.0
+HISTORY_H, HOURS, ATTACKED_H, ATTACK_H = 48.0, 120.0, 56.0, 30.0  # history, quiet life, life with an attack, its latest begin
 WITHIN_H: Final = 24.0  # an attack counts as seen when it is told of within these hours
 TELEMETRY_S: Final = 3600  # nothing here reads telemetry
 SILENT: Final = ("spoof_signal", "replay_signal", "freeze_signal", "modify_setpoint")  # seen in the process; telemetry's business
@@ -24,7 +24,7 @@ SILENT: Final = ("spoof_signal", "replay_signal", "freeze_signal", "modify_setpo
 
 @dataclass(frozen=True)
 class Life:
-    """One run: the rows of every hour, ordered as the pipeline orders them, and when its attack succeeded (0: it did not, or there is none)."""
+    """One run: the rows of every hour, ordered as the pipeline orders them, and when its attack succeeded (0: never)."""
 
     hours: list[list[Event]]
     start: int
@@ -33,7 +33,7 @@ class Life:
 
 def live(network: Network, seed: int, step: Step | None = None) -> Life:
     """Runs the range and keeps its activity and trade events."""
-    scenario = Scenario("bench", network.settings.name, HOURS, (step,) if step else ())
+    scenario = Scenario("bench", network.settings.name, ATTACKED_H if step else HOURS, (step,) if step else ())
     run = Range(network, scenario, seed, START, history_h=HISTORY_H, telemetry_s=TELEMETRY_S)
     hours = []
     while run.now < run.end:
@@ -46,7 +46,7 @@ def live(network: Network, seed: int, step: Step | None = None) -> Life:
 
 def attacks(network: Network, seed: int) -> list[Step]:
     """One step for each attack action that leaves activity or trade events, on a target drawn by the seed."""
-    draw = random.Random(f"bench stream {seed}")
+    draw = random.Random(f"bench stream {seed}")  # noqa: S311 - a seeded draw of targets
     return [_step(action, network, draw) for action in ATTACKS if action.name not in SILENT]
 
 

@@ -10,7 +10,6 @@ import msgspec
 
 from interferon.detect.stream_events import DAY, Event
 
-
 Habit = tuple[str, ...]
 Peers = Callable[[str, str, Habit, str], tuple[int, int]]  # detector, group, habit, entity → others with the habit, others in all
 

@@ -129,14 +129,14 @@ def learn(memory: Memory, event: Event, ctx: Context, strange: bool) -> None:
     if before:
         turn = (event.actor, before, event.object)
         if is_new(memory.turns, turn):
-            memory.turned = [time for time in memory.turned if event.time - time < HOUR][-31:] + [event.time]
+            memory.turned = [*(time for time in memory.turned if event.time - time < HOUR), event.time][-32:]
         learn_key(memory.turns, turn, event.time, strange=strange, counted="turn" if counting else "")
     memory.last.pop(event.actor, None)
     memory.last[event.actor] = (event.time, event.object)
     if len(memory.last) > TOOLS:
         del memory.last[next(iter(memory.last))]
     if event.outcome == "failure":
-        memory.refused = [time for time in memory.refused if event.time - time < HOUR][-31:] + [event.time]
+        memory.refused = [*(time for time in memory.refused if event.time - time < HOUR), event.time][-32:]
         memory.refusals += (0.5 if strange else 1.0) if counting else 0.0
     memory.calls += 1.0
     tokens = event.number("tokens")
@@ -147,12 +147,13 @@ def learn(memory: Memory, event: Event, ctx: Context, strange: bool) -> None:
 def why(anomaly: Anomaly, ctx: Context) -> str:
     facts = anomaly.facts
     who = name_of(facts["actor"])
+    get = facts.get
     told = {
-        "agent.scope": f"asked for data of the kind “{facts.get('value')}” for the first time in {facts['days']} days",
-        "agent.model": f"answered with the model “{facts.get('value')}”, which it never did in {facts['days']} days",
-        "agent.sequence": f"used its tools in {facts.get('count')} new orders within an hour, last {facts['tool']} after {facts.get('before')}",
-        "agent.refused": f"was refused {facts.get('count')} times within an hour, last at {facts['tool']}",
-        "agent.tokens": f"spent {facts.get('tokens')} tokens on one call of {facts['tool']}, at most {facts.get('high')} before",
+        "agent.scope": f"asked for data of the kind “{get('value')}” for the first time in {facts['days']} days",
+        "agent.model": f"answered with the model “{get('value')}”, which it never did in {facts['days']} days",
+        "agent.sequence": f"used its tools in {get('count')} new orders within an hour, last {facts['tool']} after {get('before')}",
+        "agent.refused": f"was refused {get('count')} times within an hour, last at {facts['tool']}",
+        "agent.tokens": f"spent {get('tokens')} tokens on one call of {facts['tool']}, at most {get('high')} before",
     }
     return f"{who} {told[anomaly.kind]}"
 

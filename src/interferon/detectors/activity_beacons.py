@@ -11,7 +11,7 @@ from typing import Final
 
 from scipy.special import betainc
 
-from interferon.detect.stream_events import DAY, HOUR, MINUTE, Event, is_address, is_external, name_of
+from interferon.detect.stream_events import HOUR, MINUTE, Event, is_address, is_external, name_of
 from interferon.detect.stream_memory import FLOOR, Novelty, is_new, learn_key, tail_of_count
 from interferon.detect.stream_protocol import Anomaly, Context
 

@@ -87,7 +87,7 @@ def learn(memory: Memory, event: Event, ctx: Context, strange: bool) -> None:
         return
     actor, verb, place = key
     if is_new(memory.pairs, key):
-        memory.fresh = [time for time in memory.fresh if event.time - time < HOUR][-31:] + [event.time]
+        memory.fresh = [*(time for time in memory.fresh if event.time - time < HOUR), event.time][-32:]
     learn_key(memory.pairs, key, event.time, strange=strange, counted=verb if ctx.counting else "")
     learn_key(memory.accounts, (actor,), event.time, strange=strange)
     learn_key(memory.places, (place,), event.time, strange=strange)
@@ -97,7 +97,7 @@ def why(anomaly: Anomaly, ctx: Context) -> str:
     facts, entity = anomaly.facts, name_of(ctx.entity)
     who = name_of(facts["actor"]) or "someone"
     if anomaly.kind == "data.spree":
-        return f"{who} and others touched {facts['count']} places on {entity} within an hour that they had never touched, last {facts['place']}"
+        return f"{facts['count']} first accesses on {entity} within an hour, the last by {who} to {facts['place']}"
     verb = "read" if facts["verb"] == "read" else "changed"
     peers = "" if facts["shared"] else "; no host like it knows that either"
     return f"{who} {verb} {facts['place']} on {entity} for the first time in {facts['days']} days{peers}"

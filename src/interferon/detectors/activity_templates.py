@@ -77,7 +77,7 @@ def _rate(memory: Memory, event: Event, number: int, facts: dict[str, str], rela
     total = tally.total + 1.0
     if total < LEAST or total <= tally.level.high:
         return None
-    # every template is looked at; besides the fitted tail: the next of n hours is a record once in n, and falls like a Pareto tail of index 2
+    # every template is looked at; besides the fitted tail: a record hour comes once in n, and falls like a Pareto tail of index 2
     record = 0.24 / (tally.level.n + 1) * (tally.level.high / total) ** 2
     p = min(1.0, len(memory.hours) * max(tail_of_hour(tally, event.time, 1.0), record))
     told = {**facts, "count": f"{total:.0f}", "high": f"{tally.level.high:.0f}"}
@@ -120,7 +120,7 @@ def learn(memory: Memory, event: Event, ctx: Context, strange: bool) -> None:
 def _learn_order(memory: Memory, order: tuple[str, str, str], event: Event, ctx: Context, explained: bool) -> None:
     """A new message brings new orders with it: those are not counted again."""
     if is_new(memory.orders, order) and not explained:
-        memory.turned = [time for time in memory.turned if event.time - time < HOUR][-31:] + [event.time]
+        memory.turned = [*(time for time in memory.turned if event.time - time < HOUR), event.time][-32:]
     learn_key(memory.orders, order, event.time, strange=False, counted="order" if ctx.counting and not explained else "")
 
 
