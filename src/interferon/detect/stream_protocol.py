@@ -123,7 +123,7 @@ def shares(parts: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     """Fields by falling share, rounded to 4 digits so that they sum to 1 exactly as printed; the first takes the remainder."""
     total = sum(value for value in parts.values() if value > 0)
     if total <= 0:
-        return tuple((name, round(1 / len(parts), 4)) for name in sorted(parts)) if parts else ()
+        return shares(dict.fromkeys(parts, 1.0)) if parts else ()
     ranked = sorted(((name, value / total) for name, value in parts.items() if value > 0), key=lambda item: (-item[1], item[0]))
     rest = [(name, round(share, 4)) for name, share in ranked[1:]]
     return ((ranked[0][0], round(1 - sum(share for _, share in rest), 4)), *rest)
