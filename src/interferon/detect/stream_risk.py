@@ -61,4 +61,5 @@ def _chance(trait: Trait, before: bool) -> float:
 
 @lru_cache(maxsize=MOST + 1)
 def _patterns(traits: int) -> np.ndarray:
-    return (np.arange(1 << traits)[:, None] >> np.arange(traits)) & 1 == 1
+    codes, places = np.arange(1 << traits), np.arange(traits)
+    return np.asarray((codes[:, None] >> places) & 1 == 1)
