@@ -67,8 +67,8 @@ def learn(memory: Memory, event: Event, ctx: Context, strange: bool) -> None:
         held = [*memory.repeats, event.time]
         memory.repeats = [time for time in held if event.time - time < DAY][-64:]
         memory.counted += (0.5 if strange else 1.0) * (len(held) - len(memory.repeats))
-    time, held = memory.seen.get(same, (event.time, 0))
-    memory.seen[same] = (time, held + 1)
+    first, count = memory.seen.get(same, (event.time, 0))
+    memory.seen[same] = (first, count + 1)
     if len(memory.seen) > HELD:
         del memory.seen[next(iter(memory.seen))]
 

@@ -72,7 +72,7 @@ FAMILIES: Final = {"telemetry": TELEMETRY, "activity": ACTIVITY, "trade": TRADE}
 ACTIVITY_KINDS: Final = {
     "network.flow": "a conversation: source, target, object=`protocol/port`, bytes; attributes: packets, duration_s",
     "auth.login": "a login of `actor` from `source` to `target`, outcome; attributes: country, device, method, mfa",
-    "process.start": "a program started on `entity`; object=image, actor; attributes: parent, command_line, host",
+    "process.start": "a program started on `entity`; object=image, actor; attributes: parent, command_line, host, pid, ppid",
     "file.access": "files touched on `entity` in this interval; object=share or path, code=read|write|rename|delete; "
     "attributes: files, entropy",
     "config.change": "a setting of `target` changed; object=setting, actor; attributes: before, after, ticket",
