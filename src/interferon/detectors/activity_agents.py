@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from interferon.detect.stream_events import DAY, HOUR, Event, name_of
-from interferon.detect.stream_memory import Level, Novelty, is_new, learn_key, learn_level, tail_of_count, tail_of_level
+from interferon.detect.stream_memory import SETTLE, Level, Novelty, is_new, learn_key, learn_level, tail_of_count, tail_of_level
 from interferon.detect.stream_protocol import Anomaly, Context
 
 NAME: Final = "activity_agents"
@@ -71,7 +71,7 @@ def _thing(memory: Memory, ctx: Context, thing: tuple[str, str, str], facts: dic
     name, actor, value = thing
     if not is_new(memory.things, thing) or all(known[:2] != (name, actor) for known in memory.things.known):
         return None
-    p = tail_of_count(1, RATES[name], memory.things.news.get(name, 0.0), ctx.days)
+    p = tail_of_count(1, RATES[name], memory.things.news.get(name, 0.0), ctx.days, strength=SETTLE)
     told = {**facts, "value": value}
     techniques = ("T1213", "T1530") if name == "scope" else ("T1195",)
     key = f"{name}|{actor}|{value}"

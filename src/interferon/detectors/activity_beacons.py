@@ -12,7 +12,7 @@ from typing import Final
 from scipy.special import betainc
 
 from interferon.detect.stream_events import HOUR, MINUTE, Event, is_address, is_external, name_of
-from interferon.detect.stream_memory import FLOOR, Novelty, is_new, learn_key, tail_of_count
+from interferon.detect.stream_memory import FLOOR, SETTLE, Novelty, is_new, learn_key, tail_of_count
 from interferon.detect.stream_protocol import Anomaly, Context
 
 NAME: Final = "activity_beacons"
@@ -88,7 +88,7 @@ def score(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
         return []
     where = _where(event)
     rate = TIMERS.get(ctx.group(ctx.entity), TIMERS[""]) * (INSIDE if where == "inside" else 1.0)
-    p = min(1.0, tail_of_count(1, rate, memory.clocks.news.get(where, 0.0), ctx.days) + chance)
+    p = min(1.0, tail_of_count(1, rate, memory.clocks.news.get(where, 0.0), ctx.days, strength=SETTLE) + chance)
     facts = {"target": event.target, "service": event.object, "every": _spoken(period), "hits": f"{hits} of the last {BEATS}"}
     related = (event.target, event.actor)
     parts = {"interval": float(hits), "target": 0.5 * BEATS}

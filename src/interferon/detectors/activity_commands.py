@@ -65,6 +65,7 @@ class Memory:
     peers: Novelty = field(default_factory=Novelty)  # (other end,)
     values: dict[str, Level] = field(default_factory=dict)  # object → envelope of numeric values
     spans: dict[tuple[str, str], Span] = field(default_factory=dict)  # (class of command, address space) → registers in use
+    writes: float = 0.0
     rate: Tally = field(default_factory=Tally)  # commands that change something, an hour
 
 
@@ -150,9 +151,9 @@ def _value(memory: Memory, event: Event, ctx: Context, facts: dict[str, str], re
     width = max(level.high - level.low, 0.02 * max(abs(level.high), abs(level.low)), 1e-9)
     beyond = max(value - level.high, level.low - value) / width
     # leave-one-out: the next of n values is a new extreme with probability 2/(n+1); how far it goes falls like a Pareto tail, never
-    # faster than the fitted curve; all writes of a day to this block are looked at
+    # faster than the fitted curve; all writes of a day are looked at
     tail = max(two_sided(level, value, spread=0.05), 2 / (level.n + 1) * (1 + 4 * beyond) ** -3)
-    p = min(1.0, max(level.n / max(ctx.age / DAY, 1.0), 1.0) * tail)
+    p = min(1.0, max(memory.writes / max(ctx.age / DAY, 1.0), 1.0) * tail)
     told = {**facts, "value": f"{value:g}", "low": f"{level.low:g}", "high": f"{level.high:g}"}
     parts = {"value": 1.0 + beyond}
     kind = "command.value"
@@ -181,6 +182,7 @@ def learn(memory: Memory, event: Event, ctx: Context, strange: bool) -> None:
         return
     add(memory.rate, event.time, 1.0, strange=strange)
     value = as_number(event.attributes.get("value"))
+    memory.writes += value is not None
     if value is not None and not strange and (event.object in memory.values or len(memory.values) < 2048):
         learn_level(memory.values.setdefault(event.object, Level()), value)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from interferon.detect.stream_events import DAY, HOUR, Event, name_of
-from interferon.detect.stream_memory import Novelty, is_new, learn_key, tail_of_count
+from interferon.detect.stream_memory import SETTLE, Novelty, is_fresh, is_new, learn_key, tail_of_count
 from interferon.detect.stream_protocol import Anomaly, Context, Habit
 
 NAME: Final = "activity_data"
@@ -55,7 +55,7 @@ def habits(event: Event, peers: Mapping[str, str]) -> list[Habit]:
 
 def score(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
     key = _key(event)
-    if key is None or not memory.pairs.known or not is_new(memory.pairs, key):
+    if key is None or not memory.pairs.known or not is_fresh(memory.pairs, key, event.time):
         return []
     actor, verb, place = key
     shared, parts, odds = ctx.peers_with(NAME, key), {verb: 1.0}, 1.0
@@ -63,7 +63,7 @@ def score(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
         odds, parts["actor"] = odds * STRANGER, 1.2
     if is_new(memory.places, (place,)):
         odds, parts["object"] = odds * PLACE, 1.0
-    p = min(1.0, odds * tail_of_count(1, RATES[verb], memory.pairs.news.get(verb, 0.0), ctx.days) + JOINED * shared)
+    p = min(1.0, odds * tail_of_count(1, RATES[verb], memory.pairs.news.get(verb, 0.0), ctx.days, strength=SETTLE) + JOINED * shared)
     facts = {"actor": actor, "verb": verb, "place": place, "days": f"{ctx.age / DAY:.0f}", "shared": "yes" if shared else ""}
     related = (event.source, event.actor)
     techniques = TECHNIQUES if verb == "read" else ("T1565", "T1485")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from interferon.detect.stream_events import DAY, Event, name_of
-from interferon.detect.stream_memory import Novelty, is_new, learn_key, tail_of_count
+from interferon.detect.stream_memory import SETTLE, Novelty, is_fresh, learn_key, tail_of_count
 from interferon.detect.stream_protocol import Anomaly, Context, Habit
 
 NAME: Final = "activity_lineage"
@@ -55,7 +55,7 @@ def habits(event: Event, peers: Mapping[str, str]) -> list[Habit]:
 
 def score(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
     line = _line(memory, event)
-    if line is None or not memory.lines.known or not is_new(memory.lines, line):
+    if line is None or not memory.lines.known or not is_fresh(memory.lines, line, event.time):
         return []
     grandparent, parent, program = line
     shared = ctx.peers_with(NAME, (parent, program))
@@ -63,7 +63,7 @@ def score(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
     odds, parts = 1.0, {"lineage": 1.0}
     if program in SHELLS and (parent in SERVERS or grandparent in SERVERS):
         odds, parts["shell"] = 0.05, 3.0
-    p = min(1.0, odds * tail_of_count(1, rate, memory.lines.news.get("line", 0.0), ctx.days) + JOINED * shared)
+    p = min(1.0, odds * tail_of_count(1, rate, memory.lines.news.get("line", 0.0), ctx.days, strength=SETTLE) + JOINED * shared)
     facts = {"line": " → ".join(line), "actor": event.actor, "days": f"{ctx.age / DAY:.0f}"}
     related = (event.source, event.actor)
     return [Anomaly(kind="process.lineage", key=">".join(line), p=p, parts=parts, facts=facts, related=related)]

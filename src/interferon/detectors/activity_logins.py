@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from interferon.detect.stream_events import DAY, HOUR, MINUTE, Event, is_external, name_of
-from interferon.detect.stream_memory import Novelty, Tally, add, is_new, learn_key, tail_of_count, tail_of_hour
+from interferon.detect.stream_memory import SETTLE, Novelty, Tally, add, is_fresh, learn_key, tail_of_count, tail_of_hour
 from interferon.detect.stream_protocol import Anomaly, Context, Habit
 from interferon.detect.stream_risk import Trait, ratio_parts, tail_of_ratio
 
@@ -28,7 +28,6 @@ FEATURES: Final = {
     "target": (0.03, 0.4, 0.5),
     "actor": (0.03, 0.4, 0.3),
 }
-SETTLE: Final = 20.0  # days of an account's own life that the priors are worth
 TRAVELS: Final = 0.005  # a day, that ordinary life seems to be in two countries at once: relays
 JOINED: Final = 0.02  # a day, that an account takes up what all of its peers have
 TRAVEL: Final = 6 * HOUR  # two countries within this time cannot both be the person (or one of them is a relay)
@@ -117,7 +116,7 @@ def _traits(memory: Memory, event: Event, ctx: Context, features: dict[str, str]
         usual = tail_of_count(1, rate, memory.values.news.get(name, 0.0), ctx.days, strength=SETTLE) + JOINED * ctx.peers_with(
             NAME, (name, value)
         )
-        traits.append(Trait(name, is_new(memory.values, (name, value)), min(usual / per_day, 0.9), along, intruder))
+        traits.append(Trait(name, is_fresh(memory.values, (name, value), event.time), min(usual / per_day, 0.9), along, intruder))
     new = {trait.name for trait in traits if trait.shown}
     odd, usual = _odd_hours(memory, ctx)
     if odd:

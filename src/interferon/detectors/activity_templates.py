@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from interferon.detect.stream_events import DAY, HOUR, Event, name_of
-from interferon.detect.stream_memory import Novelty, Tally, add, is_new, learn_key, tail_of_count, tail_of_hour
+from interferon.detect.stream_memory import SETTLE, Novelty, Tally, add, is_new, learn_key, tail_of_count, tail_of_hour
 from interferon.detect.stream_protocol import Anomaly, Context
 from interferon.detect.stream_templates import Templates, match, take, words_of
 
@@ -61,7 +61,7 @@ def _line(message: str) -> str:
 
 def _first(memory: Memory, event: Event, ctx: Context, message: str, facts: dict[str, str], related: tuple[str, ...]) -> Anomaly:
     """A template of its own; one that speaks of failure or harm is rarer still among the new ones."""
-    p, parts = tail_of_count(1, NEW, memory.known.news.get("template", 0.0), ctx.days), {"message": 1.0}
+    p, parts = tail_of_count(1, NEW, memory.known.news.get("template", 0.0), ctx.days, strength=SETTLE), {"message": 1.0}
     if event.text("severity").lower() in GRAVE:
         p, parts["severity"] = p * 0.3, 1.2
     if any(word in message.lower() for word in WORDS):
@@ -136,9 +136,9 @@ def why(anomaly: Anomaly, ctx: Context) -> str:
     return f"{entity} logged “{facts['message']}”{by}, the first of its kind in {facts['days']} days"
 
 
-def _said(second: int, message: str) -> Event:
+def _said(second: int, message: str, severity: str = "info") -> Event:
     head = (second * 1_000_000, "syslog", second, "asset:srv-3", FAMILY, "log.message", "", "", "", "sshd")
-    return Event(*head, attributes={"message": message, "severity": "info"})
+    return Event(*head, attributes={"message": message, "severity": severity})
 
 
 def _session(second: int, user: str) -> list[Event]:
@@ -151,4 +151,4 @@ def _session(second: int, user: str) -> list[Event]:
 
 
 QUIET: Final = [event for turn in range(600) for event in _session(1800 * turn, ("anna", "ben", "carla")[turn % 3])]
-LOUD: Final = [*QUIET, _said(1800 * 600, "error: PAM module disabled, unauthorized root access to service backup")]
+LOUD: Final = [*QUIET, _said(1800 * 600, "error: PAM module disabled, unauthorized root access to service backup", "err")]

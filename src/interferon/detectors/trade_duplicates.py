@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from interferon.detect.stream_events import DAY, Event, name_of
-from interferon.detect.stream_memory import tail_of_count
+from interferon.detect.stream_memory import SETTLE, tail_of_count
 from interferon.detect.stream_protocol import Anomaly, Context
 
 NAME: Final = "trade_duplicates"
@@ -16,7 +16,7 @@ KINDS: Final = ("shipment.departed", "shipment.arrived", "receipt.posted")
 TECHNIQUES: Final = ("T1565",)  # data manipulation
 
 HELD: Final = 8192  # events that are remembered; the oldest go first
-RATE: Final = 0.01  # repeated events a day on a settled lane: the prior
+RATE: Final = 0.005  # repeated events a day on a settled lane: the prior
 BEFORE: Final = {"shipment.arrived": "shipment.departed", "receipt.posted": "shipment.arrived"}
 Same = tuple[str, str, str, str]  # kind, order, product, quantity
 VERBS: Final = {"shipment.departed": "left", "shipment.arrived": "arrived", "receipt.posted": "was booked in"}
@@ -50,7 +50,7 @@ def score(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
     if same is None or not _repeats(memory, same):
         return []
     count = 1 + sum(event.time - time < DAY for time in memory.repeats)
-    p = tail_of_count(count, RATE, memory.counted, ctx.days)
+    p = tail_of_count(count, RATE, memory.counted, ctx.days, strength=SETTLE)
     hours = (event.time - memory.seen[same][0]) / DAY * 24
     facts = {"kind": event.kind, "order": event.order, "product": event.product, "hours": f"{hours:.1f}", "count": str(count)}
     pairs = (("partner", event.partner), ("lane", event.lane), ("order", event.order))

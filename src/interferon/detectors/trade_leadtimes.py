@@ -11,7 +11,7 @@ from scipy.special import stdtr, stdtrit
 
 from interferon.detect.stream_drift import Drift, learn_drift, sums_with, tail_of_drift
 from interferon.detect.stream_events import DAY, HOUR, MINUTE, Event, name_of
-from interferon.detect.stream_memory import Level, learn_level, tail_of_count
+from interferon.detect.stream_memory import SETTLE, Level, learn_level, tail_of_count
 from interferon.detect.stream_protocol import Anomaly, Context
 
 NAME: Final = "trade_leadtimes"
@@ -102,7 +102,7 @@ def sweep(memory: Memory, ctx: Context) -> list[Anomaly]:
     if not late:
         return []
     load, left, partner = late[0]
-    p = tail_of_count(len({left for _, left, _ in late}), LOST, memory.lost, ctx.days)
+    p = tail_of_count(len({left for _, left, _ in late}), LOST, memory.lost, ctx.days, strength=SETTLE)
     p = min(1.0, p + per_day * _slow(memory.lead, scale, ctx.time - left))
     facts = {"count": str(len(late)), "load": load.partition("|")[0], "days": f"{(ctx.time - left) / DAY:.1f}"}
     facts |= {"usual": f"{math.expm1(memory.lead.mean) / (24 * 60):.1f}", "partner": partner}

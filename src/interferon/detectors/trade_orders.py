@@ -8,7 +8,18 @@ from typing import Final
 
 from interferon.detect.stream_drift import Drift, learn_drift, sums_with, tail_of_drift
 from interferon.detect.stream_events import DAY, Event, name_of
-from interferon.detect.stream_memory import FLOOR, Level, Novelty, is_new, learn_key, learn_level, tail_of_count, tail_of_level, two_sided
+from interferon.detect.stream_memory import (
+    FLOOR,
+    SETTLE,
+    Level,
+    Novelty,
+    is_fresh,
+    learn_key,
+    learn_level,
+    tail_of_count,
+    tail_of_level,
+    two_sided,
+)
 from interferon.detect.stream_protocol import Anomaly, Context
 
 NAME: Final = "trade_orders"
@@ -87,9 +98,9 @@ def _drift(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
 def _address(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
     """An order to a place where this customer never had anything sent."""
     key = (event.partner, event.destination)
-    if not event.destination or not memory.addresses.known or not is_new(memory.addresses, key):
+    if not event.destination or not memory.addresses.known or not is_fresh(memory.addresses, key, event.time):
         return []
-    p = tail_of_count(1, ADDRESSES, memory.addresses.news.get("address", 0.0), ctx.days)
+    p = tail_of_count(1, ADDRESSES, memory.addresses.news.get("address", 0.0), ctx.days, strength=SETTLE)
     facts = {"destination": event.destination, "order": event.order, "partner": event.partner}
     related = (*_related(event), event.destination if ":" in event.destination else f"node:{event.destination}")
     key_ = f"address|{event.destination}"
