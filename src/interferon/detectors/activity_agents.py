@@ -18,7 +18,7 @@ TECHNIQUES: Final = ("T1059", "T1213")  # command and scripting interpreter, dat
 
 RATES: Final = {
     "scope": 0.005,
-    "model": 0.01,
+    "model": 0.005,
     "turn": 0.2,
     "refused": 0.3,
 }  # first-seen scopes, models, tool orders; refusals, a day: the prior
