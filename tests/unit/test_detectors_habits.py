@@ -66,6 +66,15 @@ def test_a_clock_that_was_always_there_is_life() -> None:
     assert told(activity_beacons, polls) == []
 
 
+@pytest.mark.parametrize("mean", [0.05, 0.5, 2.0, 10.0])
+def test_busy_conversations_have_no_clock(mean: float) -> None:
+    draw, now, busy = random.Random(8), 24.0 * 5, []
+    for _ in range(1500):
+        now += draw.expovariate(3600 / mean)
+        busy.append(call(now, "203.0.113.9"))
+    assert told(activity_beacons, [*background(5), *busy]) == []
+
+
 def test_beat_needs_enough_and_regular_intervals() -> None:
     assert activity_beacons.beat([0, 10, 20]) == (0.0, 0, 1.0)
     period, hits, chance = activity_beacons.beat([60_000_000 * turn for turn in range(25)])

@@ -24,7 +24,8 @@ PAIRS: Final = 256  # conversations whose times are held; the longest unused goe
 BEATS: Final = 24  # intervals that are judged together
 WIDE: Final = 0.2  # an interval is on the beat within this share of it: a sleep with a third of jitter stays inside
 ON_BEAT: Final = 0.75  # share of intervals that must be
-TOGETHER: Final = 2_000_000  # microseconds: what starts this close is one visit
+TOGETHER: Final = 2_000_000  # microseconds: a visit begins after a silence this long; a busy conversation has no clock of 2 s
+LEAST: Final = 5 * TOGETHER  # shorter periods are the pace of a program at work
 BY_CHANCE: Final = (
     0.1482  # greatest chance that an exponential interval lies within WIDE of any one period, where 1.2 exp(-1.2 t) = 0.8 exp(-0.8 t)
 )
@@ -42,7 +43,8 @@ INSIDE: Final = 3.0  # times as many with places inside
 
 @dataclass
 class Memory:
-    times: dict[tuple[str, str], list[int]] = field(default_factory=dict)  # (target, service) → starts, oldest first
+    times: dict[tuple[str, str], list[int]] = field(default_factory=dict)  # (target, service) → starts of visits, oldest first
+    latest: dict[tuple[str, str], int] = field(default_factory=dict)  # and its newest conversation, of any visit
     clocks: Novelty = field(default_factory=Novelty)  # (target, service) known to recur by a clock
 
 
@@ -65,7 +67,7 @@ def beat(times: list[int]) -> tuple[float, int, float]:
     if len(gaps) < BEATS:
         return 0.0, 0, 1.0
     period = float(gaps[len(gaps) // 2])
-    hits = sum(abs(gap - period) <= WIDE * period for gap in gaps)
+    hits = sum(abs(gap - period) <= WIDE * period for gap in gaps) if period >= LEAST else 0
     return period, hits, _chance(hits, len(gaps))
 
 
@@ -76,15 +78,16 @@ def _chance(hits: int, of: int) -> float:
 
 def _with(memory: Memory, pair: tuple[str, str], time: int) -> list[int]:
     held = memory.times.get(pair, [])
-    return held if held and time - held[-1] < TOGETHER else [*held, time][-BEATS - 1 :]
+    return held if time - memory.latest.get(pair, time - TOGETHER) < TOGETHER else [*held, time][-BEATS - 1 :]
 
 
 def score(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
     pair = _pair(event)
     if pair is None or len(memory.times.get(pair, ())) < BEATS or not is_new(memory.clocks, pair):
         return []
-    period, hits, chance = beat(_with(memory, pair, event.time))
-    if hits < ON_BEAT * BEATS:
+    times = _with(memory, pair, event.time)
+    period, hits, chance = beat(times)
+    if hits < ON_BEAT * BEATS or times is memory.times[pair]:
         return []
     where = _where(event)
     rate = TIMERS.get(ctx.group(ctx.entity), TIMERS[""]) * (INSIDE if where == "inside" else 1.0)
@@ -115,8 +118,10 @@ def learn(memory: Memory, event: Event, ctx: Context, strange: bool) -> None:
     times = _with(memory, pair, event.time)
     memory.times.pop(pair, None)
     memory.times[pair] = times
+    memory.latest[pair] = event.time
     if len(memory.times) > PAIRS:
-        del memory.times[next(iter(memory.times))]
+        oldest = next(iter(memory.times))
+        del memory.times[oldest], memory.latest[oldest]
     if len(times) > BEATS and (pair in memory.clocks.known or beat(times)[1] >= ON_BEAT * BEATS):
         learn_key(memory.clocks, pair, event.time, strange=strange, counted=_where(event) if ctx.counting else "")
 
