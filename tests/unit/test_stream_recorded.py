@@ -98,7 +98,7 @@ def test_clocks_in_a_busy_network(data: Path, capsys: pytest.CaptureFixture[str]
     for event in events:
         ctx = Context(event.entity, event.time, DAY, 0, {}, {}, "")
         activity_beacons.learn(memories.setdefault(event.entity, activity_beacons.memory()), event, ctx, False)
-    clocks = [(host, pair) for host, memory in memories.items() for pair in memory.clocks.known]
+    clocks = [(host, pair) for host, memory in memories.items() for pair in memory.times if pair in memory.clocks.known]
     enough = sum(len(times) > activity_beacons.BEATS for memory in memories.values() for times in memory.times.values())
     periods = [activity_beacons.beat(memories[host].times[pair])[0] / 1e6 for host, pair in clocks]
     half_minutes = sum(25 <= period <= 35 for period in periods)
