@@ -3,9 +3,12 @@
 import random
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from interferon.detect import stream, stream_drift, stream_peers, stream_risk, stream_templates
+from interferon.detect import stream, stream_drift, stream_peers, stream_risk, stream_templates, watch
+from interferon.detect.settings import LIVE
 from interferon.detect.stream_events import DAY, HOUR, Event
 from interferon.detectors import (
     activity_agents,
@@ -19,7 +22,9 @@ from interferon.detectors import (
     trade_leadtimes,
     trade_orders,
 )
+from interferon.model.events import ACTIVITY
 from interferon.model.records import Finding
+from interferon.store import checkpoint, examples
 
 
 def event(hour: float, kind: str, entity: str = "asset:a", family: str = "activity", **fields: Any) -> Event:
@@ -329,3 +334,32 @@ def test_the_tail_of_a_ratio_is_the_sum_over_all_patterns_as_strong() -> None:
     assert stream_risk.tail_of_ratio(one) == pytest.approx(0.1)
     assert stream_risk.tail_of_ratio(none) == pytest.approx(1.0)
     assert stream_risk.ratio_parts(one).keys() == {"a"}
+
+
+def sightings(shards: int) -> tuple[list[Finding], stream_peers.Habits]:
+    """A week of the example's servers, an hour a frame, over so many shards; on the sixth day one takes up what its peers do."""
+    network = examples.build("minimal")
+    hosts = [f"asset:{name}" for name in list(network.assets)[:8]]
+    portfolios = watch.Portfolios((), [activity_conversations])
+    state = watch.new_watch(network, LIVE, portfolios, shards=shards, learn_us=DAY)
+    found: list[Finding] = []
+    for hour in range(24 * 6):
+        made = [("203.0.113.5", host) for host in hosts[1:]] + [("203.0.113.9" if hour == 130 else "10.0.0.9", hosts[0])]
+        made += [("203.0.113.5", hosts[0])] if hour > 130 else []
+        rows: list[dict[str, Any]] = [
+            {"time": hour * HOUR + n, "seen": hour * HOUR + n, "feed": "f", "offset": hour * 100 + n, "entity": host, "trust": 1.0,
+             "kind": "network.flow", "source": host, "target": target, "object": "ssh/22"}
+            for n, (target, host) in enumerate(made)
+        ]  # fmt: skip
+        batch = pa.RecordBatch.from_pylist(rows, schema=ACTIVITY)
+        frame = (hour * HOUR, (hour + 1) * HOUR, np.zeros(0, dtype=np.int64), np.zeros((0, watch.WIDTH)))
+        found += watch.observe(state, portfolios, [], [], frame, [batch]).findings
+    return sorted(found, key=lambda finding: (finding.time, finding.id)), state.habits
+
+
+def test_habits_of_peers_do_not_depend_on_the_shards() -> None:
+    whole, habits = sightings(1)
+    assert {finding.related[0] for finding in whole} >= {"203.0.113.9"}
+    for shards in (2, 4):
+        assert sightings(shards) == (whole, habits)
+    assert checkpoint.load(checkpoint.dump(habits)) == habits
