@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from interferon.detect import stream
+from interferon.detect import stream, stream_peers
 from interferon.detect.protocol import TelemetryDetector, derived, statistic, with_axis
 from interferon.detect.settings import Settings
 from interferon.detect.stream_events import DAY, Event
@@ -27,6 +27,7 @@ TECHNIQUE: Final = re.compile(r"T\d{4}(\.\d{3})?")
 NAMES: Final = ("NAME", "FAMILY", "KINDS", "TECHNIQUES", "QUIET", "LOUD", "memory", "score", "learn", "why")
 TELEMETRY_NAMES: Final = ("name", "weight", "QUIET", "LOUD", "window", "learn", "derive", "score", "why")
 BREAKAGE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # what code does to rows it did not expect
+ODD: Final = ("value", "files", "entropy", "country", "ticket", "bank_account", "price", "message", "tokens", "scope", "pid", "ppid")
 GROWTH: Final = 3.0  # ten times the same events may not make the memory larger than this factor
 
 
@@ -137,15 +138,14 @@ def _ragged(detector: Detector, events: Sequence[Event]) -> list[str]:
     if _play(detector, turned)[0] != _play(detector, events)[0]:
         return ["the order of an event's attributes changes the findings"]
     bare: dict[str, Any] = {"outcome": "", "actor": "", "source": "", "object": "", "code": "", "quantity": None, "attributes": {}}
-    odd: dict[str, Any] = {
-        name: [None, "x", {"deep": []}] for name in ("value", "files", "entropy", "country", "ticket", "bank_account", "price")
-    }
+    odd: dict[str, Any] = {name: [None, "x", {"deep": []}] for name in ODD}
     changes: list[dict[str, Any]] = [{name: value} for name, value in bare.items()]
     changes += [bare, {"attributes": odd}, {"quantity": -1.0}, {"bytes": -1}]
     for change in changes:
         broken = [msgspec.structs.replace(event, **change) if place % 3 == 0 else event for place, event in enumerate(events)]
         try:
             _play(detector, broken)
+            stream_peers.take(stream_peers.Habits(), broken, [detector], {})
         except BREAKAGE as error:
             return [f"fails on events with {change}: {type(error).__name__}: {error}"]
     return []

@@ -16,7 +16,8 @@ PRIOR: Final = math.log(1 / 300)  # odds that a case which has just been opened 
 DECLARED: Final = 4.0  # nats that a believed work order takes away
 SPLIT: Final = 600_000_000  # microseconds: findings this close are simultaneous
 CROWD: Final = 5  # entities that show the same thing at once: a common cause (an outage, a season) rather than an intruder
-COMMON: Final = ("telemetry.", "log.silent", "production.", "order.", "forecast.")  # what a common cause can bring about
+# what a common cause can bring about
+COMMON: Final = ("telemetry.", "log.silent", "production.", "order.", "forecast.", "message.", "transit.")
 
 # kind prefix → (weight, greatest likelihood ratio, impact 0–1, shares of suspicion: entity, first related, identities)
 KINDS: Final[Mapping[str, tuple[float, float, float, tuple[float, float, float]]]] = {
@@ -32,16 +33,21 @@ KINDS: Final[Mapping[str, tuple[float, float, float, tuple[float, float, float]]
     "command.new_source": (4.0, 500.0, 1.0, (0.3, 1.0, 0.6)),
     "command.new_target": (4.0, 500.0, 1.0, (1.0, 0.3, 0.6)),
     "volume.": (1.5, 200.0, 0.6, (1.0, 0.3, 0.6)),
+    "beacon.": (1.5, 150.0, 0.5, (1.0, 0.1, 0.4)),
     "process.": (1.0, 100.0, 0.5, (1.0, 0.1, 0.4)),
     "file.": (5.0, 1000.0, 1.0, (1.0, 0.1, 0.4)),
     "config.": (1.0, 150.0, 0.6, (0.8, 0.4, 0.7)),
     "firmware.": (3.0, 400.0, 0.9, (1.0, 0.3, 0.6)),
+    "data.": (0.7, 60.0, 0.5, (0.8, 0.1, 0.7)),
+    "agent.": (1.5, 150.0, 0.6, (1.0, 0.2, 0.6)),
+    "message.": (0.5, 20.0, 0.3, (1.0, 0.0, 0.3)),
     "log.": (2.0, 150.0, 0.5, (1.0, 0.0, 0.4)),
     "log.cleared": (4.0, 300.0, 0.6, (1.0, 0.0, 0.6)),
     "log.silent": (0.5, 12.0, 0.4, (1.0, 0.0, 0.0)),
     "partner.": (3.0, 600.0, 0.8, (1.0, 0.4, 0.5)),
     "invoice.": (3.0, 600.0, 0.8, (1.0, 0.5, 0.4)),
     "custody.": (2.0, 1200.0, 0.7, (1.0, 0.7, 0.3)),
+    "transit.": (1.0, 60.0, 0.6, (1.0, 0.7, 0.3)),
     "order.": (0.7, 50.0, 0.5, (1.0, 0.5, 0.3)),
     "forecast.": (1.5, 200.0, 0.6, (1.0, 0.3, 0.3)),
     "production.": (0.5, 20.0, 0.6, (1.0, 0.0, 0.0)),

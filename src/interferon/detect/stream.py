@@ -6,13 +6,15 @@ Pure. A detector's memory belongs to one entity, and only that entity's events c
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from interferon.detect.stream_declared import WorkOrder, announcement, covering, explaining, take
 from interferon.detect.stream_events import DAY, HOUR, MINUTE, Event, rows_from_batch
-from interferon.detect.stream_protocol import Anomaly, Context, Detector, shares
+from interferon.detect.stream_peers import Habits, peers_with
+from interferon.detect.stream_protocol import Anomaly, Context, Detector, Peers, nobody, shares
 from interferon.model.network import Network
 from interferon.model.records import Finding
 
@@ -93,15 +95,21 @@ def _group(kind: str, network: Network, zone: str) -> str:
 
 
 def observe(
-    state: StreamState, rows: Sequence[Event], detectors: Sequence[Detector], now: int, feeds: Mapping[str, int] | None = None
+    state: StreamState,
+    rows: Sequence[Event],
+    detectors: Sequence[Detector],
+    now: int,
+    feeds: Mapping[str, int] | None = None,
+    habits: Habits | None = None,
 ) -> list[Finding]:
     """Judge the rows of one closed frame, in order, then ask what should have come and did not; `now` is the end of the frame.
 
     Rows are ordered by (entity, time, feed, offset); findings by (time, entity, detector, kind). `feeds`: feed → time of its first row
     of any entity. An entity of the tables is watched for as long as its feed speaks, not only since it spoke itself; a feed that is
-    newer than the entity is learnt anew.
+    newer than the entity is learnt anew. `habits`: what peers usually do, as of the frame before.
     """
     feeds = feeds or {}
+    usual: Peers = partial(peers_with, habits) if habits is not None else nobody
     routes: dict[str, list[Detector]] = {}
     for detector in detectors:
         for kind in detector.KINDS:
@@ -114,7 +122,7 @@ def observe(
             take(state.orders.setdefault(event.entity, {}), event)
         listening = routes.get(event.kind)
         if listening:
-            ctx = _context(state, event.entity, event.time, max(since, began if feeds else since))
+            ctx = _context(state, event.entity, event.time, max(since, began if feeds else since), usual)
             for detector in listening:
                 found += _judge(state, detector, event, ctx)
     if now // SWEEP != state.swept // SWEEP:
@@ -125,10 +133,10 @@ def observe(
     return sorted(found, key=lambda finding: (finding.time, finding.entity, finding.detector, finding.kind, finding.id))
 
 
-def _context(state: StreamState, entity: str, time: int, since: int) -> Context:
+def _context(state: StreamState, entity: str, time: int, since: int, usual: Peers = nobody) -> Context:
     orders = state.orders.get(entity, {})
     declared = covering(orders, time) if orders else ""
-    return Context(entity, time, time - since, state.settings.learn_us, state.peers, orders, declared, state.leads)
+    return Context(entity, time, time - since, state.settings.learn_us, state.peers, orders, declared, state.leads, usual)
 
 
 def _judge(state: StreamState, detector: Detector, event: Event, ctx: Context) -> list[Finding]:

@@ -13,7 +13,10 @@ GRACE: Final = HOUR // 2  # people start early and tidy up late
 UNBOUNDED: Final = DAY  # a work order without an end is believed for a day
 
 # No maintenance changes where money goes, takes goods out of the chain, scrambles files, clears logs or carries data out.
-NEVER: Final = ("partner.", "invoice.", "custody.", "order.", "forecast.", "file.", "volume.", "log.cleared", "claim.")
+NEVER: Final = (
+    *("partner.", "invoice.", "custody.", "order.", "forecast.", "file."),
+    *("volume.", "log.cleared", "claim.", "transit.", "agent."),
+)
 ONLY: Final = {  # kind of work → the finding kinds it explains; work not listed here explains all but NEVER
     "firmware": ("firmware.", "config.", "command.", "telemetry.", "process.", "log.", "conversation.", "login."),
     "sensor": ("telemetry.", "config.", "command."),

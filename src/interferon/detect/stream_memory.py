@@ -12,6 +12,7 @@ from scipy.special import betainc, stdtr
 
 from interferon.detect.stream_events import DAY, HOUR
 
+SETTLE: Final = 20.0  # days of an entity's own life that a prior rate is worth where entities of one kind live much alike
 LIMIT: Final = 4096  # keys that one memory holds; the longest unused goes first
 ADOPT_DAYS: Final = 3  # a strange key seen on this many different days is part of life
 FLOOR: Final = 1e-12  # below this a probability is a statement about the model, not about the world
@@ -31,6 +32,11 @@ class Novelty:
 def is_new(memory: Novelty, key: Key) -> bool:
     """Whether the key is not yet part of the entity's life."""
     return key not in memory.known
+
+
+def is_fresh(memory: Novelty, key: Key, time: int) -> bool:
+    """Whether the key is new, and not under suspicion since an earlier day: what came yesterday for the first time may well come again."""
+    return key not in memory.known and memory.pending.get(key, (time // DAY, 0))[0] == time // DAY
 
 
 def learn_key(memory: Novelty, key: Key, time: int, *, strange: bool, counted: str = "") -> None:

@@ -3,12 +3,25 @@
 A detector sees one entity's events in order and keeps one memory for each entity; it never sees another entity's memory.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
 from interferon.detect.stream_events import DAY, Event
+
+Habit = tuple[str, ...]
+Peers = Callable[[str, str, Habit, str], tuple[int, int]]  # detector, group, habit, entity → others with the habit, others in all
+
+
+def group_of(peers: Mapping[str, str], ref: str) -> str:
+    """Peer group of a reference: as the tables tell, else its kind (`identity`, `lane` …)."""
+    return peers.get(ref) or ref.partition(":")[0]
+
+
+def nobody(detector: str, group: str, habit: Habit, entity: str) -> tuple[int, int]:
+    """An entity without peers."""
+    return 0, 0
 
 
 class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +39,7 @@ class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Context(msgspec.Struct, frozen=True):
-    """What a detector may know besides its own memory; all of it follows from the entity's own events and static tables."""
+    """What a detector may know besides its own memory: the entity's own events, static tables, and what its peers did before this frame."""
 
     entity: str
     time: int
@@ -36,6 +49,7 @@ class Context(msgspec.Struct, frozen=True):
     orders: Mapping[str, Any]  # ticket → open and approved work order of this entity
     declared: str  # ticket of an approved work order that covers this moment, or ''
     leads: Mapping[str, int] = {}  # lane → microseconds within which nearly all of its goods arrive, from the network's tables
+    usual: Peers = nobody
 
     @property
     def learning(self) -> bool:
@@ -55,9 +69,18 @@ class Context(msgspec.Struct, frozen=True):
         """Peer group of a reference, '' if the tables do not tell."""
         return self.peers.get(ref, "")
 
+    def peers_with(self, detector: str, habit: Habit) -> float:
+        """Share of the entity's peers that have settled into a habit, 0–1; one peer that has not is added, so that it is never all."""
+        settled, others = self.usual(detector, group_of(self.peers, self.entity), habit, self.entity)
+        return settled / (others + 1)
+
 
 class Detector(Protocol):
-    """A module in `detectors/`. If it has `sweep(memory, ctx) -> list[Anomaly]`, that is asked once a frame for what did not happen."""
+    """A module in `detectors/`.
+
+    If it has `sweep(memory, ctx) -> list[Anomaly]`, that is asked once a frame for what did not happen. If it has
+    `habits(event, peers) -> list[Habit]`, the habits that an event shows are counted over the peers of its entity.
+    """
 
     @property
     def NAME(self) -> str:
@@ -100,7 +123,7 @@ def shares(parts: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     """Fields by falling share, rounded to 4 digits so that they sum to 1 exactly as printed; the first takes the remainder."""
     total = sum(value for value in parts.values() if value > 0)
     if total <= 0:
-        return tuple((name, round(1 / len(parts), 4)) for name in sorted(parts)) if parts else ()
+        return shares(dict.fromkeys(parts, 1.0)) if parts else ()
     ranked = sorted(((name, value / total) for name, value in parts.items() if value > 0), key=lambda item: (-item[1], item[0]))
     rest = [(name, round(share, 4)) for name, share in ranked[1:]]
     return ((ranked[0][0], round(1 - sum(share for _, share in rest), 4)), *rest)

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from interferon.detect import stream, telemetry
+from interferon.detect import stream, stream_peers, telemetry
 from interferon.detect.fit import Portfolio
 from interferon.detect.settings import Settings
 from interferon.detect.stream_protocol import Detector
@@ -40,6 +40,7 @@ class Watch:
     home: np.ndarray  # int16[entities]: its shard
     local: np.ndarray  # int32[entities]: its index there
     feeds: dict[str, int] = field(default_factory=dict)  # activity or trade feed → time of its first row, in microseconds
+    habits: stream_peers.Habits = field(default_factory=stream_peers.Habits)  # what peers usually do, over all shards
 
 
 class Portfolios(msgspec.Struct, frozen=True):
@@ -97,10 +98,11 @@ def observe(
     home = watch.home[entities]
     for number, shard in enumerate(watch.shards):
         mine = [row for row in rows if shard_of(row.entity, len(watch.shards)) == number]
-        sighting.findings.extend(stream.observe(shard.stream, mine, portfolios.stream, end, watch.feeds))
+        sighting.findings.extend(stream.observe(shard.stream, mine, portfolios.stream, end, watch.feeds, watch.habits))
         here = home == number
         if here.any():
             _telemetry(watch, shard, portfolios.telemetry, names, signals, (start, end, entities[here], values[here]), sighting)
+    stream_peers.take(watch.habits, rows, portfolios.stream, watch.shards[0].stream.peers)
     sighting.judged.sort()
     sighting.alarms.sort(key=lambda alarm: alarm.entity)
     return sighting

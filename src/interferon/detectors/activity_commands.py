@@ -1,8 +1,9 @@
-"""Commands to controllers: who sends which function to which block, and whether the value lies in the envelope of the past.
+"""Commands to controllers: who sends which function to which block, and whether register and value lie in the envelope of the past.
 
 A detector of `ot.command`, run by `detect.stream`; the entity may be the controller or the sender, the other end is part of the key.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -42,6 +43,19 @@ NEW_USE: Final = {
     "read": 0.1,
     "write": 0.005,
 }  # new function or block, known sender, a day
+SPACES: Final = 256  # address spaces whose range is held
+NUMBERED: Final = re.compile(r"(\d{1,9})(?:\s*(?:-|\.\.|…)\s*(\d{1,9}))?\D{0,4}$")  # `holding:100`, `hr:100-110`, `DB5.DBW10`
+INSIDE: Final = 6.0  # a register between those in use is taken up so many times as often as one that is not
+BEYOND: Final = 0.3  # one outside their range so many times as often
+
+
+@dataclass
+class Span:
+    """The range of registers in use in one address space, and how many uses made it."""
+
+    low: int
+    high: int
+    n: float = 1.0
 
 
 @dataclass
@@ -50,6 +64,8 @@ class Memory:
     uses: Novelty = field(default_factory=Novelty)  # (function, object)
     peers: Novelty = field(default_factory=Novelty)  # (other end,)
     values: dict[str, Level] = field(default_factory=dict)  # object → envelope of numeric values
+    spans: dict[tuple[str, str], Span] = field(default_factory=dict)  # (class of command, address space) → registers in use
+    writes: float = 0.0
     rate: Tally = field(default_factory=Tally)  # commands that change something, an hour
 
 
@@ -63,6 +79,27 @@ def command_class(code: str) -> str:
     return next(group for group, (words, _, _) in CLASSES.items() if any(word in name for word in words))
 
 
+def registers(block: str) -> tuple[str, int, int] | None:
+    """`holding:100-110` → (`holding:`, 100, 110): address space, first and last register; None where a block has no number."""
+    found = NUMBERED.search(block[:200])
+    if found is None:
+        return None
+    first, last = int(found[1]), int(found[2] or found[1])
+    return block[: found.start()], min(first, last), max(first, last)
+
+
+def _outside(memory: Memory, group: str, block: str) -> tuple[float, str]:
+    """How much rarer or commoner a new register is for where it lies, and the range in use where it lies beyond it."""
+    place = registers(block)
+    span = memory.spans.get((group, place[0])) if place else None
+    if place is None or span is None or span.n < 4:
+        return 1.0, ""
+    room = max(span.high - span.low, 1) // 4 + 1
+    if span.low - room <= place[1] and place[2] <= span.high + room:
+        return INSIDE, ""
+    return BEYOND, f"{place[0]}{span.low}-{span.high}"
+
+
 def _other(event: Event) -> str:
     return event.source if event.entity != event.source else event.target
 
@@ -73,7 +110,7 @@ def score(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
     related = (event.source, event.target, event.actor)
     found = [_use(memory, event, ctx, group, facts, related)]
     if group != "read":
-        found += [_value(memory, event, facts, related), _burst(memory, event, facts, related)]
+        found += [_value(memory, event, ctx, facts, related), _burst(memory, event, facts, related)]
     return [anomaly for anomaly in found if anomaly is not None]
 
 
@@ -92,17 +129,20 @@ def _use(memory: Memory, event: Event, ctx: Context, group: str, facts: dict[str
             parts["source"] = 3.0
     else:
         p = tail_of_count(1, NEW_USE[group], memory.uses.news.get(group, 0.0), ctx.days)
+    beyond = ""
     if new_use:
-        p *= 0.3 if new_sender and group != "read" else 1.0
-        parts["function" if all(known[0] != event.code for known in memory.uses.known) else "object"] = 1.5
+        known = any(known[0] == event.code for known in memory.uses.known)
+        odds, beyond = _outside(memory, group, event.object) if known else (1.0, "")
+        p = min(1.0, p * (0.3 if new_sender and group != "read" else odds))
+        parts["object" if known else "function"] = 1.5
     sent = event.entity == event.source != event.target
     kind = ("command.new_target" if sent else "command.new_source") if new_sender else "command.new_use"
     key = f"{kind}|{other}|{event.code}|{event.object if group == 'write' else ''}"
-    days = {**facts, "days": f"{ctx.age / DAY:.0f}"}
+    days = {**facts, "days": f"{ctx.age / DAY:.0f}", "beyond": beyond}
     return Anomaly(kind=kind, key=key, p=p, parts=parts, facts=days, related=related, techniques=CLASSES[group][2])
 
 
-def _value(memory: Memory, event: Event, facts: dict[str, str], related: tuple[str, ...]) -> Anomaly | None:
+def _value(memory: Memory, event: Event, ctx: Context, facts: dict[str, str], related: tuple[str, ...]) -> Anomaly | None:
     """A value outside the envelope of what was written there before."""
     value = as_number(event.attributes.get("value"))
     level = memory.values.get(event.object)
@@ -110,8 +150,10 @@ def _value(memory: Memory, event: Event, facts: dict[str, str], related: tuple[s
         return None
     width = max(level.high - level.low, 0.02 * max(abs(level.high), abs(level.low)), 1e-9)
     beyond = max(value - level.high, level.low - value) / width
-    # leave-one-out: the next of n values is a new extreme with probability 2/(n+1); beyond that it falls like a Pareto tail
-    p = min(two_sided(level, value, spread=0.05), 2 / (level.n + 1) * (1 + beyond) ** -3)
+    # leave-one-out: the next of n values is a new extreme with probability 2/(n+1); how far it goes falls like a Pareto tail, never
+    # faster than the fitted curve; all writes of a day are looked at
+    tail = max(two_sided(level, value, spread=0.05), 2 / (level.n + 1) * (1 + 4 * beyond) ** -3)
+    p = min(1.0, max(memory.writes / max(ctx.age / DAY, 1.0), 1.0) * tail)
     told = {**facts, "value": f"{value:g}", "low": f"{level.low:g}", "high": f"{level.high:g}"}
     parts = {"value": 1.0 + beyond}
     kind = "command.value"
@@ -133,12 +175,24 @@ def learn(memory: Memory, event: Event, ctx: Context, strange: bool) -> None:
     learn_key(memory.senders, (other, group), event.time, strange=strange, counted=counted)
     learn_key(memory.uses, (event.code, event.object), event.time, strange=strange, counted=counted)
     learn_key(memory.peers, (other,), event.time, strange=strange)
+    place = registers(event.object)
+    if place is not None and not strange:
+        _learn_span(memory, (group, place[0]), place[1], place[2])
     if group == "read":
         return
     add(memory.rate, event.time, 1.0, strange=strange)
     value = as_number(event.attributes.get("value"))
+    memory.writes += value is not None
     if value is not None and not strange and (event.object in memory.values or len(memory.values) < 2048):
         learn_level(memory.values.setdefault(event.object, Level()), value)
+
+
+def _learn_span(memory: Memory, space: tuple[str, str], first: int, last: int) -> None:
+    span = memory.spans.get(space)
+    if span is not None:
+        span.low, span.high, span.n = min(span.low, first), max(span.high, last), span.n + 1.0
+    elif len(memory.spans) < SPACES:
+        memory.spans[space] = Span(first, last)
 
 
 def why(anomaly: Anomaly, ctx: Context) -> str:
@@ -150,7 +204,8 @@ def why(anomaly: Anomaly, ctx: Context) -> str:
     if anomaly.kind == "command.burst":
         return f"{source} sent {target} its {facts['count']}th changing command within the hour, far more than usual"
     new = f"{source} never did so in {facts['days']} days" if anomaly.kind != "command.new_use" else f"a first in {facts['days']} days"
-    return f"{source} sent {facts['code'] or 'a command'}{block} to {target}: {new}"
+    range_ = f"; only {facts['beyond']} was in use" if facts["beyond"] else ""
+    return f"{source} sent {facts['code'] or 'a command'}{block} to {target}: {new}{range_}"
 
 
 def _write(hour: float, source: str, code: str, value: float) -> Event:

@@ -3,13 +3,14 @@
 A detector of `network.flow`, run by `detect.stream`. Keeps, for each entity, the peers and services it is known to use.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
 from interferon.detect.stream_events import DAY, HOUR, Event, is_address, is_external, name_of
 from interferon.detect.stream_memory import Novelty, is_new, learn_key, tail_of_count
-from interferon.detect.stream_protocol import Anomaly, Context
+from interferon.detect.stream_protocol import Anomaly, Context, Habit, group_of
 
 NAME: Final = "activity_conversations"
 FAMILY: Final = "activity"
@@ -37,6 +38,7 @@ OUTSIDE: Final = {"ot": 0.02, "console": 0.1, "gateway": 0.5, "server": 0.2, "cl
 STRANGER: Final = 0.15  # a private address that no table knows
 BOTH_NEW: Final = 0.3  # given a new peer, the service is new to the entity as well
 ORDINARY: Final = {"web", "infra"}  # what any machine may begin to use
+JOINED: Final = 0.05  # a day, that an entity takes up what all of its peers have long done
 TURNED: Final = 0.2  # given a new conversation, its direction is one the entity never took in this class
 
 
@@ -80,11 +82,18 @@ def _rate(ctx: Context, event: Event, direction: str) -> tuple[str, float]:
     return f"{direction}.{kind}", rate
 
 
+def habits(event: Event, peers: Mapping[str, str]) -> list[Habit]:
+    """What peers may share: with which kind of thing over which service; with whom, where the other end is outside."""
+    direction, peer, service = _view(event)
+    return [(direction, peer if is_external(peer) or is_address(peer) else group_of(peers, peer), service)] if peer else []
+
+
 def score(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
     direction, peer, service = _view(event)
     if not peer or not is_new(memory.pairs, (direction, peer, service)):
         return []
     kind, rate = _rate(ctx, event, direction)
+    shared = max(ctx.peers_with(NAME, habit) for habit in habits(event, ctx.peers))
     parts = {"peer": 1.0} if all(known[:2] != (direction, peer) for known in memory.pairs.known) else {}
     odds = 1.0
     if is_new(memory.services, (direction, service)):
@@ -95,8 +104,9 @@ def score(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
             odds *= 1.0 if ordinary else TURNED
             parts["direction"] = 1.6
     parts["outside" if ".external." in kind or ".stranger." in kind else service_class(service)] = 1.0
-    p = odds * tail_of_count(1, rate, memory.pairs.news.get(kind, 0.0), ctx.days)
+    p = min(1.0, odds * tail_of_count(1, rate, memory.pairs.news.get(kind, 0.0), ctx.days) + JOINED * shared)
     facts = {"direction": direction, "peer": peer, "service": service, "days": f"{ctx.age / DAY:.0f}"}
+    facts |= {"shared": f"{shared:.0%}" if shared else ""}
     guarded = service_class(service) not in ORDINARY or ctx.group(ctx.entity) in ("ot", "console")
     outside = "conversation.from_outside" if ".external." in kind and guarded else "conversation.from_new_peer"
     first = Anomaly(
@@ -151,9 +161,9 @@ def why(anomaly: Anomaly, ctx: Context) -> str:
     entity = name_of(ctx.entity)
     if anomaly.kind == "conversation.fan_out":
         return f"{entity} opened conversations with {facts['count']} new peers within an hour"
-    if facts["direction"] == "in":
-        return f"{name_of(facts['peer'])} opened {facts['service']} to {entity} for the first time in {facts['days']} days"
-    return f"{entity} opened {facts['service']} to {name_of(facts['peer'])} for the first time in {facts['days']} days"
+    ends = (name_of(facts["peer"]), entity) if facts["direction"] == "in" else (entity, name_of(facts["peer"]))
+    others = f", as {facts['shared']} of its peers do" if facts["shared"] else ""
+    return f"{ends[0]} opened {facts['service']} to {ends[1]} for the first time in {facts['days']} days{others}"
 
 
 def _flow(day: float, target: str, service: str) -> Event:

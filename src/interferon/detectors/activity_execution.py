@@ -33,7 +33,6 @@ ENTROPY: Final = 7.5  # bits a byte: encrypted or compressed
 class Memory:
     images: Novelty = field(default_factory=Novelty)  # (image,)
     parents: Novelty = field(default_factory=Novelty)  # (parent, image)
-    shares: Novelty = field(default_factory=Novelty)  # (code, object)
     files: dict[str, Tally] = field(default_factory=dict)  # code → files an hour
 
 

@@ -1,32 +1,38 @@
-"""Logins: new place, device, method, source or hour; impossible travel; bursts of failures and the success that follows one.
+"""Logins: the likelihood ratio of new place, device, method, source, hour and impossible travel; failures, and the success after them.
 
 A detector of `auth.login`, run by `detect.stream`; the entity may be the identity or the machine, each learns its own habits.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from interferon.detect.stream_events import DAY, HOUR, MINUTE, Event, is_external, name_of
-from interferon.detect.stream_memory import Novelty, Tally, add, is_new, learn_key, tail_of_count, tail_of_hour
-from interferon.detect.stream_protocol import Anomaly, Context
+from interferon.detect.stream_memory import SETTLE, Novelty, Tally, add, is_fresh, learn_key, tail_of_count, tail_of_hour
+from interferon.detect.stream_protocol import Anomaly, Context, Habit
+from interferon.detect.stream_risk import Trait, ratio_parts, tail_of_ratio
 
 NAME: Final = "activity_logins"
 FAMILY: Final = "activity"
 KINDS: Final = ("auth.login",)
 TECHNIQUES: Final = ("T1078", "T0859")  # valid accounts, enterprise and ICS
 
-# feature → (first-seen values a day of a settled account: the prior; chance that it is new too, given that something rarer is)
+# feature → (first-seen values a day of a settled account: the prior; chance that it is new too, given that something before it is;
+# chance that it is new where an intruder has the account: it only ranks)
 FEATURES: Final = {
-    "country": (0.004, 0.1),
-    "mfa": (0.004, 0.15),
-    "method": (0.01, 0.2),
-    "device": (0.02, 0.3),
-    "source": (0.03, 0.4),
-    "target": (0.03, 0.4),
-    "actor": (0.03, 0.4),
+    "country": (0.004, 0.1, 0.85),
+    "mfa": (0.002, 0.15, 0.5),
+    "method": (0.01, 0.2, 0.3),
+    "device": (0.008, 0.3, 0.6),
+    "source": (0.03, 0.4, 0.6),
+    "target": (0.03, 0.4, 0.5),
+    "actor": (0.03, 0.4, 0.3),
 }
+TRAVELS: Final = 0.005  # a day, that ordinary life seems to be in two countries at once: relays
+JOINED: Final = 0.02  # a day, that an account takes up what all of its peers have
 TRAVEL: Final = 6 * HOUR  # two countries within this time cannot both be the person (or one of them is a relay)
 BURST: Final = 10 * MINUTE
+RARE: Final = 0.02  # share of an account's logins that may fall into its odd hours
 HABIT: Final = 20  # logins after which the hours of an account mean something
 
 
@@ -81,43 +87,68 @@ def _failing(memory: Memory, event: Event, facts: dict[str, str], related: tuple
 
 
 def _unusual(memory: Memory, event: Event, ctx: Context, facts: dict[str, str], related: tuple[str, ...]) -> Anomaly | None:
-    """The rarest new feature sets the rate; each further one multiplies by how often it is new along with another."""
+    """The likelihood ratio of all that is new about this login, against how often this account's own life reaches it in a day."""
     features = _features(event)
-    seen = {key[0] for key in memory.values.known}
-    new = {name: value for name, value in features.items() if name in seen and is_new(memory.values, (name, value))}
-    tails = {name: tail_of_count(1, FEATURES[name][0], memory.values.news.get(name, 0.0), ctx.days) for name in new}
-    parts = {name: 1.0 / FEATURES[name][1] for name in new}
-    odds = 1.0
-    hour = _hour_share(memory, event.time)
-    if hour < 0.02:
-        parts["hour"] = 2.0
-        odds *= max(hour * 24, 0.1) if new else 1.0
-    if _travelled(memory, features.get("country", ""), event.time):
-        parts["travel"] = 10.0
-        odds *= 0.05 if "country" in new else 0.5
-    if is_external(event.source) and "source" in new and not event.text("country"):
-        odds *= 0.3
-        parts["outside"] = 3.0
-    if not new:
-        if "travel" not in parts:
-            return None
-        tails["travel"] = 0.01
-    least = min(tails, key=lambda name: (tails[name], name))
-    for name in new:
-        odds *= FEATURES[name][1] if name != least else 1.0
-    told = {**facts, "new": ", ".join([*new, *(part for part in ("hour", "travel") if part in parts)])}
-    key = "|".join(f"{name}={value}" for name, value in new.items()) or "travel"
-    return Anomaly(kind="login.unusual", key=key, p=max(tails[least] * odds, 1e-10), parts=parts, facts=told, related=related)
+    traits = _traits(memory, event, ctx, features)
+    shown = [trait.name for trait in traits if trait.shown]
+    if not shown or shown == ["hour"]:
+        return None
+    p = min(1.0, _per_day(memory, ctx) * tail_of_ratio(traits))
+    told = {**facts, "new": ", ".join(name for name in shown if name != "outside")}
+    key = "|".join(f"{name}={features[name]}" for name in shown if name in features) or "travel"
+    return Anomaly(kind="login.unusual", key=key, p=max(p, 1e-10), parts=ratio_parts(traits), facts=told, related=related)
 
 
-def _hour_share(memory: Memory, time: int) -> float:
-    """Share of this account's logins at this hour of the day or the hours beside it, smoothed; 1 while there are too few."""
-    total = sum(memory.hours)
-    if total < HABIT:
-        return 1.0
-    hour = time // HOUR % 24
-    near = sum(memory.hours[(hour + step) % 24] for step in (-1, 0, 1))
-    return (near + 0.1) / (total + 1.0)
+def habits(event: Event, peers: Mapping[str, str]) -> list[Habit]:
+    """What accounts share: countries, ways to log in, hours. Devices are one's own."""
+    shared = [(name, event.text(name)) for name in ("country", "method", "mfa") if event.text(name)]
+    return [] if event.outcome == "failure" else [*shared, ("hour", str(event.time // HOUR % 24))]
+
+
+def _traits(memory: Memory, event: Event, ctx: Context, features: dict[str, str]) -> list[Trait]:
+    """Features that this account has shown before, in the order of how seldom they change; then hour, travel and an unnamed outside."""
+    seen, per_day = {key[0] for key in memory.values.known}, _per_day(memory, ctx)
+    traits = []
+    for name, value in features.items():
+        if name not in seen:
+            continue
+        rate, along, intruder = FEATURES[name]
+        usual = tail_of_count(1, rate, memory.values.news.get(name, 0.0), ctx.days, strength=SETTLE) + JOINED * ctx.peers_with(
+            NAME, (name, value)
+        )
+        traits.append(Trait(name, is_fresh(memory.values, (name, value), event.time), min(usual / per_day, 0.9), along, intruder))
+    new = {trait.name for trait in traits if trait.shown}
+    odd, usual = _odd_hours(memory, ctx)
+    if odd:
+        traits.append(Trait("hour", event.time // HOUR % 24 in odd, usual, usual, len(odd) / 24))
+    if memory.country and features.get("country"):
+        travelled = _travelled(memory, features["country"], event.time)
+        traits.append(Trait("travel", travelled, TRAVELS / per_day, 0.05 if "country" in new else 0.5, 0.5))
+    if "source" in new:
+        traits.append(Trait("outside", is_external(event.source), 0.3, 0.3, 0.8))
+    return traits
+
+
+def _per_day(memory: Memory, ctx: Context) -> float:
+    return max(sum(memory.hours) / max(ctx.age / DAY, 1.0), 1.0)
+
+
+def _odd_hours(memory: Memory, ctx: Context) -> tuple[set[int], float]:
+    """The hours of the day in which the account hardly ever logs in, and the share of its logins that fall there all the same.
+
+    An hour counts with those beside it; what peers do in it is worth one login of one's own.
+    """
+    if sum(memory.hours) < HABIT:
+        return set(), 0.0
+    near = [sum(memory.hours[(hour + step) % 24] for step in (-1, 0, 1)) / 3 for hour in range(24)]
+    near = [count + 0.02 + ctx.peers_with(NAME, ("hour", str(hour))) for hour, count in enumerate(near)]
+    odd, share = set(), 0.0
+    for hour in sorted(range(24), key=lambda hour: (near[hour], hour)):
+        if share + near[hour] / sum(near) > RARE:
+            break
+        odd.add(hour)
+        share += near[hour] / sum(near)
+    return odd, share
 
 
 def _travelled(memory: Memory, country: str, time: int) -> bool:

@@ -72,14 +72,16 @@ FAMILIES: Final = {"telemetry": TELEMETRY, "activity": ACTIVITY, "trade": TRADE}
 ACTIVITY_KINDS: Final = {
     "network.flow": "a conversation: source, target, object=`protocol/port`, bytes; attributes: packets, duration_s",
     "auth.login": "a login of `actor` from `source` to `target`, outcome; attributes: country, device, method, mfa",
-    "process.start": "a program started on `entity`; object=image, actor; attributes: parent, command_line, host",
+    "process.start": "a program started on `entity`; object=image, actor; attributes: parent, command_line, host, pid, ppid",
     "file.access": "files touched on `entity` in this interval; object=share or path, code=read|write|rename|delete; "
     "attributes: files, entropy",
     "config.change": "a setting of `target` changed; object=setting, actor; attributes: before, after, ticket",
     "firmware.change": "new firmware on `target`; object=version; actor; attributes: signed, vendor, ticket",
     "ot.command": "a control command from `source` to `target`; code=function (write_register, stop, start, download, read …), "
     "object=register or block; attributes: value",
-    "api.call": "a call of an API or tool by `actor`; object=endpoint or tool, code=method, outcome, bytes; attributes: records, tokens",
+    "api.call": "a call of an API or tool by `actor`; object=endpoint or tool, code=method, outcome, bytes; "
+    "attributes: records, tokens, scope, model",
+    "log.message": "a line of a log of `entity`; object=program or channel, actor; attributes: message, severity",
     "log.status": "state of a log or audit feed of `entity`; code=started|stopped|cleared|heartbeat",
     "work.order": "maintenance or change record from the CMMS; target, code=opened|closed, object=kind of work; actor=planner; "
     "attributes: ticket, from, until, approved_by",
