@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Iterable
 from typing import Any, Final
 
-SUITES: Final = ("path", "detect", "flow", "journal", "policy")
+SUITES: Final = ("path", "detect", "watch", "flow", "journal", "policy")
 
 
 def cases(suite: str) -> Iterable[dict[str, Any]]:
