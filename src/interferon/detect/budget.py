@@ -25,8 +25,12 @@ OVER: Final = 0.1  # a held alarm whose p has risen above this is over
 
 @dataclass
 class BudgetState:
-    """monthly: alarms a machine and month. asked: class → nats asked for beyond `least`; own: the same for one machine. held: machine →
-    alarm that waits for more evidence. rung: (machine, kind, leading signal) → when it last began to alarm. kinds, members: class of each machine seen, and how many there are of each."""
+    """What was spent, and what waits.
+
+    monthly: alarms a machine and month. least: nats asked for while nothing is spent. asked: class → nats asked for beyond that; own: the
+    same for one machine. held: machine → alarm that waits for more evidence. rung: (machine, kind, leading signal) → when it last began
+    to alarm. kinds, members: class of each machine seen, and how many there are of each. at: time of the last frame.
+    """
 
     monthly: float
     least: float
