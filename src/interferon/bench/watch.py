@@ -1,4 +1,4 @@
-"""Live telemetry on the range: the alarm budget over a quiet month, attacks found under the same settings, which signal, poisoning.
+"""Live telemetry on the range: the alarm budget over a quiet month, attacks found under the same settings, in which signal.
 
 Run by `interferon bench watch`; no data are needed. Settings were chosen on seeds of the range that are not scored; ground truth is
 the campaign's manifest. Judged is what an installation would judge: detection, the fleet's false-discovery control and the budget.
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from interferon.bench.watch_world import DAY, SLOTS, Attack, Fleet, attacks, everyday, network
+from interferon.bench.watch_world import ATTACK_H, DAY, SLOTS, Attack, Fleet, attacks, everyday, network
 from interferon.correlate import fdr
 from interferon.detect import budget, watch
 from interferon.detect.settings import LIVE, Settings
@@ -24,10 +24,24 @@ from interferon.model.records import Finding
 from interferon.twin.draws import MINUTE
 from interferon.twin.machines import signals_of
 
-ENTITIES, QUIET_DAYS, ATTACK_DAYS, ATTACKS = 300, 31, 10, 80
 QUIET_SEED, ATTACK_SEED = 2027, 2028
 SETTINGS = replace(LIVE, learn_rows=DAY)
 BEFORE = "the pattern of all signals alone, as before"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is played: machines; days of the quiet run and of the attacked one, the first of which is learnt; attacks, and the hour from
+    which they begin."""
+
+    machines: int = 300
+    quiet_days: int = 31
+    attack_days: int = 10
+    attacks: int = 80
+    first_h: float = 72.0
+
+
+FULL = Scale()
 
 
 @dataclass(frozen=True)
@@ -69,18 +83,21 @@ class Watcher:
         return Told(self.row, entity, tuple(self.slots[entity].index(signal) for signal, _ in finding.why))
 
 
-def cases() -> Iterator[dict[str, Any]]:
+def cases(scale: Scale = FULL) -> Iterator[dict[str, Any]]:
     """Every figure about live telemetry, with its target and baselines."""
-    net = network(ENTITIES)
-    quiet, before = _quiet(net)
-    yield _row("a quiet month of 300 machines, budget 1 a machine and month", "alarms", quiet, ("<=", 600), before)
-    fleet = Fleet(net, everyday(ENTITIES, ATTACK_DAYS, ATTACK_SEED) + _attacks(net), ATTACK_DAYS, ATTACK_SEED)
+    net = network(scale.machines)
+    quiet, before = _quiet(net, scale)
+    month = f"{scale.quiet_days - 1} quiet days of {scale.machines} machines, budget 1 a machine and month"
+    yield _row(month, "alarms", quiet, ("<=", 600), before)
+    days = scale.attack_days
+    drawn = attacks(net, scale.first_h, 24.0 * days - ATTACK_H - 1.0, scale.attacks, ATTACK_SEED)
+    fleet = Fleet(net, everyday(scale.machines, days, ATTACK_SEED) + drawn, days, ATTACK_SEED)
     watchers = {"now": Watcher(net, SIGNALS), BEFORE: Watcher(net, ())}
     _play(fleet, watchers.values())
     manifest = fleet.manifest()
     found = {name: recall(manifest, one.told) for name, one in watchers.items()}
     named = {name: localised(manifest, one.told) for name, one in watchers.items()}
-    chance = {BEFORE: found[BEFORE], "alarms of the quiet month at random hours": _chance(quiet)}
+    chance = {BEFORE: found[BEFORE], "the quiet run's alarms at random hours": _chance(quiet, scale)}
     yield _row("attacks on telemetry, at the same settings", "recall", found["now"], (">=", 0.8), chance)
     for action in sorted({attack.action for attack in manifest}):
         own = [attack for attack in manifest if attack.action == action]
@@ -105,17 +122,12 @@ def _first(attack: Attack, told: list[Told]) -> Told | None:
     return next((one for one in told if one.entity == attack.entity and attack.begin <= one.row < attack.end), None)
 
 
-def _quiet(net: Network) -> tuple[int, dict[str, Any]]:
-    """Alarms of the month after the day of learning; beside it, without a budget and without false-discovery control, and as before."""
-    fleet = Fleet(net, everyday(ENTITIES, QUIET_DAYS, QUIET_SEED), QUIET_DAYS, QUIET_SEED)
+def _quiet(net: Network, scale: Scale) -> tuple[int, dict[str, Any]]:
+    """Alarms after the day of learning; beside it those that began before false-discovery control and budget."""
+    fleet = Fleet(net, everyday(scale.machines, scale.quiet_days, QUIET_SEED), scale.quiet_days, QUIET_SEED)
     watcher = Watcher(net, SIGNALS)
     _play(fleet, [watcher])
     return len(watcher.told), {"without budget and false-discovery control": watcher.risen}
-
-
-def _attacks(net: Network) -> list[Any]:
-    """As many a day as the budget expects alarms, from the fourth day on."""
-    return attacks(net, 72.0, 24.0 * ATTACK_DAYS - 7.0, ATTACKS, ATTACK_SEED)
 
 
 def _play(fleet: Fleet, watchers: Iterable[Watcher]) -> None:
@@ -125,9 +137,10 @@ def _play(fleet: Fleet, watchers: Iterable[Watcher]) -> None:
                 watcher.take(values)
 
 
-def _chance(alarms: int) -> float:
-    """Share of attacks of six hours that as many alarms at random times and machines would meet."""
-    return 1.0 - (1.0 - 1.0 / (ENTITIES * 4 * (QUIET_DAYS - 1))) ** alarms
+def _chance(alarms: int, scale: Scale) -> float:
+    """Share of attacks that as many alarms at random times and machines would meet."""
+    stretches = scale.machines * max(1, scale.quiet_days - 1) * 24.0 / ATTACK_H
+    return float(1.0 - (1.0 - 1.0 / stretches) ** alarms)
 
 
 def _three_at_random(net: Network, manifest: list[Attack]) -> float:
