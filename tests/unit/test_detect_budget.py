@@ -43,7 +43,7 @@ def test_no_class_tells_more_than_its_budget(p: float) -> None:
     state, told = budget.new_state(1.0, P_ON), 0
     for hour in range(24 * 30):
         told += len(admit(state, START + hour * DAY // 24, {entity: p for entity in range(hour % 7, 60, 7)}, signal=f"s{hour}"))
-    assert told <= 60 + (40 + math.log(P_ON)) / budget.COST + 1
+    assert told <= 60 + (budget.STRONGEST + math.log(4 * P_ON)) / budget.COST + 1
 
 
 def test_strong_evidence_is_told_though_the_budget_is_spent() -> None:
@@ -55,12 +55,12 @@ def test_strong_evidence_is_told_though_the_budget_is_spent() -> None:
 
 def test_a_held_alarm_is_told_when_time_has_passed_and_forgotten_when_it_is_over() -> None:
     state = budget.new_state(1.0, P_ON)
-    first = admit(state, START, {1: 2e-5, 2: 2e-5})
+    first = admit(state, START, {1: 1e-4, 2: 1e-4})
     assert [one.entity for one in first] == ["asset:m-1"]
     assert 2 in state.held
-    lasting = budget.admit(state, {}, [(entity, 2e-5 if entity == 2 else 0.5) for entity in range(60)], lambda _: "plc", START + DAY)
+    lasting = budget.admit(state, {}, [(entity, 1e-4 if entity == 2 else 0.5) for entity in range(60)], lambda _: "plc", START + DAY)
     assert [(one.entity, one.time) for one in lasting] == [("asset:m-2", START + DAY)]
-    admit(state, START + DAY + 1, {4: 2e-5, 5: 2e-5})
+    admit(state, START + DAY + 1, {4: 1e-4, 5: 1e-4})
     admit(state, START + DAY + 2, {}, quiet=0.9)
     assert state.held == {}
 

@@ -15,7 +15,7 @@ import msgspec
 
 from interferon.model.records import Finding
 
-COST: Final = 0.5  # nats that one alarm adds to what its class asks for
+COST: Final = 0.55  # nats that one alarm adds to what its class asks for
 OWN: Final = 4.0  # nats that it adds to what its own machine asks for
 STRONGEST: Final = 40.0  # nats; more evidence than this counts as this
 SAME: Final = 7 * 86_400_000_000  # microseconds of silence after which the same detector and signal of a machine may be told again
@@ -44,8 +44,9 @@ class BudgetState:
 
 
 def new_state(monthly: float, p_on: float) -> BudgetState:
-    """`monthly`: alarms a machine and month; `p_on`: where an alarm begins while nothing is spent."""
-    return BudgetState(monthly, -math.log(p_on))
+    """`monthly`: alarms a machine and month; `p_on`: where an alarm begins. Its p was doubled twice since, for two looks at the signals and
+    for two at the fleet, so that four times `p_on` is what is asked for while nothing is spent."""
+    return BudgetState(monthly, -math.log(4.0 * p_on))
 
 
 def admit(
