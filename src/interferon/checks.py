@@ -13,19 +13,26 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from interferon.detect import stream, stream_peers
+from interferon.detect import signals, stream, stream_peers
 from interferon.detect.protocol import TelemetryDetector, derived, statistic, with_axis
-from interferon.detect.settings import Settings
+from interferon.detect.settings import LIVE, Settings
+from interferon.detect.signal_examples import LAST as SIGNAL_LAST
+from interferon.detect.signal_examples import TRAIN as SIGNAL_TRAIN
+from interferon.detect.signal_protocol import SignalDetector
 from interferon.detect.stream_events import DAY, Event
 from interferon.detect.stream_protocol import Context, Detector
 from interferon.detect.telemetry_examples import LAST, TRAIN
-from interferon.detect.windows import robust_scale, rolling, sequence
+from interferon.detect.windows import encode, robust_scale, rolling, sequence
 from interferon.model.events import ACTIVITY_KINDS, TRADE_KINDS
 from interferon.model.records import Finding
 
 TECHNIQUE: Final = re.compile(r"T\d{4}(\.\d{3})?")
 NAMES: Final = ("NAME", "FAMILY", "KINDS", "TECHNIQUES", "QUIET", "LOUD", "memory", "score", "learn", "why")
 TELEMETRY_NAMES: Final = ("name", "weight", "QUIET", "LOUD", "window", "learn", "derive", "score", "why")
+SIGNAL_NAMES: Final = (
+    *("name", "both", "rate", "floor", "warm", "most", "grows", "says", "techniques"),
+    *("QUIET", "LOUD", "memory", "learn", "update"),
+)
 BREAKAGE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # what code does to rows it did not expect
 ODD: Final = ("value", "files", "entropy", "country", "ticket", "bank_account", "price", "message", "tokens", "scope", "pid", "ppid")
 GROWTH: Final = 3.0  # ten times the same events may not make the memory larger than this factor
@@ -36,18 +43,19 @@ def detectors_in(module: ModuleType) -> list[Any]:
     if hasattr(module, "KINDS"):
         return [module]
     own = [thing for thing in vars(module).values() if isinstance(thing, type) and thing.__module__ == module.__name__]
-    return [thing() for thing in own if hasattr(thing, "derive") and hasattr(thing, "score")]
+    return [thing() for thing in own if (hasattr(thing, "derive") and hasattr(thing, "score")) or hasattr(thing, "update")]
 
 
 def run(detector: Any) -> list[str]:
     """Every broken promise of one detector, as a line that says what would be right."""
     events = hasattr(detector, "KINDS")
-    wanted = NAMES if events else TELEMETRY_NAMES
+    single = hasattr(detector, "update")
+    wanted = NAMES if events else SIGNAL_NAMES if single else TELEMETRY_NAMES
     missing = [f"has no {name}; such a detector has {', '.join(wanted)}" for name in wanted if not hasattr(detector, name)]
     if missing:
         return missing
     try:
-        return _event_detector(detector) if events else _telemetry_detector(detector)
+        return _event_detector(detector) if events else _signal_detector(detector) if single else _telemetry_detector(detector)
     except BREAKAGE as error:
         return [f"fails on its own examples: {type(error).__name__}: {error}"]
 
@@ -226,3 +234,45 @@ def _statistic(detector: TelemetryDetector, values: np.ndarray, settings: Settin
     params = detector.learn(sequence(rows.z[:TRAIN], valid[:TRAIN]), use[:TRAIN], settings)
     window = rolling(derived(detector, with_axis(params), rows), detector.window(settings), settings.spread_floor)
     return statistic(detector, params, rows, settings), detector.why(with_axis(params), window)
+
+
+def _signal_detector(detector: SignalDetector) -> list[str]:
+    """Learns the head of each example and judges its tail by the judgement of live operation."""
+    problems = [] if (type(detector).__doc__ or "").strip() else ["has no docstring; say what it sees and by which formula"]
+    problems += [f"names {name!r}; an ATT&CK id looks like T0855" for name in detector.techniques if not TECHNIQUE.fullmatch(name)]
+    limit, quiet = -np.log(LIVE.p_on), detector.QUIET()
+    if _evidence(detector, quiet).max() > limit:
+        problems.append("QUIET gives an alarm")
+    loud = _evidence(detector, detector.LOUD())
+    if loud.max() < limit:
+        problems.append("LOUD gives no alarm")
+    touched = np.flatnonzero((detector.LOUD()[-SIGNAL_LAST:] != quiet[-SIGNAL_LAST:]).any(axis=0))
+    if int(loud.sum(axis=0).argmax()) not in touched:
+        problems.append("the signal that LOUD changes is not the one that it finds strangest")
+    if not np.array_equal(_evidence(detector, detector.LOUD()), loud):
+        problems.append("two runs over LOUD differ; a detector draws nothing and reads no clock")
+    if not np.array_equal(_evidence(detector, detector.LOUD(), beside=quiet), loud):
+        problems.append("another machine in the same frame changes the evidence; every operation must be by element")
+    gaps = detector.LOUD()
+    gaps[::3, 0] = np.nan
+    gaps[SIGNAL_TRAIN:, -1] = np.nan
+    if not np.isfinite(_evidence(detector, gaps)).all():
+        problems.append("evidence is not finite when signals come and go")
+    return problems
+
+
+def _evidence(detector: SignalDetector, values: np.ndarray, beside: np.ndarray | None = None) -> np.ndarray:
+    """Evidence (N, S) over the rows after the training rows; with another machine `beside` it where one is given."""
+    machines = [_codes(one) for one in (values, beside) if one is not None]
+    state = signals.new_state(values.shape[1], [detector])
+    signals.learn(state, range(len(machines)), [codes[:SIGNAL_TRAIN] for codes in machines], [detector])
+    out = []
+    for row in np.stack(machines, axis=1)[SIGNAL_TRAIN:]:
+        signals.observe(state, LIVE, np.arange(len(machines)), row, [detector])
+        out.append(state.evidence[0, 0].copy())
+    return np.array(out)
+
+
+def _codes(values: np.ndarray) -> np.ndarray:
+    centre, scale = robust_scale(values[:SIGNAL_TRAIN])
+    return encode((values - centre) / scale, ~np.isnan(values))

@@ -16,7 +16,7 @@ from interferon.decide import book as ledger
 from interferon.decide.plan import decide, overruled
 from interferon.decide.release import ReleaseSettings, release, renew
 from interferon.decide.situation import Ask, Closures, DecideState
-from interferon.detect import watch
+from interferon.detect import budget, watch
 from interferon.detect.settings import Settings
 from interferon.model.events import Approval, Control, Receipted, Rerouted, Tick, Verdict
 from interferon.model.network import Network
@@ -53,6 +53,11 @@ class Rules:
             return f"unknown entity {ref}: not in {kind}s.csv"
         return "" if name else f"entity {ref!r} is no reference; write kind:id, as in asset:plc-1"
 
+    def kind(self, ref: str) -> str:
+        """Class of an entity, for the alarm budget: the asset's type, else the kind of reference."""
+        kind, _, name = ref.partition(":")
+        return self.network.assets[name].type if kind == "asset" and name in self.network.assets else kind
+
 
 @dataclass
 class State:
@@ -64,6 +69,7 @@ class State:
     decisions: DecideState
     book: ledger.Book
     discoveries: fdr.FdrState
+    budget: budget.BudgetState
     latest: dict[str, Incident] = field(default_factory=dict)  # newest revision of each incident that is not forgotten
     verdicts: dict[str, str] = field(default_factory=dict)  # incident id → the last one people gave
     routes: dict[str, dict[str, object]] = field(default_factory=dict)  # plan id → re-route that a solver answered
@@ -80,6 +86,7 @@ def new_state(rules: Rules, settings: Settings, *, shards: int = 1, learn_us: in
         decisions=DecideState(),
         book=ledger.Book(),
         discoveries=fdr.new_state(),
+        budget=budget.new_state(settings.alarms_per_month, settings.p_on),
     )
 
 
@@ -107,14 +114,15 @@ def _frames(state: State, rules: Rules, frames: Sequence[sense.ClosedFrame]) -> 
 
 
 def _observe(state: State, rules: Rules, frame: sense.ClosedFrame) -> list[Finding]:
-    """Detection in every shard; telemetry alarms must pass the fleet-wide control of false discoveries."""
-    names, signals = state.admission.entities.names, state.admission.pending.slots
-    bucket = (frame.start, frame.end, frame.entities, frame.values)
-    seen = watch.observe(state.watch, rules.portfolios, names, signals, bucket, frame.rows)
+    """Detection in every shard; telemetry alarms must pass the fleet-wide control of false discoveries, then their class's budget."""
+    names, bucket = state.admission.entities.names, (frame.start, frame.end, frame.entities, frame.values)
+    seen = watch.observe(state.watch, rules.portfolios, names, state.admission.pending.slots, bucket, frame.rows)
     for time, announced in seen.work:
         declared.take(state.incidents.declared, time, **announced)
     rising = {alarm.entity: alarm.finding for alarm in seen.alarms}
-    found = seen.findings + fdr.admit(state.discoveries, rising, seen.judged, frame.end)
+    standing = fdr.admit(state.discoveries, rising, seen.judged, frame.end)
+    alarms = {state.admission.entities.index[alarm.entity]: alarm for alarm in standing}
+    found = seen.findings + budget.admit(state.budget, alarms, seen.judged, lambda entity: rules.kind(names[entity]), frame.end)
     return sorted(found, key=lambda f: (f.time, f.entity, f.detector, f.kind, f.id))
 
 

@@ -13,7 +13,13 @@ from interferon.model.errors import InputError
 from interferon.runtime import plugin_check
 
 PACKAGE = Path(interferon.__file__).parent
-ASSEMBLED = {"__init__.py", "telemetry_portfolio.py", "table_file.py", "telemetry_rows.py"}  # parts of plugins, no plugins by themselves
+ASSEMBLED = {
+    "__init__.py",
+    "telemetry_portfolio.py",
+    "telemetry_signals.py",
+    "table_file.py",
+    "telemetry_rows.py",
+}  # parts of plugins, no plugins by themselves
 SHIPPED = [
     path
     for kind in ("detectors", "connectors", "actions", "scenarios")

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
-SUITES: Final = ("path", "detect", "rules", "stream", "flow", "journal", "policy")
+SUITES: Final = ("path", "detect", "watch", "stream", "rules", "flow", "journal", "policy")
 
 
 def cases(suite: str) -> Iterable[dict[str, Any]]:

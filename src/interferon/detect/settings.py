@@ -28,6 +28,7 @@ class Settings:
     p_quiet: the baseline learns only from rows above this p, and never during an alarm.
     adapt_rows, adapt_every, adapt_bound: span of that learning, how often it is applied, and how far it may go in all.
     learn_rows: rows of an entity that live operation collects before it judges.
+    alarms_per_month: live, alarms of telemetry a machine and month, over all machines of a class: see `budget`.
     max_learn_rows: more training rows than this are thinned, in contiguous pieces.
     """
 
@@ -49,6 +50,7 @@ class Settings:
     adapt_every: int = 256
     adapt_bound: float = 1.0
     learn_rows: int = 2000
+    alarms_per_month: float = 1.0
     max_learn_rows: int = 100_000
 
     def paced(self, dependence: float) -> Settings:

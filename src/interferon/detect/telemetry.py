@@ -135,10 +135,15 @@ def due(state: TelemetryState) -> list[int]:
 
 def learn(state: TelemetryState, entity: int, portfolio: Portfolio) -> None:
     """Fits `entity` on the rows it has collected and starts to watch it. Raises InputError where they are too few."""
+    install(state, entity, fit([collected(state, entity)], portfolio, state.settings), portfolio)
+
+
+def collected(state: TelemetryState, entity: int) -> Floats:
+    """Returns the rows (N, S) that `entity` has collected while learning, oldest first."""
     slot, count, size = int(state.slot[entity]), int(state.rows[entity]), state.settings.learn_rows
     rows = state.waiting[slot]
     ordered = rows[:count] if count <= size else np.roll(rows, -(count % size), axis=0)
-    install(state, entity, fit([ordered.astype(np.float64)], portfolio, state.settings), portfolio)
+    return np.asarray(ordered, dtype=np.float64)
 
 
 def learn_from(state: TelemetryState, entity: int, segments: list[Floats], portfolio: Portfolio) -> None:

@@ -4,6 +4,7 @@ An entity belongs to one shard and only its own events touch its memory there, s
 """
 
 import hashlib
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,10 +14,13 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from interferon.detect import signals as single
 from interferon.detect import stream, stream_peers, telemetry
 from interferon.detect.fit import Portfolio
 from interferon.detect.settings import Settings
+from interferon.detect.signal_protocol import SignalDetector
 from interferon.detect.stream_protocol import Detector
+from interferon.detect.windows import encode
 from interferon.model.network import Network
 from interferon.model.records import Finding
 
@@ -29,6 +33,7 @@ class Shard:
 
     telemetry: telemetry.TelemetryState
     stream: stream.StreamState
+    signals: single.SignalState
     members: list[int] = field(default_factory=list)
 
 
@@ -44,10 +49,11 @@ class Watch:
 
 
 class Portfolios(msgspec.Struct, frozen=True):
-    """The detectors in use: for telemetry, and for activity and trade."""
+    """The detectors in use: for telemetry, for activity and trade, and for single signals of telemetry."""
 
     telemetry: Portfolio
     stream: Sequence[Detector]
+    signals: Sequence[SignalDetector] = ()
 
 
 class Alarm(msgspec.Struct, frozen=True):
@@ -70,7 +76,12 @@ def new_watch(network: Network, settings: Settings, portfolios: Portfolios, *, s
     """An empty watch. `learn_us`: how long activity and trade are only learnt; `width`: most signals of an entity."""
     peers, leads, timing = stream.peers_of(network), stream.leads_of(network), stream.StreamSettings(learn_us=learn_us)
     made = [
-        Shard(telemetry.new_state(settings, width, portfolios.telemetry), stream.new_state(timing, peers, leads)) for _ in range(shards)
+        Shard(
+            telemetry.new_state(settings, width, portfolios.telemetry),
+            stream.new_state(timing, peers, leads),
+            single.new_state(width, portfolios.signals),
+        )
+        for _ in range(shards)
     ]
     return Watch(made, np.zeros(0, dtype=np.int16), np.zeros(0, dtype=np.int32))
 
@@ -101,7 +112,7 @@ def observe(
         sighting.findings.extend(stream.observe(shard.stream, mine, portfolios.stream, end, watch.feeds, watch.habits))
         here = home == number
         if here.any():
-            _telemetry(watch, shard, portfolios.telemetry, names, signals, (start, end, entities[here], values[here]), sighting)
+            _telemetry(watch, shard, portfolios, names, signals, (start, end, entities[here], values[here]), sighting)
     stream_peers.take(watch.habits, rows, portfolios.stream, watch.shards[0].stream.peers)
     sighting.judged.sort()
     sighting.alarms.sort(key=lambda alarm: alarm.entity)
@@ -111,25 +122,46 @@ def observe(
 def _telemetry(
     watch: Watch,
     shard: Shard,
-    portfolio: Portfolio,
+    portfolios: Portfolios,
     names: Sequence[str],
     signals: Sequence[Sequence[str]],
     frame: tuple[int, int, np.ndarray, np.ndarray],
     sighting: Sighting,
 ) -> None:
     start, end, entities, values = frame
-    values = _fitted(values, shard.telemetry.signals)
-    seen = telemetry.observe(shard.telemetry, telemetry.Frame(start, watch.local[entities], values), portfolio)
+    values, local = _fitted(values, shard.telemetry.signals), watch.local[entities]
+    seen = telemetry.observe(shard.telemetry, telemetry.Frame(start, local, values), portfolios.telemetry)
+    alone = _signals(shard, local, values, portfolios.signals)
     judged = seen.status == telemetry.WATCHING
-    sighting.judged.extend(zip(entities[judged].tolist(), seen.p[judged].tolist(), strict=True))
-    for place in np.flatnonzero(seen.rising):
-        whole = int(entities[place])
-        shares = telemetry.why(shard.telemetry, int(watch.local[whole]), portfolio)
+    both = np.minimum(1.0, 2.0 * np.minimum(seen.p, alone.p)) if portfolios.signals else seen.p  # the better of two looks
+    sighting.judged.extend(zip(entities[judged].tolist(), both[judged].tolist(), strict=True))
+    for place in np.flatnonzero(seen.rising | alone.rising):
+        whole, here, p = int(entities[place]), int(local[place]), float(both[place])
+        by_signal = alone.rising[place] and (alone.p[place] <= seen.p[place] or not seen.rising[place])
+        shares = single.why(shard.signals, here) if by_signal else telemetry.why(shard.telemetry, here, portfolios.telemetry)
         named = tuple((signals[whole][slot], share) for slot, share in shares if slot < len(signals[whole]))
-        finding = _finding(names[whole], end, float(seen.p[place]), float(seen.score[place]), named)
+        detector = portfolios.signals[int(alone.detector[place])] if by_signal else None
+        finding = _finding(names[whole], end, p, named, detector)
         sighting.alarms.append(Alarm(whole, stream.declare(shard.stream, finding)))
-    for entity in telemetry.due(shard.telemetry):
-        telemetry.learn(shard.telemetry, entity, portfolio)
+    _learn(shard, portfolios)
+
+
+def _signals(shard: Shard, local: np.ndarray, values: np.ndarray, detectors: Sequence[SignalDetector]) -> single.Seen:
+    """Single signals, in the scale that the machine's model learnt and that no later learning moves."""
+    of = shard.telemetry
+    codes = encode((values - of.centre[local]) / of.spread[local], ~np.isnan(values) & of.active[local])
+    return single.observe(shard.signals, of.settings, local.astype(np.int64), codes, detectors)
+
+
+def _learn(shard: Shard, portfolios: Portfolios) -> None:
+    """Fits every machine that has collected enough rows, and the ranges of its single signals on the same rows."""
+    of, ready, codes = shard.telemetry, telemetry.due(shard.telemetry), []
+    for entity in ready:
+        rows = telemetry.collected(of, entity)
+        telemetry.learn(of, entity, portfolios.telemetry)
+        codes.append(encode((rows - of.centre[entity]) / of.spread[entity], ~np.isnan(rows) & of.active[entity]))
+    if ready and portfolios.signals:
+        single.learn(shard.signals, ready, codes, portfolios.signals)
 
 
 def _fitted(values: np.ndarray, width: int) -> np.ndarray:
@@ -141,21 +173,24 @@ def _fitted(values: np.ndarray, width: int) -> np.ndarray:
     return wider
 
 
-def _finding(entity: str, now: int, p: float, score: float, why: tuple[tuple[str, float], ...]) -> Finding:
+def _finding(entity: str, now: int, p: float, why: tuple[tuple[str, float], ...], detector: SignalDetector | None) -> Finding:
+    """`detector`: of single signals, or None where the pattern of all of them together is strange."""
     name = entity.partition(":")[2]
     leading = ", ".join(signal for signal, _ in why[:3])
+    kind = detector.name if detector else "pattern"
+    pattern = f"{name} does not move as it does in normal life; most of it shows in {leading}"
     return Finding(
         id="f-" + hashlib.blake2b(f"{now}|{entity}|telemetry".encode(), digest_size=8).hexdigest(),
         time=now,
         entity=entity,
         detector="telemetry",
         family="telemetry",
-        kind="telemetry.pattern",
+        kind=f"telemetry.{kind}",
         p=p,
-        score=score,
+        score=max(0.0, -math.log(p)),
         why=why,
-        summary=f"{name} does not move as it does in normal life; most of it shows in {leading}",
-        techniques=("T0831", "T0836", "T0856"),
+        summary=f"{name}: {why[0][0]} {detector.says}" if detector and why else pattern,
+        techniques=detector.techniques if detector else ("T0831", "T0836", "T0856"),
     )
 
 

@@ -15,6 +15,7 @@ from interferon.decide.situation import Ask, Closures
 from interferon.detect.settings import LIVE, Settings
 from interferon.detect.watch import Portfolios
 from interferon.detectors.telemetry_portfolio import TELEMETRY
+from interferon.detectors.telemetry_signals import SIGNALS
 from interferon.flow.closure import ClosureTable, closure_table
 from interferon.flow.problem import Snapshot, opening
 from interferon.flow.reroute import Route, reroute, to_dict
@@ -36,7 +37,7 @@ def stream_detectors() -> list[ModuleType]:
 
 
 def portfolios() -> Portfolios:
-    return Portfolios(TELEMETRY, stream_detectors())
+    return Portfolios(TELEMETRY, stream_detectors(), SIGNALS)
 
 
 def rules(network: Network, ask: Ask, *, observing: bool, now: int, progress: Progress | None = None) -> Rules:

@@ -1,0 +1,55 @@
+"""Made-up recordings that the detectors of single signals show themselves on: one quiet, and one loud for each of them.
+
+The first TRAIN rows train, the last LAST are judged. Used as `QUIET` and `LOUD` by the conformance kit; pure.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from interferon.detect.windows import Floats
+
+ROWS, TRAIN, LAST = 2400, 1440, 900
+
+
+def pump() -> Floats:
+    """Returns (ROWS, 3) readings: a speed, and a flow and a temperature that follow it, with noise from a fixed table."""
+    row = np.arange(ROWS, dtype=np.float64)
+    noise = [np.modf(np.sin((row + 1.0) * (12.9898 + 7.13 * channel)) * 43758.5453)[0] * 1.7 for channel in range(3)]
+    speed = 50.0 + 3.0 * np.sin(row / 9.0) + noise[0]
+    return np.stack([speed, 0.8 * speed + 0.5 * noise[1], 40.0 + 0.2 * speed + 0.3 * noise[2]], axis=1)
+
+
+def freeze() -> Floats:
+    """Returns the pump with its flow frozen in the last rows."""
+    rows = pump()
+    rows[-LAST:, 1] = rows[-LAST - 1, 1]
+    return rows
+
+
+def standstill() -> Floats:
+    """Returns the pump with its speed below the usual in the last rows."""
+    rows = pump()
+    rows[-LAST:, 0] -= 12.0
+    return rows
+
+
+def leap() -> Floats:
+    """Returns the pump with its temperature up by ten degrees for the last rows, all at once."""
+    rows = pump()
+    rows[-LAST:, 2] += 10.0
+    return rows
+
+
+def apart() -> Floats:
+    """Returns the pump with more flow in the last rows than its speed explains."""
+    rows = pump()
+    rows[-LAST:, 1] += 3.0
+    return rows
+
+
+def repeat() -> Floats:
+    """Returns the pump with forty rows of its flow played over and over at the end."""
+    rows = pump()
+    rows[-LAST:, 1] = np.resize(rows[-LAST - 40 : -LAST, 1], LAST)
+    return rows

@@ -1,0 +1,241 @@
+"""Judges single signals of a fleet: each detector's number against the range that it kept to in this machine's own life.
+
+Called by `detect.watch` with each frame, after `detect.telemetry`, whose scale it uses. Changes only the state handed to it: plain arrays
+over a dense entity index. No loop over entities but where their regressions are learnt.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interferon.detect.fleet import Index, grown
+from interferon.detect.settings import Settings
+from interferon.detect.signal_protocol import Memory, Numbers, SignalDetector
+from interferon.detect.windows import Bools, Codes, Floats
+
+Detectors = Sequence[SignalDetector]
+BLOCKS = 8  # pieces of the training rows whose extremes give the spread of an extreme
+DAY = 1440  # rows after which a range takes in what quiet days showed
+WIDEN = 4.0  # spreads that a range may widen a day
+YOUNG = 720  # rows of life at which an exceedance counts half: an extreme of one day says little about the next
+AGAIN, SILENT = 180, 720  # rows: an alarm over for so long may be told again; another detector's, so long after the last one told
+STRONGEST = 40.0  # nats
+AT_ONCE = 256  # machines that are learnt together
+
+
+@dataclass
+class SignalState:
+    """What is known of the signals of every machine; arrays (capacity, D, S) of D detectors unless said.
+
+    low, high: the range; below, above: spread of its ends; least, most: what the quiet rows of this day reached. active: judged at all.
+    rows (capacity,): since learnt, −1 before. evidence: −log p of the last row. last (capacity, D): row of a detector's last alarm; told
+    (capacity,): row of the last one told. params, memory: of each detector, arrays (capacity, S, …).
+    """
+
+    signals: int
+    rows: Index
+    told: Index
+    last: NDArray[np.int32]
+    low: Numbers
+    high: Numbers
+    below: Numbers
+    above: Numbers
+    least: Numbers
+    most: Numbers
+    active: Bools
+    evidence: Numbers
+    params: list[dict[str, Numbers]] = field(default_factory=list)
+    memory: list[Memory] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Of the given machines, (n,) each: p, 1 where not judged; which detector says most; and whether that is to be told."""
+
+    p: Floats
+    detector: NDArray[np.int64]
+    rising: Bools
+
+
+_FILL = {"rows": -1, "told": -1 << 30, "last": -1 << 30, "below": 1.0, "above": 1.0}
+_PER_ENTITY = ("rows", "told", "last", "low", "high", "below", "above", "least", "most", "active", "evidence")
+
+
+def new_state(signals: int, detectors: Detectors) -> SignalState:
+    """Returns the state of a fleet that nothing is known about."""
+    flat, wide = np.empty(0, dtype=np.int64), np.empty((0, len(detectors), signals), dtype=np.float32)
+    state = SignalState(
+        signals=signals,
+        rows=flat,
+        told=flat.copy(),
+        last=np.empty((0, len(detectors)), dtype=np.int32),
+        low=wide,
+        high=wide.copy(),
+        below=wide.copy(),
+        above=wide.copy(),
+        least=wide.copy(),
+        most=wide.copy(),
+        active=wide.astype(np.bool_),
+        evidence=wide.copy(),
+    )
+    state.params = [{} for _ in detectors]
+    state.memory = [_fresh(detector, 0, signals) for detector in detectors]
+    return state
+
+
+def learn(state: SignalState, entities: Sequence[int], rows: Sequence[Codes], detectors: Detectors) -> None:
+    """Learns the ranges of `entities` from their training rows, codes (N, S) each and of one length; they are judged from then on."""
+    for start in range(0, len(entities), AT_ONCE):
+        _learn(state, np.array(entities[start : start + AT_ONCE]), np.stack(rows[start : start + AT_ONCE], axis=1), detectors)
+
+
+def observe(state: SignalState, settings: Settings, entities: Index, codes: Codes, detectors: Detectors) -> Seen:
+    """Judges one row (n, S) of codes in the machines' own scale; `entities` (n,) ascending."""
+    p, loudest = np.ones(len(entities)), np.zeros(len(entities), dtype=np.int64)
+    rising = np.zeros(len(entities), dtype=np.bool_)
+    if not len(entities) or not detectors:
+        return Seen(p, loudest, rising)
+    _make_room(state, int(entities[-1]) + 1)
+    here = np.flatnonzero(state.rows[entities] >= 0)
+    if not len(here):
+        return Seen(p, loudest, rising)
+    known = entities[here]
+    numbers = _numbers(state, known, codes[here], detectors)
+    evidence = _judged(state, known, numbers, detectors)
+    each = evidence.max(axis=2)
+    loudest[here] = each.argmax(axis=1)
+    p[here] = np.exp(-np.maximum(each.max(axis=1), 0.0).astype(np.float64))
+    rising[here] = _told(state, known, each, settings)
+    _widen(state, known, numbers, each, settings, detectors)
+    state.rows[known] += 1
+    return Seen(p, loudest, rising)
+
+
+def why(state: SignalState, entity: int) -> list[tuple[int, float]]:
+    """Returns (signal, share) of what is strange about the machine's single signals now, largest first; shares sum to 1.
+
+    A signal's part is its −log p, summed over the detectors whose alarm it raises or comes near to.
+    """
+    parts = np.maximum(state.evidence[entity], 0.0).astype(np.float64) ** 2
+    shares = parts.sum(axis=0)
+    if not shares.sum():
+        return []
+    shares /= shares.sum()
+    return [(int(signal), float(shares[signal])) for signal in np.argsort(-shares, kind="stable") if shares[signal] > 0]
+
+
+def _numbers(state: SignalState, entities: Index, codes: Codes, detectors: Detectors) -> Numbers:
+    """The detectors' numbers (n, D, S); moves their memory on by a row."""
+    calm, rows = state.evidence[entities].max(axis=(1, 2)) < 4.0, state.rows[entities]
+    whole = len(entities) == entities[-1] - entities[0] + 1
+    place = slice(int(entities[0]), int(entities[-1]) + 1) if whole else entities  # a slice is not copied
+    out = np.empty((len(entities), len(detectors), state.signals), dtype=np.float32)
+    for column, (detector, stored, kept) in enumerate(zip(detectors, state.params, state.memory, strict=True)):
+        memory: Memory = {name: value[place] for name, value in kept.items()}
+        out[:, column] = detector.update({name: value[place] for name, value in stored.items()}, memory, codes, rows, calm)
+        if not whole:
+            for name, value in memory.items():
+                kept[name][entities] = value
+    return out
+
+
+def _judged(state: SignalState, entities: Index, numbers: Numbers, detectors: Detectors) -> Numbers:
+    """−log p (n, D, S): how many spreads beyond the range, times the detector's rate and the weight of the life seen; 0 within it."""
+    seen = state.rows[entities].astype(np.float32)
+    rates = np.array([detector.rate for detector in detectors], dtype=np.float32) * (seen / (seen + YOUNG))[:, None]
+    over = (numbers - state.high[entities]) / state.above[entities]
+    under = (state.low[entities] - numbers) / state.below[entities]
+    evidence = np.clip(np.maximum(over, under) * rates[:, :, None], 0.0, STRONGEST)
+    evidence = np.where(state.active[entities], evidence, np.float32(0.0)).astype(np.float32)
+    state.evidence[entities] = evidence
+    return evidence
+
+
+def _told(state: SignalState, entities: Index, each: Numbers, settings: Settings) -> Bools:
+    """Machines (n,) in which a detector begins to alarm that was silent for a while, and nothing was told for longer."""
+    on, rows = each > -math.log(settings.p_on), state.rows[entities].astype(np.int32)
+    begins = (on & (rows[:, None] - state.last[entities] > AGAIN)).any(axis=1)
+    state.last[entities] = np.where(on, rows[:, None], state.last[entities])
+    rising = begins & (rows - state.told[entities] > SILENT)
+    state.told[entities[rising]] = rows[rising]
+    return np.asarray(rising)
+
+
+def _widen(state: SignalState, entities: Index, numbers: Numbers, each: Numbers, settings: Settings, detectors: Detectors) -> None:
+    """Lets ranges grow by what calm rows reached, once a day and no faster than `WIDEN`; what alarms is never taken in."""
+    calm = (each < -math.log(settings.p_on))[:, :, None]
+    state.most[entities] = np.where(calm, np.maximum(state.most[entities], numbers), state.most[entities])
+    state.least[entities] = np.where(calm, np.minimum(state.least[entities], numbers), state.least[entities])
+    ready = entities[(state.rows[entities] + 1) % DAY == 0]
+    if not len(ready):
+        return
+    grows = np.array([detector.grows for detector in detectors])[:, None]
+    high, low = state.high[ready], state.low[ready]
+    state.high[ready] = np.where(grows, np.clip(state.most[ready], high, high + WIDEN * state.above[ready]), high)
+    state.low[ready] = np.where(grows, np.clip(state.least[ready], low - WIDEN * state.below[ready], low), low)
+    state.most[ready], state.least[ready] = state.high[ready], state.low[ready]
+
+
+def _learn(state: SignalState, entities: Index, rows: Codes, detectors: Detectors) -> None:
+    _make_room(state, int(entities.max()) + 1)
+    for column, detector in enumerate(detectors):
+        learnt = [detector.learn(rows[:, place]) for place in range(len(entities))]
+        stored = state.params[column]
+        for name in learnt[0]:
+            values = np.stack([one[name] for one in learnt]).astype(np.float32)
+            stored.setdefault(name, np.zeros((len(state.rows), *values.shape[1:]), dtype=np.float32))[entities] = values
+        for name, value in _fresh(detector, len(entities), state.signals).items():
+            state.memory[column][name][entities] = value
+    ends = _extremes(state, entities, rows, detectors)
+    state.low[entities], state.high[entities] = ends.min(axis=0)[0], ends.max(axis=0)[1]
+    floors = np.array([detector.floor for detector in detectors], dtype=np.float32)[:, None]
+    state.below[entities], state.above[entities] = np.maximum(ends.std(axis=0), floors)
+    most = np.array([detector.most for detector in detectors])[:, None]
+    spoke = (rows != -32768).any(axis=0)[:, None, :]
+    state.active[entities] = spoke & (state.high[entities] <= most)
+    for column, detector in enumerate(detectors):
+        if not detector.both:
+            state.low[entities, column] = -np.inf
+        if detector.most == np.inf and not detector.grows:  # its number is 0 as long as all is well
+            state.high[entities, column], state.above[entities, column] = 0.0, detector.floor
+    state.least[entities], state.most[entities] = state.low[entities], state.high[entities]
+    state.rows[entities], state.told[entities], state.last[entities] = len(rows), _FILL["told"], _FILL["last"]
+
+
+def _extremes(state: SignalState, entities: Index, rows: Codes, detectors: Detectors) -> Numbers:
+    """Lowest and highest numbers of each block of the training rows, (BLOCKS, 2, n, D, S); leaves the memory at the last row."""
+    shape = (len(entities), len(detectors), state.signals)
+    ends = np.stack([np.full((BLOCKS, *shape), np.inf), np.full((BLOCKS, *shape), -np.inf)], axis=1).astype(np.float32)
+    warm = np.array([min(detector.warm, len(rows) // 4) for detector in detectors])
+    order = np.argsort(entities, kind="stable")
+    state.evidence[entities] = 0.0
+    for row, codes in enumerate(rows):
+        state.rows[entities] = row
+        numbers = np.empty(shape, dtype=np.float32)
+        numbers[order] = _numbers(state, entities[order], codes[order], detectors)
+        for column in np.flatnonzero(row >= warm):  # each detector's blocks begin where it is warm
+            block = (row - warm[column]) * BLOCKS // (len(rows) - warm[column])
+            np.minimum(ends[block, 0, :, column], numbers[:, column], out=ends[block, 0, :, column])
+            np.maximum(ends[block, 1, :, column], numbers[:, column], out=ends[block, 1, :, column])
+    return ends
+
+
+def _fresh(detector: SignalDetector, entities: int, signals: int) -> Memory:
+    return {name: np.full((entities, signals, *shape), first, dtype=kind) for name, (shape, kind, first) in detector.memory().items()}
+
+
+def _make_room(state: SignalState, entities: int) -> None:
+    if entities <= len(state.rows):
+        return
+    capacity = max(16, 1 << (entities - 1).bit_length())
+    for name in _PER_ENTITY:
+        setattr(state, name, grown(getattr(state, name), capacity, _FILL.get(name, 0)))
+    for stored in state.params:
+        stored.update({name: np.asarray(grown(value, capacity), dtype=np.float32) for name, value in stored.items()})
+    for kept in state.memory:
+        kept.update({name: grown(value, capacity) for name, value in kept.items()})

@@ -1,0 +1,51 @@
+"""Detector: a signal that has wandered off over days, however slowly: the guard against an attacker who teaches the watcher.
+
+Loaded into `interferon.detectors.telemetry_signals`; pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from interferon.detect.signal_examples import leap, pump
+from interferon.detect.signal_protocol import Ints, Memory, Numbers, deviations, follow, present
+from interferon.detect.windows import STEP, Bools, Codes, Floats
+
+CLIP = 8.0  # deviations
+DAY, BLOCKS = 1440.0, 8  # rows; pieces of the training rows that tell how far the mean of all of them may be off
+ALLOWED = 1.9  # spreads that a signal may wander: wear and seasons
+
+
+class TelemetryDrift:
+    """How far the exponential mean over a day lies from the training mean, beyond 1.9 spreads and twice that mean's standard error.
+
+    The training mean is never moved: all other baselines may follow what is slow, this one is what they are held to. An alarm here ends
+    when a person declares a new regime.
+    """
+
+    name, both, rate, floor, warm, most, grows = "drift", False, 52.0, 1.0, 2, np.inf, False
+    says = "has wandered off over days"
+    techniques = ("T0836", "T0856")
+    QUIET = staticmethod(pump)
+    LOUD = staticmethod(leap)
+
+    def memory(self) -> Mapping[str, tuple[tuple[int, ...], str, float]]:
+        return {"mean": ((), "float32", 0)}
+
+    def learn(self, codes: Codes) -> Mapping[str, Floats]:
+        seen = present(codes)
+        z = np.clip(np.where(seen, codes, 0) / STEP, -CLIP, CLIP)
+        blocks = [piece.sum(axis=0) / np.maximum(count.sum(axis=0), 1) for piece, count in _pieces(z, seen)]
+        error = np.std(blocks, axis=0) / np.sqrt(BLOCKS)
+        return {"usual": z.sum(axis=0) / np.maximum(seen.sum(axis=0), 1), "allowed": ALLOWED + 2.0 * error}
+
+    def update(self, params: Mapping[str, Numbers], memory: Memory, codes: Codes, rows: Ints, calm: Bools) -> Numbers:
+        mean: Numbers = memory["mean"]  # type: ignore[assignment]
+        follow(mean, deviations(codes, CLIP), present(codes), DAY)
+        return np.asarray(np.maximum(np.abs(mean - params["usual"]) - params["allowed"], 0.0), dtype=np.float32)
+
+
+def _pieces(z: Floats, seen: Bools) -> list[tuple[Floats, Bools]]:
+    return list(zip(np.array_split(z, BLOCKS), np.array_split(seen, BLOCKS), strict=True))

@@ -1,0 +1,40 @@
+"""Detector: a signal that stays on one side of its usual level for longer than it ever did: a machine that does not come back.
+
+Loaded into `interferon.detectors.telemetry_signals`; pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from interferon.detect.signal_examples import pump, standstill
+from interferon.detect.signal_protocol import Ints, Memory, Numbers, present
+from interferon.detect.windows import Bools, Codes, Floats
+
+
+class TelemetryDwell:
+    """log(1 + number of rows since the signal last crossed its training median).
+
+    A stop looks like any pause at first; only its length tells. Stops of a shift's length and more that were learnt count as usual.
+    """
+
+    name, both, rate, floor, warm, most, grows = "dwell", False, 3.2, 0.12, 5, 5.7, True
+    says = "has stayed on one side of its usual level for longer than it ever did"
+    techniques = ("T0881", "T0836")
+    QUIET = staticmethod(pump)
+    LOUD = staticmethod(standstill)
+
+    def memory(self) -> Mapping[str, tuple[tuple[int, ...], str, float]]:
+        return {"side": ((), "int8", 0), "run": ((), "int32", 0)}
+
+    def learn(self, codes: Codes) -> Mapping[str, Floats]:
+        return {}
+
+    def update(self, params: Mapping[str, Numbers], memory: Memory, codes: Codes, rows: Ints, calm: Bools) -> Numbers:
+        seen, side, run = present(codes), memory["side"], memory["run"]
+        now = np.where(codes >= 0, 1, -1).astype(np.int8)
+        run[...] = np.where(seen, np.where(now == side, run + 1, 0), run)
+        side[...] = np.where(seen, now, side)
+        return np.log1p(run.astype(np.float32))

@@ -1,0 +1,40 @@
+"""Detector: a reading that stands still for longer than it ever did: a frozen or dead sensor.
+
+Loaded into `interferon.detectors.telemetry_signals`; pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from interferon.detect.signal_examples import freeze, pump
+from interferon.detect.signal_protocol import Ints, Memory, Numbers, present
+from interferon.detect.windows import Bools, Codes, Floats
+
+
+class TelemetryFlatline:
+    """log(1 + number of rows for which the reading has repeated itself exactly). Missing rows neither break nor lengthen the run.
+
+    Of a signal with noise the run is geometric, so a run of a few times the longest one of the training rows is next to impossible. A
+    switch that stood still while it was learnt is left out.
+    """
+
+    name, both, rate, floor, warm, most, grows = "flatline", False, 2.9, 0.25, 5, 5.0, False
+    says = "has not moved for longer than it ever stood still"
+    techniques = ("T0856",)
+    QUIET = staticmethod(pump)
+    LOUD = staticmethod(freeze)
+
+    def memory(self) -> Mapping[str, tuple[tuple[int, ...], str, float]]:
+        return {"last": ((), "int16", 0), "run": ((), "int32", 0)}
+
+    def learn(self, codes: Codes) -> Mapping[str, Floats]:
+        return {}
+
+    def update(self, params: Mapping[str, Numbers], memory: Memory, codes: Codes, rows: Ints, calm: Bools) -> Numbers:
+        seen, last, run = present(codes), memory["last"], memory["run"]
+        run[...] = np.where(seen, np.where(codes == last, run + 1, 0), run)
+        last[...] = np.where(seen, codes, last)
+        return np.log1p(run.astype(np.float32))

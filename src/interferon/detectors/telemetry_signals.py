@@ -1,0 +1,28 @@
+"""The detectors of single signals that ship for live telemetry, in the order in which findings name them.
+
+Handed to `interferon.detect.signals` by whoever runs it (the pipeline's caller, the bench).
+"""
+
+from __future__ import annotations
+
+from interferon.detect.signal_protocol import SignalDetector
+from interferon.detectors.telemetry_agreement import TelemetryAgreement
+from interferon.detectors.telemetry_drift import TelemetryDrift
+from interferon.detectors.telemetry_dwell import TelemetryDwell
+from interferon.detectors.telemetry_flatline import TelemetryFlatline
+from interferon.detectors.telemetry_level import TelemetryLevel
+from interferon.detectors.telemetry_replay import TelemetryReplay
+from interferon.detectors.telemetry_step import TelemetryStep
+
+SIGNALS: tuple[SignalDetector, ...] = (
+    TelemetryFlatline(),
+    TelemetryReplay(),
+    TelemetryStep(),
+    TelemetryLevel(3),
+    TelemetryLevel(20),
+    TelemetryLevel(180, 3.2),
+    TelemetryAgreement(8, 0.2),
+    TelemetryAgreement(60),
+    TelemetryDwell(),
+    TelemetryDrift(),
+)

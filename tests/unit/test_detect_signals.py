@@ -1,0 +1,108 @@
+"""Single signals: what each attack leaves is seen in the right signal, told once, not learnt, and the same however frames are cut."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from interferon.detect import signals
+from interferon.detect.settings import LIVE
+from interferon.detect.signal_examples import LAST, TRAIN, freeze, leap, pump, repeat
+from interferon.detect.windows import Codes, Floats, encode, robust_scale
+from interferon.detectors.telemetry_signals import SIGNALS
+from interferon.store import checkpoint
+
+NAMES = [detector.name for detector in SIGNALS]
+
+
+def codes(values: Floats) -> Codes:
+    centre, scale = robust_scale(values[:TRAIN])
+    return encode((values - centre) / scale, ~np.isnan(values))
+
+
+def learnt(machines: Sequence[Floats]) -> signals.SignalState:
+    state = signals.new_state(machines[0].shape[1], SIGNALS)
+    signals.learn(state, range(len(machines)), [codes(values)[:TRAIN] for values in machines], SIGNALS)
+    return state
+
+
+def run(state: signals.SignalState, machines: Sequence[Floats], first: int = TRAIN, last: int | None = None) -> list[signals.Seen]:
+    table = np.stack([codes(values) for values in machines], axis=1)[first:last]
+    return [signals.observe(state, LIVE, np.arange(len(machines)), row, SIGNALS) for row in table]
+
+
+def told(seen: Sequence[signals.Seen], machine: int = 0) -> list[tuple[int, str]]:
+    return [(row, NAMES[one.detector[machine]]) for row, one in enumerate(seen, TRAIN) if one.rising[machine]]
+
+
+def test_an_ordinary_day_is_silent() -> None:
+    assert told(run(learnt([pump()]), [pump()])) == []
+
+
+@pytest.mark.parametrize(("recording", "signal", "by"), [(freeze, 1, "flatline"), (repeat, 1, "replay"), (leap, 2, None)])
+def test_an_attack_on_one_signal_is_told_soon_and_named(recording: object, signal: int, by: str | None) -> None:
+    assert callable(recording)
+    state = learnt([values := recording()])
+    begin = len(values) - LAST
+    alarms = told(run(state, [values], last=begin + 90))
+    assert len(alarms) == 1
+    assert begin <= alarms[0][0] < begin + 90
+    assert by is None or state.evidence[0, NAMES.index(by), signal] > -np.log(LIVE.p_on)
+    shares = signals.why(state, 0)
+    assert shares[0][0] == signal
+    assert sum(share for _, share in shares) == pytest.approx(1.0)
+
+
+def test_what_alarms_is_not_learnt() -> None:
+    values = np.concatenate([leap(), leap()[-LAST:], leap()[-LAST:]])
+    state = learnt([values])
+    level = NAMES.index("level_20")
+    before = float(state.high[0, level, 2])
+    run(state, [values])
+    assert state.rows[0] > TRAIN + 1440  # a day's end has passed
+    assert state.high[0, level, 2] == before
+
+
+def test_calm_days_widen_a_range_within_a_bound() -> None:
+    state = learnt([pump()])
+    level = NAMES.index("level_20")
+    high, spread = float(state.high[0, level, 0]), float(state.above[0, level, 0])
+    state.most[0, level, 0] = high + 100 * spread
+    run(state, [np.concatenate([pump(), pump()[:500]])])
+    assert state.high[0, level, 0] == pytest.approx(high + signals.WIDEN * spread, rel=1e-5)
+
+
+def test_frames_of_some_machines_give_the_same_as_frames_of_all() -> None:
+    machines = [pump(), freeze(), leap()]
+    together = run(learnt(machines), machines, last=TRAIN + 700)
+    state = learnt(machines)
+    table = np.stack([codes(values) for values in machines], axis=1)[TRAIN : TRAIN + 700]
+    for one, row in zip(together, table, strict=True):
+        apart = [signals.observe(state, LIVE, np.array(group), row[group], SIGNALS) for group in ([0, 2], [1])]
+        assert [apart[0].p[0], apart[1].p[0], apart[0].p[1]] == one.p.tolist()
+
+
+def test_a_stored_state_goes_on_as_if_nothing_had_been() -> None:
+    state = learnt([freeze()])
+    run(state, [freeze()], last=TRAIN + 100)
+    stored = checkpoint.load(checkpoint.dump(state))
+    kept, restored = (run(each, [freeze()], TRAIN + 100, TRAIN + 300) for each in (state, stored))
+    assert [one.p.tolist() for one in kept] == [one.p.tolist() for one in restored]
+
+
+def test_machines_that_are_not_learnt_are_not_judged() -> None:
+    state = signals.new_state(3, SIGNALS)
+    seen = signals.observe(state, LIVE, np.array([2, 5]), codes(pump())[:2], SIGNALS)
+    assert seen.p.tolist() == [1.0, 1.0]
+    assert not seen.rising.any()
+
+
+def test_a_short_life_says_less() -> None:
+    whole, part = learnt([leap()]), signals.new_state(3, SIGNALS)
+    signals.learn(part, [0], [codes(leap())[TRAIN - 240 : TRAIN]], SIGNALS)
+    first = len(leap()) - LAST
+    row = codes(leap())[first]
+    for state in (whole, part):
+        signals.observe(state, replace(LIVE, p_on=1e-4), np.array([0]), row[None], SIGNALS)
+    assert 0 < part.evidence[0].max() < whole.evidence[0].max()

@@ -1,0 +1,41 @@
+"""The bench of live telemetry: a small fleet is played through, attacks are counted by the manifest, rows are complete."""
+
+import numpy as np
+import pytest
+
+from interferon.bench import watch
+from interferon.bench.watch import Scale, Told, localised, recall
+from interferon.bench.watch_world import ON_TELEMETRY, SLOTS, Attack, Fleet, attacks, everyday, network
+
+MANIFEST = [Attack("freeze_signal", "plc", 3, 100, 460, 1), Attack("stop_process", "agv", 4, 100, 460, -1)]
+
+
+def test_an_attack_is_found_by_an_alarm_of_its_machine_while_it_lasts() -> None:
+    assert recall(MANIFEST, [Told(200, 3, (1,)), Told(460, 4, (0,))]) == 0.5
+    assert recall(MANIFEST, [Told(99, 3, (1,)), Told(200, 5, (0,))]) == 0.0
+
+
+@pytest.mark.parametrize(("leading", "share"), [((1, 0), 1.0), ((0, 2, 1), 1.0), ((0, 2, 3, 1), 0.0)])
+def test_the_signal_must_be_among_the_first_three(leading: tuple[int, ...], share: float) -> None:
+    assert localised(MANIFEST, [Told(200, 3, leading), Told(200, 4, (2,))]) == share
+
+
+def test_the_fleet_plays_every_kind_of_attack_on_its_own_machine() -> None:
+    net = network(12)
+    steps = attacks(net, 1.0, 10.0, 12, 7)
+    assert {step.action for step in steps} == set(ON_TELEMETRY)
+    fleet = Fleet(net, everyday(12, 1, 7) + steps, 1, 7)
+    values = np.concatenate(list(fleet.hours()))
+    assert values.shape == (1440, 12, SLOTS)
+    frozen = [attack for attack in fleet.manifest() if attack.action == "freeze_signal"]
+    assert len(frozen) == 2
+    for attack in frozen:
+        reading = values[attack.begin + 2 : attack.end - 2, attack.entity, attack.slot]
+        assert len(np.unique(reading[~np.isnan(reading)])) == 1
+
+
+def test_every_row_has_its_baselines() -> None:
+    rows = list(watch.cases(Scale(machines=6, quiet_days=1, attack_days=2, attacks=6, first_h=25.0)))
+    assert [row["metric"] for row in rows[:2]] == ["alarms", "recall"]
+    assert all(set(row) == {"case", "metric", "value", "target", "holds", "baselines"} and row["baselines"] for row in rows)
+    assert rows[1]["value"] > rows[1]["baselines"]["the quiet run's alarms at random hours"]
