@@ -53,11 +53,6 @@ class Rules:
             return f"unknown entity {ref}: not in {kind}s.csv"
         return "" if name else f"entity {ref!r} is no reference; write kind:id, as in asset:plc-1"
 
-    def kind(self, ref: str) -> str:
-        """Class of an entity, for the alarm budget: the asset's type, else the kind of reference."""
-        kind, _, name = ref.partition(":")
-        return self.network.assets[name].type if kind == "asset" and name in self.network.assets else kind
-
 
 @dataclass
 class State:
@@ -122,7 +117,7 @@ def _observe(state: State, rules: Rules, frame: sense.ClosedFrame) -> list[Findi
     rising = {alarm.entity: alarm.finding for alarm in seen.alarms}
     standing = fdr.admit(state.discoveries, rising, seen.judged, frame.end)
     alarms = {state.admission.entities.index[alarm.entity]: alarm for alarm in standing}
-    found = seen.findings + budget.admit(state.budget, alarms, seen.judged, lambda entity: rules.kind(names[entity]), frame.end)
+    found = seen.findings + budget.admit(state.budget, alarms, seen.judged, lambda entity: rules.network.class_of(names[entity]), frame.end)
     return sorted(found, key=lambda f: (f.time, f.entity, f.detector, f.kind, f.id))
 
 

@@ -12,7 +12,9 @@ from interferon import bench
 def register(app: typer.Typer) -> None:
     @app.command("bench")
     def run(
-        suite: Annotated[str, typer.Argument(help="path, detect, watch, stream, rules, flow, journal or policy; without it, all of them.")] = "",
+        suite: Annotated[
+            str, typer.Argument(help="path, detect, watch, stream, rules, flow, journal or policy; without it, all of them.")
+        ] = "",
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     ) -> None:
         """Measure, and print every figure with its target and baselines; exit 1 when one does not hold."""

@@ -36,7 +36,11 @@ def _closest(state: IncidentState, case: Case, finding: Finding) -> int:
 
 
 def note_nearby(state: IncidentState, case: Case, finding: Finding) -> None:
-    """Remembers what shares nothing with the case but the neighbourhood."""
-    if shared(case, finding) == 0:
+    """Remembers what shares nothing with the case but the neighbourhood, and how many could have spoken in its stead.
+
+    Of N places the first is one of N, the first two are one of N(N − 1)/2 pairs, and so on: the k-th adds about a factor N / k.
+    """
+    name = evidence.channel(finding)
+    if shared(case, finding) == 0 and name not in case.nearby:
         hops = min(_closest(state, case, finding), 1)
-        case.nearby[f"{finding.kind}|{finding.entity}"] = searched(state.graph, finding.entity, hops)
+        case.nearby[name] = max(searched(state.graph, finding.entity, hops) / (len(case.nearby) + 1), 1.0)

@@ -44,7 +44,7 @@ class Case:
     p_attack: float = 0.0
     repeats: dict[str, int] = field(default_factory=dict)  # `kind|entity` → findings
     judged: dict[str, str] = field(default_factory=dict)  # finding → what a person said of it alone: attack, benign
-    nearby: dict[str, int] = field(default_factory=dict)  # `kind|entity` that came by nearness alone → assets that were as near
+    nearby: dict[str, float] = field(default_factory=dict)  # channel that came by its place alone → how many could have spoken instead
 
 
 @dataclass

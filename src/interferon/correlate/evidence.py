@@ -98,25 +98,28 @@ def crowds(findings: Iterable[Finding]) -> set[str]:
     return found
 
 
-def weigh(findings: Iterable[Finding], damped: Mapping[str, float], nearby: Mapping[str, int]) -> float:
+def weigh(findings: Iterable[Finding], damped: Mapping[str, float], nearby: Mapping[str, float]) -> float:
     """Log odds of an attack. `damped`: finding id → factor 0–1 (a common cause, a benign verdict, a thing that we shut off ourselves).
 
-    One channel is (kind, entity): repetition there adds little. A kind seen on further entities counts 1, 1/2, 1/3 …; further kinds
-    of one detector count 0.6; other detectors and other families count in full, since they look at other evidence. `nearby`:
-    `kind|entity` that belongs to the case by its place alone → assets at such places. Any of them might have spoken, so its ratio is
-    divided by their number: the mean of e-values is an e-value, the one that happened to be large is not.
+    One channel is (kind, entity): repetition there adds little; all that telemetry says of one machine is one kind, since it looks at the
+    same readings. A kind seen on further entities counts 1, 1/2, 1/3 …; further kinds of one detector count 0.6; other detectors and
+    other families count in full, since they look at other evidence. `nearby`: channel that belongs to the case by its place alone →
+    how many others could have spoken in its stead; its ratio is divided by that: the mean of e-values is an e-value, the one that
+    happened to be large is not.
     """
-    channels: dict[tuple[str, str, str], list[float]] = {}
+    channels: dict[tuple[str, str], list[float]] = {}
     for finding in findings:
-        channels.setdefault((finding.detector, finding.kind, finding.entity), []).append(_counted(finding, damped, nearby))
-    kinds: dict[tuple[str, str], list[float]] = {}
-    for (detector, kind, _), values in channels.items():
-        repeated = 0.1 * math.log2(len(values)) if max(values) > 0 else 0.0
-        kinds.setdefault((detector, kind), []).append(max(values) + repeated)
+        channels.setdefault((finding.detector, channel(finding)), []).append(strength(finding) * damped.get(finding.id, 1.0))
+    kinds: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for (detector, name), values in channels.items():
+        value = max(values) + (0.1 * math.log2(len(values)) if max(values) > 0 else 0.0)
+        left = max(value - math.log(nearby.get(name, 1.0)), 0.0)
+        kinds.setdefault((detector, name.partition("|")[0]), []).append((value, left))
     detectors: dict[str, list[float]] = {}
-    for (detector, _), values in kinds.items():
-        values.sort(reverse=True)
-        detectors.setdefault(detector, []).append(sum(value / (rank + 1) for rank, value in enumerate(values[:6])))
+    for (detector, _), pairs in kinds.items():
+        pairs.sort(reverse=True)
+        counted = sum(min(value / (rank + 1), left) for rank, (value, left) in enumerate(pairs[:6]))
+        detectors.setdefault(detector, []).append(counted)
     total = PRIOR
     for values in detectors.values():
         values.sort(reverse=True)
@@ -124,10 +127,9 @@ def weigh(findings: Iterable[Finding], damped: Mapping[str, float], nearby: Mapp
     return total
 
 
-def _counted(finding: Finding, damped: Mapping[str, float], nearby: Mapping[str, int]) -> float:
-    """What is left of a finding's strength once its place and what explains it are taken into account."""
-    searched = math.log(nearby.get(f"{finding.kind}|{finding.entity}", 1))
-    return max(strength(finding) - searched, 0.0) * damped.get(finding.id, 1.0)
+def channel(finding: Finding) -> str:
+    """`kind|entity`: what counts once, however often it is told."""
+    return f"{'telemetry.' if finding.kind.startswith('telemetry.') else finding.kind}|{finding.entity}"
 
 
 def probability(log_odds: float) -> float:
@@ -140,7 +142,7 @@ def _shrinking(values: Iterable[float]) -> float:
 
 
 def suspicion(
-    findings: Iterable[Finding], damped: Mapping[str, float], nearby: Mapping[str, int], p_attack: float
+    findings: Iterable[Finding], damped: Mapping[str, float], nearby: Mapping[str, float], p_attack: float
 ) -> tuple[tuple[str, float], ...]:
     """References to contain → probability, greatest first, at most eight.
 
@@ -151,14 +153,15 @@ def suspicion(
     mass: dict[str, dict[str, dict[str, float]]] = {}  # reference → kind → entity → suspicion
     for finding in findings:
         entity, first, identities = _kind(finding.kind)[3]
-        value = max(_counted(finding, damped, nearby), 0.05)
+        counted = strength(finding) - math.log(nearby.get(channel(finding), 1.0))
+        value = max(counted * damped.get(finding.id, 1.0), 0.05)
         others = [ref for ref in finding.related if not ref.startswith("identity:")]
         shares = [(finding.entity, identities if finding.entity.startswith("identity:") else entity)]
         shares += [(ref, first) for ref in others[:1]]
         shares += [(ref, identities) for ref in finding.related if ref.startswith("identity:")]
         for ref, share in shares:
             if share > 0 and ref.partition(":")[0] in CONTAINABLE:
-                held = mass.setdefault(ref, {}).setdefault(finding.kind, {})
+                held = mass.setdefault(ref, {}).setdefault(channel(finding).partition("|")[0], {})
                 held[finding.entity] = max(held.get(finding.entity, 0.0), value * share)
     scores = {ref: sum(_shrinking(entities.values()) for entities in kinds.values()) for ref, kinds in mass.items()}
     top = max(scores.values(), default=0.0)

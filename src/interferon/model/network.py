@@ -231,6 +231,11 @@ class Network:
             found.setdefault(row.asset, []).append(row)
         return {asset: tuple(rows) for asset, rows in found.items()}
 
+    def class_of(self, ref: str) -> str:
+        """What kind of thing a reference is: an asset's type, else the kind of reference."""
+        kind, _, name = ref.partition(":")
+        return self.assets[name].type if kind == "asset" and name in self.assets else kind
+
     def zone_of(self, ref: str) -> str:
         """Zone id of an `asset:` or `zone:` reference, or ''."""
         kind, _, name = ref.partition(":")
