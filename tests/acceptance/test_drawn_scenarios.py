@@ -89,10 +89,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
     folder = tmp_path_factory.mktemp("drawn")
     examples.write("medica", folder / "medica")
     first = run(SEEDS[0], folder)  # alone, so that the others find the closure table kept
+    found = [first]
     with ThreadPoolExecutor(2) as pool:
-        found = [first, *pool.map(lambda seed: run(seed, folder), SEEDS[1:])]
-    for result in found:
-        sys.stdout.write(f"{result}\n")
+        for result in pool.map(lambda seed: run(seed, folder), SEEDS[1:]):
+            found.append(result)
+            sys.stdout.write(f"{result}\n")
     return found
 
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from interferon.detect import stream
+from interferon.detect import stream, stream_peers
 from interferon.detect.stream_events import DAY, HOUR, MINUTE, Event
 from interferon.detectors import (
     activity_changes,
@@ -103,6 +104,29 @@ def test_impossible_travel_is_stranger_than_a_trip() -> None:
 
 def test_usual_login_at_another_desk_hour_is_quiet() -> None:
     assert told(activity_logins, [*LOGINS, login(6 * 24 + 10)]) == []
+
+
+def first_logins(events: list[Event], staff: int = 12) -> list[Finding]:
+    """Findings on `events` after a week of `staff` colleagues in one country, whose ways are known."""
+    state, habits = stream.new_state(), stream_peers.Habits()
+    found: list[Finding] = []
+    week = [msgspec.structs.replace(one, entity=f"identity:{n}", time=one.time + n) for one in LOGINS for n in range(staff)]
+    for one in [*week, *events]:
+        found += stream.observe(state, [one], [activity_logins], one.time + 1, None, habits)
+        stream_peers.take(habits, [one], [activity_logins], {})
+    return [finding for finding in found if finding.entity == "identity:u"]
+
+
+def test_a_new_account_is_compared_with_its_peers_while_it_has_no_life_of_its_own() -> None:
+    tries = [login(150 + number / 120, "failure", country="BR") for number in range(6)]
+    (guessed,) = first_logins([*tries, login(150.06, country="BR")])
+    assert (guessed.kind, guessed.techniques) == ("login.guessed", ("T1110",))
+    assert first_logins([login(150.06)]) == []  # somebody new, as everybody is one day
+    assert first_logins([*[login(150 + n / 120, "failure") for n in range(5)], login(150.06)]) == []
+    assert first_logins([*tries, login(150.06, country="BR")], staff=0) == []  # nobody to compare with
+    (alone,) = first_logins([login(150.06, country="BR", mfa=False)])
+    assert alone.kind == "login.unusual"
+    assert set(dict(alone.why)) == {"account", "country", "mfa"}
 
 
 def test_guessing() -> None:

@@ -3,9 +3,12 @@
 A detector of `auth.login`, run by `detect.stream`; the entity may be the identity or the machine, each learns its own habits.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import structs
 
 from interferon.detect.stream_events import DAY, HOUR, MINUTE, Event, is_external, name_of
 from interferon.detect.stream_memory import SETTLE, Novelty, Tally, add, is_fresh, learn_key, tail_of_count, tail_of_hour
@@ -33,6 +36,9 @@ JOINED: Final = 0.02  # a day, that an account takes up what all of its peers ha
 TRAVEL: Final = 6 * HOUR  # two countries within this time cannot both be the person (or one of them is a relay)
 BURST: Final = 10 * MINUTE
 RARE: Final = 0.02  # share of an account's logins that may fall into its odd hours
+NEWCOMER: Final = 0.005  # accounts a day and account that log in for the first time ever
+SHARED: Final = ("country", "method", "mfa")  # what a newcomer can be compared in with its peers
+SETTLED: Final = 0.2  # share of peers with one of a newcomer's ways that shows that there are ways to compare with
 HABIT: Final = 20  # logins after which the hours of an account mean something
 
 
@@ -61,14 +67,16 @@ def score(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
     facts = {"actor": event.actor or ctx.entity, "source": event.source, "target": event.target, "days": f"{ctx.age / DAY:.0f}"}
     if event.outcome == "failure":
         return _failing(memory, event, facts, related)
-    found = _unusual(memory, event, ctx, facts, related)
+    found = _unusual(memory, event, ctx, facts, related) if memory.values.known else _newcomer(event, ctx, facts, related)
     recent = [time for time in memory.failures if event.time - time < BURST]
     if len(recent) >= 5:
         p = min(1e-3, 3.0 ** -len(recent)) * (0.1 if found is not None else 1.0)
         guessed = {**facts, "count": str(len(recent))}
         parts = {"failures": float(len(recent)), "outcome": 1.0}
-        kind = "login.guessed"
-        return [Anomaly(kind=kind, key="guessed", p=max(p, 1e-8), parts=parts, facts=guessed, related=related, techniques=("T1110",))]
+        guess = Anomaly(
+            kind="login.guessed", key="guessed", p=max(p, 1e-8), parts=parts, facts=guessed, related=related, techniques=("T1110",)
+        )
+        return [structs.replace(guess, absolute=found is not None and found.absolute)]
     return [found] if found is not None else []
 
 
@@ -97,6 +105,23 @@ def _unusual(memory: Memory, event: Event, ctx: Context, facts: dict[str, str], 
     told = {**facts, "new": ", ".join(name for name in shown if name != "outside")}
     key = "|".join(f"{name}={features[name]}" for name in shown if name in features) or "travel"
     return Anomaly(kind="login.unusual", key=key, p=max(p, 1e-10), parts=ratio_parts(traits), facts=told, related=related)
+
+
+def _newcomer(event: Event, ctx: Context, facts: dict[str, str], related: tuple[str, ...]) -> Anomaly | None:
+    """The first login of an account that nobody has seen: what none of its peers does, given that it is new.
+
+    It has no life of its own yet, so it is told while it is learnt, and only where its peers have settled ways.
+    """
+    values = {name: event.text(name) for name in SHARED if event.text(name)}
+    shares = {name: ctx.peers_with(NAME, (name, value)) for name, value in values.items()}
+    strange = [name for name, share in shares.items() if share == 0.0]
+    if not strange or max(shares.values()) < SETTLED:
+        return None
+    p = NEWCOMER * math.prod(FEATURES[name][1] for name in strange)
+    parts = {"account": 1.0, **{name: -math.log(FEATURES[name][1]) for name in strange}}
+    told = {**facts, "new": ", ".join(["account", *strange])}
+    key = "|".join(["newcomer", *(f"{name}={values[name]}" for name in strange)])
+    return Anomaly(kind="login.unusual", key=key, p=p, parts=parts, facts=told, related=related, absolute=True)
 
 
 def habits(event: Event, peers: Mapping[str, str]) -> list[Habit]:
