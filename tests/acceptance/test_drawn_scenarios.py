@@ -21,7 +21,7 @@ from interferon.twin.machines import signals_of
 from interferon.twin.scenario import known
 from interferon.twin.vocabulary import ATTACKS, BENIGN, Action
 
-SEEDS = range(101, 121)
+SEEDS = range(101, 113)
 COUNTED = 0.02
 HOURS = 60
 Result = dict[str, Any]
@@ -94,6 +94,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
         for result in pool.map(lambda seed: run(seed, folder), SEEDS[1:]):
             found.append(result)
             sys.stdout.write(f"{result}\n")
+            sys.stdout.flush()
     return found
 
 
@@ -103,7 +104,7 @@ def lost(results: list[Result], arm: str) -> float:
 
 
 def test_attacks_are_contained(results: list[Result]) -> None:
-    assert sum(r["contained"] for r in results) >= 18
+    assert sum(r["contained"] for r in results) >= 0.9 * len(results)
 
 
 def test_limits_hold_and_lookalikes_are_left_alone(results: list[Result]) -> None:

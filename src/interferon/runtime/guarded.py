@@ -19,6 +19,7 @@ from interferon.runtime.loop import Hooks, Loop
 from interferon.runtime.range_executor import RangeExecutor
 from interferon.store.journal import Journal, journal_path
 from interferon.store.log import EventLog
+from interferon.twin.machines import SIGNALS
 from interferon.twin.range import Range
 from interferon.twin.scenario import Scenario
 
@@ -54,7 +55,8 @@ class Guarded:
         self.effects.recover()
         self.solver = RouteSolver(rules.network, rules.closures, self.snapshot, base, lambda route: self.range.route(dict(route.sourcing)))
         learn_us = int(HISTORY_H * LEARNT * 60) * MINUTE
-        state = new_state(rules, LIVE, learn_us=learn_us)
+        width = max(len(signals) for signals in SIGNALS.values())  # of the range's machines: no column stays empty
+        state = new_state(rules, LIVE, learn_us=learn_us, width=width)
         recording = replace(hooks or Hooks(), record=self.journal.record)
         self.loop = Loop(state, rules, effects=self.effects, actions=ACTIONS, solver=self.solver, log=log, hooks=recording)
 
