@@ -67,6 +67,7 @@ class Person:
     waiting: list[Plan] = field(default_factory=list)
     answered: int = 0
     incidents: list[str] = field(default_factory=list)
+    judged: bool = False
 
     def take(self, output: Output) -> None:
         if isinstance(output, Plan):
@@ -80,7 +81,8 @@ class Person:
             self.waiting.remove(plan)
             self.answered += 1
             yield Approval(time=now, plan=plan.id, person="on-call", alternative=plan.chosen, approved=self.answered % 3 != 0)
-            if self.answered == 1:
+            if not self.judged and len(self.incidents) > 1:
+                self.judged = True
                 yield Verdict(time=now, incident=self.incidents[1], person="on-call", verdict="attack")
 
 

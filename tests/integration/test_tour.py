@@ -77,6 +77,7 @@ def test_a_recording_of_a_real_testbed_goes_the_whole_path(place: Path, data: Pa
         settings.write_text(text, encoding="utf-8")
     (printed,) = outputs("replay testbed")
     assert "9176 rows" in printed
-    (finding,) = [msgspec.json.decode(line) for line in (place / "skab/findings.ndjson").read_bytes().splitlines()]
-    assert (finding["entity"], finding["why"][0][0]) == ("asset:plc-1", "Temperature")
-    assert finding["time"] == 1_583_749_588_000_000  # 10:26:28
+    first, second = [msgspec.json.decode(line) for line in (place / "skab/findings.ndjson").read_bytes().splitlines()]
+    assert {finding["entity"] for finding in (first, second)} == {"asset:plc-1"}
+    assert (first["why"][0][0], first["time"]) == ("Volume Flow RateRMS", 1_583_749_478_000_000)  # 10:24:38
+    assert (second["why"][0][0], second["time"]) == ("Temperature", 1_583_749_588_000_000)  # 10:26:28
