@@ -21,7 +21,7 @@ from interferon.twin.machines import signals_of
 from interferon.twin.scenario import known
 from interferon.twin.vocabulary import ATTACKS, BENIGN, Action
 
-SEEDS = range(101, 113)
+SEEDS = range(117, 123)
 COUNTED = 0.02
 HOURS = 60
 Result = dict[str, Any]
@@ -109,7 +109,7 @@ def test_attacks_are_contained(results: list[Result]) -> None:
 
 def test_limits_hold_and_lookalikes_are_left_alone(results: list[Result]) -> None:
     assert [r["seed"] for r in results if r["violations"]] == []
-    assert sum(r["lookalikes_isolated"] for r in results) <= 2
+    assert sum(r["lookalikes_isolated"] for r in results) <= 0.1 * len(results)
 
 
 def test_orders_ship(results: list[Result]) -> None:
