@@ -241,6 +241,18 @@ def test_containment_holds_against_its_own_echo_and_reopens_for_more() -> None:
     assert state.cases[incident.id].contained == {}
 
 
+def test_a_contained_case_is_not_reopened_by_a_neighbour_nor_by_announced_work() -> None:
+    state = incidents.new_state()
+    (incident,) = run(chain(), state)
+    incidents.note_contained(state, incident.id, ["asset:plc-1"], START + 4 * HOUR)
+    neighbour = run([finding(5, "hmi-1", "conversation.first_seen", 1e-5, related=("asset:m-1",))], state)[0]
+    assert neighbour.id != incident.id
+    assert neighbour.p_attack < 0.3
+    opened(state, "asset:ws-1")
+    (announced,) = run([finding(6, "ws-1", "process.first_seen", 1e-4)], state)
+    assert (announced.id, announced.status) == (incident.id, "contained")
+
+
 def test_verdicts() -> None:
     state = incidents.new_state()
     (incident,) = run([finding(1, "plc-1", "command.value", 1e-6)], state)

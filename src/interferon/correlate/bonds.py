@@ -4,7 +4,7 @@ import math
 
 from interferon.correlate import evidence
 from interferon.correlate.case import Case, IncidentState
-from interferon.correlate.graph import nearness, searched
+from interferon.correlate.graph import nearness, searched, site
 from interferon.model.records import Finding
 
 
@@ -15,7 +15,9 @@ def bond_of(state: IncidentState, case: Case, finding: Finding) -> float:
         same = finding.entity in case.entities and gap <= state.settings.reopen_us and case.verdict != "benign"
         return math.exp(-gap / state.settings.fade_us) if same else 0.0
     bond = shared(case, finding)
-    if bond < 0.4 and gap <= state.settings.near_us and case.p_attack >= 0.03 and evidence.strength(finding) >= math.log(10):
+    # once a case is contained, to stand near it says nothing new, but what the containment itself brought about belongs to it
+    near = gap <= state.settings.near_us and case.p_attack >= 0.03 and (not case.contained or echoes(state, case, finding))
+    if bond < 0.4 and near and evidence.strength(finding) >= math.log(10):
         bond = max(bond, (0.4, 0.3, 0.0)[_closest(state, case, finding)])
     return bond * math.exp(-gap / state.settings.fade_us)
 
@@ -44,3 +46,18 @@ def note_nearby(state: IncidentState, case: Case, finding: Finding) -> None:
     if shared(case, finding) == 0 and name not in case.nearby:
         hops = min(_closest(state, case, finding), 1)
         case.nearby[name] = max(searched(state.graph, finding.entity, hops) / (len(case.nearby) + 1), 1.0)
+
+
+def echoes(state: IncidentState, case: Case, finding: Finding) -> bool:
+    """Whether a finding after a containment is only the echo of it: on what was shut off, or a machine nearby that now stands still."""
+    zone = state.graph.zone_of.get(finding.entity, "")
+    place = site(state.graph, finding.entity)
+    for target, since in case.contained.items():
+        if finding.time < since or finding.entity == target or target == f"zone:{zone}":
+            return True
+        nearby = nearness(state.graph, finding.entity, target) == 0 or target.startswith("conduit:")
+        if nearby and finding.family == "telemetry":
+            return True
+        if place and place == site(state.graph, target) and finding.kind.startswith(("production.", "log.silent")):
+            return True
+    return False

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from interferon.correlate import evidence
-from interferon.correlate.bonds import bond_of, note_nearby
+from interferon.correlate.bonds import bond_of, echoes, note_nearby
 from interferon.correlate.case import Case, CorrelateSettings, IncidentState
 from interferon.correlate.declared import explained
 from interferon.correlate.graph import graph_of, nearness, site, way
@@ -139,23 +139,9 @@ def _add(state: IncidentState, case: Case, finding: Finding) -> None:
     case.entities.setdefault(finding.entity, finding.time)
     for ref in finding.related:
         case.related.setdefault(ref, finding.time)
-    if case.status == "closed" or (case.status == "contained" and not _ours(state, case, finding)):
+    news = evidence.strength(finding) > 0 and not echoes(state, case, finding)  # what an announced change explains is none
+    if case.status == "closed" or (case.status == "contained" and news):
         case.status = "open"
-
-
-def _ours(state: IncidentState, case: Case, finding: Finding) -> bool:
-    """Whether a finding after a containment is only the echo of it: on what was shut off, or a machine nearby that now stands still."""
-    zone = state.graph.zone_of.get(finding.entity, "")
-    place = site(state.graph, finding.entity)
-    for target, since in case.contained.items():
-        if finding.time < since or finding.entity == target or target == f"zone:{zone}":
-            return True
-        nearby = nearness(state.graph, finding.entity, target) == 0 or target.startswith("conduit:")
-        if nearby and finding.family == "telemetry":
-            return True
-        if place and place == site(state.graph, target) and finding.kind.startswith(("production.", "log.silent")):
-            return True
-    return False
 
 
 def _damped(state: IncidentState, case: Case) -> dict[str, float]:
@@ -166,7 +152,7 @@ def _damped(state: IncidentState, case: Case) -> dict[str, float]:
         factor = 0.25 if finding.id in crowd else 1.0
         factor *= 0.5 ** state.benign.get((finding.kind, finding.entity), 0)
         since = min(case.contained.values(), default=None)
-        if since is not None and finding.time >= since and _ours(state, case, finding):
+        if since is not None and finding.time >= since and echoes(state, case, finding):
             factor = 0.0
         factors[finding.id] = {"benign": 0.0, "attack": 1.0}.get(case.judged.get(finding.id, ""), factor)
     return factors
