@@ -148,7 +148,8 @@ def throughput(place: Path, rules: Rules) -> Iterator[Row]:
 
 def _learnt(rules: Rules, history: Path) -> State:
     """A state that has watched a file of normal life."""
-    state = new_state(rules, replace(LIVE, learn_rows=LEARN_ROWS))
+    opened = replay.sources([history], "csv", telemetry_rows.Mapping(), rules.network)
+    state = new_state(rules, replace(LIVE, learn_rows=LEARN_ROWS), width=opened.width)  # as `replay` does
     for item in _table(history, rules.network):
         if isinstance(item, pa.RecordBatch):
             step(state, rules, item)

@@ -108,6 +108,7 @@ def _place(state: IncidentState, finding: Finding) -> list[Case]:
         case = Case(name, finding.time, finding.time)
         state.cases[name] = case
         _add(state, case, finding)
+        case.p_attack = evidence.probability(evidence.weigh(case.findings, {}, {}))  # what comes in the same frame asks for it
         return [case]
     joined.sort(key=lambda item: (-item[0], item[1].opened, item[1].id))
     strong = [case for bond, case in joined if bond >= state.settings.merge and not case.contained and case.status == "open"]
