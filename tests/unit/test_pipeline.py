@@ -167,7 +167,7 @@ def test_no_containment_and_no_receipt_waits_for_a_solver(rules: Rules, state: S
     with Journal(tmp_path / "j.sqlite") as journal, Effects(journal, Memory(), ACTIONS, rules.network, lambda: START) as effects:
         loop = Loop(state, rules, effects=effects, actions=ACTIONS, solver=solver, hooks=Hooks(heard=heard, record=journal.record))
         loop.feed(attack("wks-1"))
-        loop.feed(attack("hist-1", first=3)  # no neighbours: two cases)
+        loop.feed(attack("hist-1", first=3))  # no neighbours: two cases
         loop.finish()
     plans = told.count("solver")
     assert plans >= 2
