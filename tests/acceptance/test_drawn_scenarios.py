@@ -113,9 +113,7 @@ def test_limits_hold_and_lookalikes_are_left_alone(results: list[Result]) -> Non
 
 
 def test_orders_ship(results: list[Result]) -> None:
-    """Few of these campaigns cost orders at all; where ours loses none, no arm can lose less."""
-    ours, nobody = lost(results, "otif"), lost(results, "otif_no_response")
-    assert nobody > 0
-    assert ours <= 0.5 * nobody
-    assert ours <= 0 or ours < lost(results, "otif_human_4h")
-    assert ours < lost(results, "otif_isolate_everything")
+    assert lost(results, "otif_no_response") > 0
+    assert lost(results, "otif") <= 0.5 * lost(results, "otif_no_response")
+    assert lost(results, "otif") < lost(results, "otif_human_4h")
+    assert lost(results, "otif") < lost(results, "otif_isolate_everything")
