@@ -14,6 +14,7 @@ import msgspec
 from interferon.model.records import Finding
 
 SPAN: Final = 45 * 60_000_000  # microseconds: p-values closer than this look at the same window, so they are no new evidence
+ODD: Final = 0.26  # the calibrator of a p-value above ¼ takes evidence away
 OVER: Final = 0.1  # a held alarm whose p has risen above this is over
 
 
@@ -57,6 +58,8 @@ def _sustained(state: FdrState, entity: int, p: float, now: int) -> float:
     falls below 1, is an e-detector (Shin, Ramdas & Rinaldo 2022): it passes 1/p' no more often than once in 1/p' windows. The better
     one of p and p' is taken, times two for having looked at both.
     """
+    if p > ODD and entity not in state.gained:  # nothing to add and nothing gathered
+        return min(1.0, 2 * p)
     gained, last = state.gained.get(entity, (0.0, 0))
     if now - last >= SPAN:
         gained = max(gained - math.log(2) - 0.5 * math.log(max(p, 1e-12)), 0.0)
@@ -69,6 +72,8 @@ def _sustained(state: FdrState, entity: int, p: float, now: int) -> float:
 
 def discoveries(p_values: Sequence[float], alpha: float) -> list[bool]:
     """Benjamini & Hochberg (1995): which p-values stand so that the expected share of false ones among them is at most alpha."""
+    if min(p_values, default=1.0) > alpha:
+        return [False] * len(p_values)
     ranked = sorted(range(len(p_values)), key=lambda i: (p_values[i], i))
     kept = max((rank for rank, i in enumerate(ranked, 1) if p_values[i] <= alpha * rank / len(p_values)), default=0)
     chosen = set(ranked[:kept])

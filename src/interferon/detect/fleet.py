@@ -22,6 +22,14 @@ def grown(array: NDArray[np.generic], capacity: int, fill: float = 0) -> NDArray
     return longer
 
 
+def places(entities: Index) -> Index | slice:
+    """Returns `entities` (n,), ascending and unique, as a slice where they have no hole: numpy then copies nothing. What is read by it is
+    a view: changed by what is written later."""
+    if len(entities) and len(entities) == entities[-1] - entities[0] + 1:
+        return slice(int(entities[0]), int(entities[-1]) + 1)
+    return entities
+
+
 @dataclass
 class Rings:
     """ring (capacity, window, S) int16; total, squares (capacity, S) int64; count (capacity, S) int16 of what the ring holds."""
@@ -75,12 +83,13 @@ def push(rings: Rings, entities: Index, rows: Index, codes: Codes) -> None:
     came, went = new != GAP, old != GAP
     new[~came] = 0
     old[~went] = 0
-    rings.total[entities] += new - old
-    rings.squares[entities] += new * new - old * old
-    rings.count[entities] += came.astype(np.int16) - went.astype(np.int16)
+    at = places(entities)
+    rings.total[at] += new - old
+    rings.squares[at] += new * new - old * old
+    rings.count[at] += came.astype(np.int16) - went.astype(np.int16)
 
 
 def window_of(rings: Rings, entities: Index, floor: float) -> Window:
     """Returns the features (n, S) of `entities` (n,)."""
-    count = rings.count[entities].astype(np.int64)
-    return features(rings.total[entities], rings.squares[entities], count, rings.window, floor)
+    at = places(entities)
+    return features(rings.total[at], rings.squares[at], rings.count[at].astype(np.int64), rings.window, floor)

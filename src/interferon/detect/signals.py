@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from interferon.detect.fleet import Index, grown
+from interferon.detect.fleet import Index, grown, places
 from interferon.detect.settings import Settings
 from interferon.detect.signal_protocol import Memory, Numbers, SignalDetector
 from interferon.detect.windows import Bools, Codes, Floats
@@ -132,13 +132,12 @@ def why(state: SignalState, entity: int) -> list[tuple[int, float]]:
 def _numbers(state: SignalState, entities: Index, codes: Codes, detectors: Detectors) -> Numbers:
     """The detectors' numbers (n, D, S); moves their memory on by a row."""
     calm, rows = state.evidence[entities].max(axis=(1, 2)) < 4.0, state.rows[entities]
-    whole = len(entities) == entities[-1] - entities[0] + 1
-    place = slice(int(entities[0]), int(entities[-1]) + 1) if whole else entities  # a slice is not copied
+    place = places(entities)
     out = np.empty((len(entities), len(detectors), state.signals), dtype=np.float32)
     for column, (detector, stored, kept) in enumerate(zip(detectors, state.params, state.memory, strict=True)):
         memory: Memory = {name: value[place] for name, value in kept.items()}
         out[:, column] = detector.update({name: value[place] for name, value in stored.items()}, memory, codes, rows, calm)
-        if not whole:
+        if not isinstance(place, slice):
             for name, value in memory.items():
                 kept[name][entities] = value
     return out
@@ -146,31 +145,33 @@ def _numbers(state: SignalState, entities: Index, codes: Codes, detectors: Detec
 
 def _judged(state: SignalState, entities: Index, numbers: Numbers, detectors: Detectors) -> Numbers:
     """−log p (n, D, S): how many spreads beyond the range, times the detector's rate and the weight of the life seen; 0 within it."""
-    seen = state.rows[entities].astype(np.float32)
+    at = places(entities)
+    seen = state.rows[at].astype(np.float32)
     rates = np.array([detector.rate for detector in detectors], dtype=np.float32) * (seen / (seen + YOUNG))[:, None]
-    over = (numbers - state.high[entities]) / state.above[entities]
-    under = (state.low[entities] - numbers) / state.below[entities]
+    over = (numbers - state.high[at]) / state.above[at]
+    under = (state.low[at] - numbers) / state.below[at]
     evidence = np.clip(np.maximum(over, under) * rates[:, :, None], 0.0, STRONGEST)
-    evidence = np.where(state.active[entities], evidence, np.float32(0.0)).astype(np.float32)
-    state.evidence[entities] = evidence
+    evidence = np.where(state.active[at], evidence, np.float32(0.0)).astype(np.float32)
+    state.evidence[at] = evidence
     return evidence
 
 
 def _told(state: SignalState, entities: Index, each: Numbers, settings: Settings) -> Bools:
     """Machines (n,) in which a detector begins to alarm that was silent for a while, and nothing was told for longer."""
-    on, rows = each > -math.log(settings.p_on), state.rows[entities].astype(np.int32)
-    begins = (on & (rows[:, None] - state.last[entities] > AGAIN)).any(axis=1)
-    state.last[entities] = np.where(on, rows[:, None], state.last[entities])
-    rising = begins & (rows - state.told[entities] > SILENT)
+    at = places(entities)
+    on, rows = each > -math.log(settings.p_on), state.rows[at].astype(np.int32)
+    begins = (on & (rows[:, None] - state.last[at] > AGAIN)).any(axis=1)
+    state.last[at] = np.where(on, rows[:, None], state.last[at])
+    rising = begins & (rows - state.told[at] > SILENT)
     state.told[entities[rising]] = rows[rising]
     return np.asarray(rising)
 
 
 def _widen(state: SignalState, entities: Index, numbers: Numbers, each: Numbers, settings: Settings, detectors: Detectors) -> None:
     """Lets ranges grow by what calm rows reached, once a day and no faster than `WIDEN`; what alarms is never taken in."""
-    calm = (each < -math.log(settings.p_on))[:, :, None]
-    state.most[entities] = np.where(calm, np.maximum(state.most[entities], numbers), state.most[entities])
-    state.least[entities] = np.where(calm, np.minimum(state.least[entities], numbers), state.least[entities])
+    calm, at = (each < -math.log(settings.p_on))[:, :, None], places(entities)
+    state.most[at] = np.where(calm, np.maximum(state.most[at], numbers), state.most[at])
+    state.least[at] = np.where(calm, np.minimum(state.least[at], numbers), state.least[at])
     ready = entities[(state.rows[entities] + 1) % DAY == 0]
     if not len(ready):
         return

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from interferon.detect.calibrate import evidence
 from interferon.detect.fit import Model, Portfolio, fit, fused
-from interferon.detect.fleet import Index, Rings, grow, grown, new_rings, prime, push, window_of
+from interferon.detect.fleet import Index, Rings, grow, grown, new_rings, places, prime, push, window_of
 from interferon.detect.protocol import derived, with_axis
 from interferon.detect.series import moved
 from interferon.detect.settings import Settings
@@ -220,38 +220,38 @@ def _release(state: TelemetryState, entity: int) -> None:
 
 
 def _judge(state: TelemetryState, entities: Index, values: Floats, portfolio: Portfolio) -> None:
-    settings = state.settings
-    valid = ~np.isnan(values) & state.active[entities]
-    codes = encode((values - state.centre[entities]) / state.spread[entities] - state.shift[entities], valid)
-    state.held[entities] = np.where(codes == GAP, state.held[entities], codes)
-    rows = Rows(state.held[entities] / STEP, valid)
+    settings, at = state.settings, places(entities)
+    valid = ~np.isnan(values) & state.active[at]
+    codes = encode((values - state.centre[at]) / state.spread[at] - state.shift[at], valid)
+    state.held[at] = np.where(codes == GAP, state.held[at], codes)
+    rows = Rows(state.held[at] / STEP, valid)
     for detector, stored, rings in zip(portfolio, state.params, state.rings, strict=True):
-        push(rings, entities, state.rows[entities], derived(detector, {k: v[entities] for k, v in stored.items()}, rows))
-    state.rows[entities] += 1
+        push(rings, entities, state.rows[at], derived(detector, {k: v[at] for k, v in stored.items()}, rows))
+    state.rows[at] += 1
     parts, _ = _parts(state, entities, portfolio)
     weight = 1.0 / settings.smooth
-    line = weight * fused(parts, portfolio) + (1.0 - weight) * state.mean[entities]
-    p = np.exp(-evidence(line, state.tails[entities, -1, 0], state.tails[entities, -1, 1]))
-    alarm = (p < settings.p_on) | (state.alarm[entities] & (p <= settings.p_off))
-    state.mean[entities], state.p[entities], state.alarm[entities] = line, p, alarm
+    line = weight * fused(parts, portfolio) + (1.0 - weight) * state.mean[at]
+    p = np.exp(-evidence(line, state.tails[at, -1, 0], state.tails[at, -1, 1]))
+    alarm = (p < settings.p_on) | (state.alarm[at] & (p <= settings.p_off))
+    state.mean[at], state.p[at], state.alarm[at] = line, p, alarm
     _adapt(state, entities, codes, (p > settings.p_quiet) & ~alarm)
 
 
 def _parts(state: TelemetryState, entities: Index, portfolio: Portfolio) -> tuple[Floats, list[Window]]:
     """Evidence (n, D) of each detector and the windows it saw."""
-    parts, windows = np.empty((len(entities), len(portfolio))), []
+    parts, windows, at = np.empty((len(entities), len(portfolio))), [], places(entities)
     for column, (detector, stored, rings) in enumerate(zip(portfolio, state.params, state.rings, strict=True)):
         windows.append(window_of(rings, entities, state.settings.spread_floor))
-        statistic = detector.score({k: v[entities] for k, v in stored.items()}, windows[-1])
-        parts[:, column] = evidence(statistic, state.tails[entities, column, 0], state.tails[entities, column, 1])
+        statistic = detector.score({k: v[at] for k, v in stored.items()}, windows[-1])
+        parts[:, column] = evidence(statistic, state.tails[at, column, 0], state.tails[at, column, 1])
     return parts, windows
 
 
 def _adapt(state: TelemetryState, entities: Index, codes: Codes, quiet: Bools) -> None:
     """Learns the baseline's slow drift, from quiet rows only, so that an attack is not absorbed."""
-    counted = quiet[:, None] & (codes != GAP)
-    state.quiet_total[entities] += np.where(counted, codes, 0)
-    state.quiet_count[entities] += counted
+    counted, at = quiet[:, None] & (codes != GAP), places(entities)
+    state.quiet_total[at] += np.where(counted, codes, 0)
+    state.quiet_count[at] += counted
     full = entities[state.rows[entities] % state.settings.adapt_every == 0]
     if len(full):
         settings, total, count = state.settings, state.quiet_total[full], state.quiet_count[full]

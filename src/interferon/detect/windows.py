@@ -97,7 +97,10 @@ def features(total: Ints, squares: Ints, count: Ints, window: int, floor: float)
 def feature_centre(table: Floats, window: int) -> Floats:
     """Returns the centre (F,) of training features (N, F): their median, or where a window is one row their mean, for the median of
     categories is no mixture of them, and would lie outside all relations between columns."""
-    return np.asarray(np.nanmean(table, axis=0) if window == 1 else np.nanmedian(table, axis=0))
+    if window == 1:
+        return np.asarray(np.nanmean(table, axis=0))
+    whole = not np.isnan(table).any()  # then the plain median is the same, and several times faster
+    return np.asarray(np.median(table, axis=0) if whole else np.nanmedian(table, axis=0))
 
 
 def feature_scale(table: Floats) -> Floats:

@@ -23,6 +23,7 @@ from interferon.twin.campaign import AttackState
 from interferon.twin.scenario import Scenario, Step
 
 Progress = Callable[[str, float], None]
+FORK_EVERY = 4 * HOUR  # copying an installation costs as much as running it for two hours
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +104,7 @@ def run(at: Stage, scenario: Scenario, seed: int, progress: Progress = lambda wh
 
 
 def _our_arm(ours: Guarded, at: Stage, told: Told, scenario: Scenario, progress: Progress) -> tuple[Guarded, Told]:
-    """Runs our arm to its end; returns the person's arm, which shares everything up to the hour of our first action."""
+    """Runs our arm to its end; returns the person's arm, which shares everything up to a few hours before our first action."""
     end = at.start + int(scenario.hours * HOUR)
     patient = Rules(
         network=at.rules.network,
@@ -112,13 +113,13 @@ def _our_arm(ours: Guarded, at: Stage, told: Told, scenario: Scenario, progress:
         portfolios=at.rules.portfolios,
         observing=False,
     )
-    human, later = None, Told()
+    human, later, forked = None, Told(), 0
     begin = ours.range.now
     while ours.range.now < end:
-        if human is None or (not told.executed and ours.range.now >= at.start):
+        if human is None or (not told.executed and ours.range.now >= max(at.start, forked + FORK_EVERY)):
             if human is not None:
                 human.close()
-            later = copy.deepcopy(told)
+            later, forked = copy.deepcopy(told), ours.range.now
             human = fork(ours, patient, later)
         ours.advance(min(ours.range.now + HOUR, end))
         progress("our response", (ours.range.now - begin) / (end - begin))

@@ -39,11 +39,13 @@ def dense(table: NameTable, codes: np.ndarray, texts: list[str]) -> np.ndarray:
     """Dense indices (n,) for dictionary codes, new names numbered by the row in which each first stands."""
     if not len(codes):
         return np.zeros(0, dtype=np.int32)
-    present, first = np.unique(codes, return_index=True)
     lookup = np.full(len(texts) + 1, -1, dtype=np.int32)  # the last place serves code −1
-    for place in np.argsort(first, kind="stable"):
-        code = int(present[place])
-        if code >= 0:
-            lookup[code] = table.put(texts[code])
+    lookup[:-1] = [table.index.get(text, -1) for text in texts]
+    if (lookup[codes] < 0).any():
+        present, first = np.unique(codes, return_index=True)
+        for place in np.argsort(first, kind="stable"):
+            code = int(present[place])
+            if code >= 0:
+                lookup[code] = table.put(texts[code])
     found: np.ndarray = lookup[codes]
     return found

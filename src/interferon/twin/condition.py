@@ -53,7 +53,7 @@ class Condition:
 
     def __post_init__(self) -> None:
         self._index()
-        self._accounts = {name: asset for asset, name in service_accounts(self.network).items()}
+        self._accounts = service_accounts(self.network)
         self._targets: dict[str, list[Dependency]] = {}
         for row in self.network.dependencies:
             self._targets.setdefault(row.target, []).append(row)
@@ -76,6 +76,7 @@ class Condition:
         self._index()
 
     def _index(self) -> None:
+        self._offline: dict[str, int] = {}  # answers of `offline`, until the next effect
         self._since: dict[tuple[str, str], int] = {}
         for action, target, since in self.effects.values():
             self._since[action, target] = min(since, self._since.get((action, target), since))
@@ -100,8 +101,10 @@ class Condition:
         """Since when an asset is out of anyone else's reach, or 0."""
         if not self.effects:
             return 0
-        times = [t for t in (self.isolated(asset), self.detached(self.network.assets[asset].zone)) if t]
-        return min(times, default=0)
+        if asset not in self._offline:
+            times = [t for t in (self.isolated(asset), self.detached(self.network.assets[asset].zone)) if t]
+            self._offline[asset] = min(times, default=0)
+        return self._offline[asset]
 
     def open(self, conduit: str) -> bool:
         row = self.network.conduits[conduit]
@@ -112,6 +115,8 @@ class Condition:
 
     def talks(self, source: str, target: str) -> bool:
         """True while neither asset is isolated and, across zones, neither zone is and a conduit between them is open, if there is one."""
+        if not self.effects:
+            return True
         if self.isolated(source) or self.isolated(target):
             return False
         here, there = self.network.assets[source].zone, self.network.assets[target].zone
@@ -169,10 +174,11 @@ class Condition:
 
     def _gone(self, asset: str, now: int) -> tuple[int, float, bool]:
         """Since when an asset does not serve (0: it does), the share of its service lost, and whether people have taken over by hand."""
-        account_off = [self.held("disable_identity", f"identity:{a}") for a, owner in self._accounts.items() if owner == asset]
-        times = [t for t in (self.isolated(asset), self.detached(self.network.assets[asset].zone), *account_off) if t]
-        broken = [d for d in self.damage.get(asset, ()) if d.impact >= 1.0]
-        times += [d.since for d in broken]
+        times = []
+        if self.effects:
+            account = self.held("disable_identity", f"identity:{self._accounts[asset]}") if asset in self._accounts else 0
+            times = [t for t in (self.offline(asset), account) if t]
+        times += [d.since for d in self.damage.get(asset, ()) if d.impact >= 1.0]
         if self.idle.get(asset, 0) > now:
             times.append(now)  # planned or short: within any tolerance
         partial = 1.0

@@ -48,20 +48,21 @@ def records(family: str, rows: Sequence[Record], offsets: Offsets, trust: float)
         "trust": [trust] * len(rows),
         "raw": [None] * len(rows),
     }
-    for name, values in head.items():
-        columns.append(_array(values, schema.field(name).type))
-    for item in list(schema)[len(columns) :]:
-        columns.append(_array([r[3].get(item.name) for r in rows], item.type))
+    for item in schema:
+        name = item.name
+        values = head[name] if name in head else [r[3].get(name) for r in rows]
+        columns.append(_coded(values, item.type) if pa.types.is_dictionary(item.type) else pa.array(values, item.type))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 _LAG = 400_000  # microseconds from happening to being seen
 
 
-def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
-    if pa.types.is_dictionary(kind):
-        return pa.array(values, kind.value_type).dictionary_encode().cast(kind)
-    return pa.array(values, kind)
+def _coded(values: list[Any], kind: pa.DictionaryType) -> pa.Array:
+    """Text as codes of a dictionary in order of first appearance; None is null."""
+    words = {word: code for code, word in enumerate(word for word in dict.fromkeys(values) if word is not None)}
+    codes = pa.array([words.get(value) for value in values], kind.index_type)
+    return pa.DictionaryArray.from_arrays(codes, pa.array(list(words), kind.value_type))
 
 
 @dataclass
@@ -87,11 +88,10 @@ class TelemetryNames:
     ) -> pa.RecordBatch:
         """All arrays have one entry a row, rows in order of time; NaN becomes null."""
         n = len(time)
+        counts = np.bincount(feed, minlength=len(self.feeds))
+        firsts = [offsets.take(name, int(count)) for name, count in zip(self.feeds, counts, strict=True)]
         offset = np.empty(n, np.int64)
-        for code, name in enumerate(self.feeds):
-            mine = np.flatnonzero(feed == code)
-            first = offsets.take(name, len(mine))
-            offset[mine] = np.arange(first, first + len(mine))
+        offset[np.argsort(feed, kind="stable")] = np.arange(n) + np.repeat(firsts - np.cumsum(counts) + counts, counts)
         arrays = [
             pa.array(time),
             pa.array(time + _LAG),

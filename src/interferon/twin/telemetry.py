@@ -90,7 +90,9 @@ class Telemetry:
         times = np.arange(first, end, self.period, dtype=np.int64)
         if not len(times) or not self.assets:
             return None
-        heard = np.array([not condition.offline(a) and condition.dark.get(a, 0) <= begin for a in self.assets])
+        heard = np.ones(len(self.assets), bool)
+        if condition.effects or condition.dark:
+            heard = np.array([not condition.offline(a) and condition.dark.get(a, 0) <= begin for a in self.assets])
         running = np.array([drive(a, begin) for a in self.assets])
         values = np.full((len(times), len(self.assets), 8), np.nan)
         keep = np.zeros(values.shape, bool)
@@ -103,8 +105,8 @@ class Telemetry:
                 keep[k, at : at + n, :width] = ~dropped & heard[at : at + n, None]
                 at += n
         ts, es, cs = np.nonzero(keep)
-        value = values[ts, es, cs]
-        quality = np.where(np.isnan(value), 2, 0).astype(np.uint8)
+        value = values[keep]
+        quality = np.isnan(value).astype(np.uint8) * np.uint8(2)
         return self.names.batch(times[ts], self.feed[es], es.astype(np.int32), self.signal[es, cs], value, quality, offsets)
 
     def _drawn(self, g: _Group, hour: int) -> tuple[Array, Array, Array]:
@@ -146,7 +148,7 @@ class Telemetry:
         noise = sensor[k, :, :width]
         g.drift = 0.999 * g.drift + 0.02 * noise[:, ::-1]
         measured = truth + g.noise * (noise + g.drift)
-        measured = np.round(measured / g.quantum) * g.quantum
+        measured = np.rint(measured / g.quantum) * g.quantum
         measured = self._falsify(g, time, measured)
         g.past.append(measured)
         if len(g.past) > _MEMORY_H * HOUR // self.period:
