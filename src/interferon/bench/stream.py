@@ -25,7 +25,7 @@ Sighting = tuple[int, str, tuple[str, ...]]  # time, entity, what
 NETWORK: Final = "medica"
 QUIET_SEEDS, ATTACK_SEEDS = (911, 912, 913), (911, 912)  # not looked at while the detectors were written, on 901 and 902
 LEARN_US: Final = int(stream_world.HISTORY_H * LEARNT * HOUR)
-FALSE_A_DAY, RECALL, EVENTS_PER_S = 0.01, 0.8, 2000.0
+FALSE_A_DAY, RECALL, EVENTS_PER_S = 0.01, 0.8, 5000.0
 
 
 @dataclass
