@@ -107,7 +107,7 @@ def observe(state: SignalState, settings: Settings, entities: Index, codes: Code
     known = entities[here]
     numbers = _numbers(state, known, codes[here], detectors)
     evidence = _judged(state, known, numbers, detectors)
-    each = evidence.max(axis=2)
+    each: Numbers = np.maximum.reduce([evidence[:, :, signal] for signal in range(state.signals)])  # several times faster than by axis
     loudest[here] = each.argmax(axis=1)
     p[here] = np.exp(-np.maximum(each.max(axis=1), 0.0).astype(np.float64))
     rising[here] = _told(state, known, each, settings)
@@ -131,8 +131,8 @@ def why(state: SignalState, entity: int) -> list[tuple[int, float]]:
 
 def _numbers(state: SignalState, entities: Index, codes: Codes, detectors: Detectors) -> Numbers:
     """The detectors' numbers (n, D, S); moves their memory on by a row."""
-    calm, rows = state.evidence[entities].max(axis=(1, 2)) < 4.0, state.rows[entities]
     place = places(entities)
+    calm, rows = state.evidence[place].reshape(len(entities), -1).max(axis=1) < 4.0, state.rows[entities]
     out = np.empty((len(entities), len(detectors), state.signals), dtype=np.float32)
     for column, (detector, stored, kept) in enumerate(zip(detectors, state.params, state.memory, strict=True)):
         memory: Memory = {name: value[place] for name, value in kept.items()}

@@ -125,8 +125,5 @@ def _moving_sum(values: Ints, window: int) -> Ints:
 
 
 def times(rows: Floats, matrix: Floats) -> Floats:
-    """Returns rows (N, A) times matrix (N or 1, A, B), summed in a fixed order, so that the result does not depend on N."""
-    out = rows[:, 0, None] * matrix[:, 0, :]
-    for column in range(1, rows.shape[1]):
-        out += rows[:, column, None] * matrix[:, column, :]
-    return np.asarray(out, dtype=np.float64)
+    """Returns rows (N, A) times matrix (N or 1, A, B): each row by itself, so that the result does not depend on N."""
+    return np.asarray(np.matmul(rows[:, None, :], matrix)[:, 0], dtype=np.float64)
