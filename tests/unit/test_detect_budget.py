@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import pytest
 
 from interferon.detect import budget
@@ -85,3 +86,21 @@ def test_one_machine_does_not_spend_the_class_s_budget() -> None:
     own = sum(len(admit(state, START + n, {7: 1e-9}, signal=f"s{n}")) for n in range(20))
     assert own == 3
     assert [one.entity for one in admit(state, START + 30, {8: 1e-9})] == ["asset:m-8"]
+
+
+def test_what_a_work_order_explains_is_told_and_costs_nothing() -> None:
+    state = budget.new_state(1.0, P_ON)
+    explained = {entity: msgspec.structs.replace(finding(entity, 2e-5), declared="W1") for entity in range(30)}
+    judged = [(entity, 2e-5) for entity in range(60)]
+    assert len(budget.admit(state, explained, judged, lambda _: "plc", START)) == 30
+    assert budget.admit(state, explained, judged, lambda _: "plc", START + 1) == []
+    assert (len(state.asked), len(state.own), len(state.held)) == (0, 0, 0)
+    assert [one.entity for one in admit(state, START + 2, {3: 2e-5})] == ["asset:m-3"]
+
+
+def test_an_alarm_that_was_held_back_hides_none_that_comes_after_it() -> None:
+    state = budget.new_state(1.0, P_ON)
+    admit(state, START, {entity: 1e-9 for entity in range(1, 12)})
+    assert admit(state, START + 1, {20: 1e-5}) == []
+    admit(state, START + 2, {})
+    assert [one.entity for one in admit(state, START + DAY, {20: 1e-12})] == ["asset:m-20"]

@@ -5,11 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from interferon.detect import signals
 from interferon.detect.settings import LIVE
-from interferon.detect.signal_examples import LAST, TRAIN, freeze, leap, pump, repeat
-from interferon.detect.windows import Codes, Floats, encode, robust_scale
+from interferon.detect.signal_examples import LAST, TRAIN, creep, freeze, leap, mute, pump, repeat
+from interferon.detect.signal_protocol import Memory
+from interferon.detect.windows import GAP, STEP, Codes, Floats, encode, robust_scale
+from interferon.detectors.telemetry_cusum import TelemetryCusum
 from interferon.detectors.telemetry_signals import SIGNALS
 from interferon.store import checkpoint
 
@@ -40,7 +44,10 @@ def test_an_ordinary_day_is_silent() -> None:
     assert told(run(learnt([pump()]), [pump()])) == []
 
 
-@pytest.mark.parametrize(("recording", "signal", "by"), [(freeze, 1, "flatline"), (repeat, 1, "replay"), (leap, 2, None)])
+ATTACKED = [(freeze, 1, "flatline"), (repeat, 1, "replay"), (leap, 2, None), (creep, 2, "cusum"), (mute, 1, "silence")]
+
+
+@pytest.mark.parametrize(("recording", "signal", "by"), ATTACKED)
 def test_an_attack_on_one_signal_is_told_soon_and_named(recording: object, signal: int, by: str | None) -> None:
     assert callable(recording)
     state = learnt([values := recording()])
@@ -106,3 +113,24 @@ def test_a_short_life_says_less() -> None:
     for state in (whole, part):
         signals.observe(state, replace(LIVE, p_on=1e-4), np.array([0]), row[None], SIGNALS)
     assert 0 < part.evidence[0].max() < whole.evidence[0].max()
+
+
+def test_a_machine_that_is_silent_altogether_says_nothing_of_one_sensor() -> None:
+    values = mute()
+    values[-LAST:] = np.nan
+    state = learnt([values])
+    run(state, [values], last=TRAIN + 400)
+    assert state.evidence[0, NAMES.index("silence")].max() == 0.0
+
+
+@given(st.integers(1, 60), st.integers(0, 2**32 - 1))
+def test_stops_neither_fill_the_sums_nor_drag_the_mean(rows: int, seed: int) -> None:
+    detector = TelemetryCusum()
+    params = {"per_noise": np.ones((1, 2), dtype=np.float32)}
+    draw = np.random.default_rng(seed)
+    memory: Memory = {name: draw.random((1, 2)).astype(np.float32) for name in detector.memory()}
+    before = {name: value.copy() for name, value in memory.items()}
+    stopped = np.array([[-4 * STEP, GAP]], dtype=np.int16)
+    for row in range(rows):
+        detector.update(params, memory, stopped, np.array([row]), np.ones(1, dtype=np.bool_))
+    assert all((memory[name] == before[name]).all() for name in before)

@@ -6,11 +6,12 @@ the campaign's manifest. Judged is what an installation would judge: detection, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from interferon.bench.watch_world import ATTACK_H, DAY, SLOTS, Attack, Fleet, attacks, everyday, network
 from interferon.correlate import fdr
@@ -21,6 +22,7 @@ from interferon.detectors.telemetry_portfolio import TELEMETRY
 from interferon.detectors.telemetry_signals import SIGNALS
 from interferon.model.network import Network
 from interferon.model.records import Finding
+from interferon.store.examples import START
 from interferon.twin.draws import MINUTE
 from interferon.twin.machines import signals_of
 
@@ -46,11 +48,13 @@ FULL = Scale()
 
 @dataclass(frozen=True)
 class Told:
-    """An alarm that people would see: row of the run, index of the machine, its leading signals, largest share first."""
+    """An alarm that people would see: row of the run, index of the machine, its leading signals, largest share first; whether a work order
+    explains it."""
 
     row: int
     entity: int
     leading: tuple[int, ...]
+    explained: bool = False
 
 
 class Watcher:
@@ -67,10 +71,10 @@ class Watcher:
         self.entities = np.arange(len(self.names))
         self.row, self.told, self.risen = 0, list[Told](), 0
 
-    def take(self, values: np.ndarray) -> None:
-        """One row (n, SLOTS)."""
-        start = self.row * MINUTE
-        seen = watch.observe(self.watch, self.portfolios, self.names, self.slots, (start, start + MINUTE, self.entities, values), ())
+    def take(self, values: np.ndarray, work: Sequence[pa.RecordBatch]) -> None:
+        """One row (n, SLOTS), and the work orders that came in its minute."""
+        start = START + self.row * MINUTE
+        seen = watch.observe(self.watch, self.portfolios, self.names, self.slots, (start, start + MINUTE, self.entities, values), work)
         rising = {alarm.entity: alarm.finding for alarm in seen.alarms}
         self.risen += len(rising)
         standing = {self.index[one.entity]: one for one in fdr.admit(self.discoveries, rising, seen.judged, start)}
@@ -80,7 +84,7 @@ class Watcher:
 
     def _told(self, finding: Finding) -> Told:
         entity = self.index[finding.entity]
-        return Told(self.row, entity, tuple(self.slots[entity].index(signal) for signal, _ in finding.why))
+        return Told(self.row, entity, tuple(self.slots[entity].index(signal) for signal, _ in finding.why), bool(finding.declared))
 
 
 def cases(scale: Scale = FULL) -> Iterator[dict[str, Any]]:
@@ -108,7 +112,7 @@ def cases(scale: Scale = FULL) -> Iterator[dict[str, Any]]:
 
 
 def recall(manifest: list[Attack], told: list[Told]) -> float:
-    """Share of attacks during which their machine was told of."""
+    """Share of attacks during which their machine was told of, but for what a work order explains."""
     return float(np.mean([_first(attack, told) is not None for attack in manifest]))
 
 
@@ -119,22 +123,27 @@ def localised(manifest: list[Attack], told: list[Told]) -> float:
 
 
 def _first(attack: Attack, told: list[Told]) -> Told | None:
-    return next((one for one in told if one.entity == attack.entity and attack.begin <= one.row < attack.end), None)
+    during = (one for one in told if one.entity == attack.entity and attack.begin <= one.row < attack.end)
+    return next((one for one in during if not one.explained), None)
 
 
 def _quiet(net: Network, scale: Scale) -> tuple[int, dict[str, Any]]:
-    """Alarms after the day of learning; beside it those that began before false-discovery control and budget."""
+    """Alarms after the day of learning, explained ones included; beside it those that began, and those that no work order explains."""
     fleet = Fleet(net, everyday(scale.machines, scale.quiet_days, QUIET_SEED), scale.quiet_days, QUIET_SEED)
     watcher = Watcher(net, SIGNALS)
     _play(fleet, [watcher])
-    return len(watcher.told), {"without budget and false-discovery control": watcher.risen}
+    unexplained = sum(not one.explained for one in watcher.told)
+    return len(watcher.told), {"without budget and false-discovery control": watcher.risen, "not explained by a work order": unexplained}
 
 
 def _play(fleet: Fleet, watchers: Iterable[Watcher]) -> None:
+    row = 0
     for hour in fleet.hours():
         for values in hour:
+            row += 1
+            work = fleet.work(START + row * MINUTE)
             for watcher in watchers:
-                watcher.take(values)
+                watcher.take(values, work)
 
 
 def _chance(alarms: int, scale: Scale) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from interferon.model.network import Asset, Network, Site, Zone
@@ -23,7 +24,7 @@ from interferon.twin.goods import Goods
 from interferon.twin.hosts import Hosts
 from interferon.twin.lookalikes import HANDLERS as BENIGN
 from interferon.twin.machines import signals_of
-from interferon.twin.rows import Offsets
+from interferon.twin.rows import Offsets, Record, records
 from interferon.twin.scenario import Scenario, Step
 from interferon.twin.telemetry import Telemetry
 from interferon.twin.vocabulary import ACTIONS
@@ -92,7 +93,10 @@ def attacks(net: Network, first_h: float, last_h: float, count: int, seed: int) 
 
 
 class Fleet:
-    """One run over `days`; `hours` yields the readings, (60, n, SLOTS) an hour; NaN is missing, slots are the asset's signals in order."""
+    """One run over `days`; `hours` yields the readings, (60, n, SLOTS) an hour; NaN is missing, slots are the asset's signals in order.
+
+    `work`: the work orders, as an installation would get them from its maintenance system.
+    """
 
     def __init__(self, net: Network, steps: list[Step], days: int, seed: int) -> None:
         self.net, self.days = net, days
@@ -100,7 +104,9 @@ class Fleet:
         self.condition = Condition(net)
         self.telemetry = Telemetry(net, seed, 60)
         hosts, goods = Hosts(net, seed), Goods(net, seed, START, START, None)
-        world = World(net, seed, START, self.condition, goods, hosts, lambda family, row: None, self.telemetry)
+        self.opened: list[Record] = []  # work orders that nobody was handed yet
+        self.offsets = Offsets()
+        world = World(net, seed, START, self.condition, goods, hosts, self._tell, self.telemetry)
         self.campaign = Campaign(scenario, world, {**ATTACKS, **BENIGN})
         self.index = {asset: n for n, asset in enumerate(net.assets)}
         place = np.array([self.index[asset] for asset in self.telemetry.assets])
@@ -112,7 +118,6 @@ class Fleet:
                 self.slot[row, code] = slot
 
     def hours(self) -> Iterator[Floats]:
-        offsets = Offsets()
         for hour in range(self.days * 24):
             now, end = START + hour * HOUR, START + (hour + 1) * HOUR
             values = np.full((60, len(self.place), SLOTS), np.nan)
@@ -122,12 +127,22 @@ class Fleet:
                 self.campaign.run(now)
                 idle = [until for until in self.condition.idle.values() if until > now]
                 stop = min(end, max(self.campaign.next(), now + MINUTE), *idle)
-                self._record(values, START + hour * HOUR, now, stop, offsets)
+                self._record(values, START + hour * HOUR, now, stop)
                 now = stop
             yield values
 
-    def _record(self, values: Floats, start: int, begin: int, end: int, offsets: Offsets) -> None:
-        batch = self.telemetry.run(begin, end, self.condition, self._running, offsets)
+    def work(self, end: int) -> list[pa.RecordBatch]:
+        """The work orders before `end`, microseconds, each handed over once."""
+        due = sorted((record for record in self.opened if record[0] < end), key=lambda record: record[0])
+        self.opened = [record for record in self.opened if record[0] >= end]
+        return [records("activity", due, self.offsets, 1.0)] if due else []
+
+    def _tell(self, family: str, record: Record) -> None:
+        if record[3]["kind"] == "work.order":
+            self.opened.append(record)
+
+    def _record(self, values: Floats, start: int, begin: int, end: int) -> None:
+        batch = self.telemetry.run(begin, end, self.condition, self._running, self.offsets)
         if batch is None:
             return
         row = (batch.column("time").to_numpy() - start) // MINUTE

@@ -3,7 +3,8 @@
 Each alarm told raises what its class asks of the next one by `COST` nats of evidence, and what its own machine asks by `OWN`; time lowers
 both at the rate of the budget. So no class tells more than its budget and (STRONGEST − least) / COST in any stretch of time, however wrong
 its calibration is, one worn machine does not spend what is the others', and an attack with strong evidence is told all the same. Adaptive
-thresholds by what was spent: Gibbs and Candès (2021), Adaptive conformal inference.
+thresholds by what was spent: Gibbs and Candès (2021), Adaptive conformal inference. An alarm that a work order explains is told, once a
+work order and machine, and costs nothing: the work was announced, and its alarms must not make the watch deaf to what was not.
 """
 
 import math
@@ -28,8 +29,8 @@ class BudgetState:
     """What was spent, and what waits.
 
     monthly: alarms a machine and month. least: nats asked for while nothing is spent. asked: class → nats asked for beyond that; own: the
-    same for one machine. held: machine → alarm that waits for more evidence. rung: (machine, kind, leading signal) → when it last began
-    to alarm. kinds, members: class of each machine seen, and how many there are of each. at: time of the last frame.
+    same for one machine. held: machine → alarm that waits for more evidence. rung: what was told (`_key`) → when it last began to alarm.
+    kinds, members: class of each machine seen, and how many there are of each. at: time of the last frame.
     """
 
     monthly: float
@@ -55,37 +56,50 @@ def admit(
     """The alarms that the budget lets through in this frame.
 
     `alarms`: those that begin, by fleet-wide index; `judged`: (index, p) of every machine judged; `kind_of`: class of a new machine. What
-    is held back is told as soon as its evidence suffices, and forgotten when it is over.
+    is held back is told as soon as its evidence suffices, and forgotten when it is over. What a work order explains is told at once.
     """
     _pass_time(state, now)
     for entity, _ in judged:
         if entity not in state.kinds:
             kind = state.kinds[entity] = kind_of(entity)
             state.members[kind] = state.members.get(kind, 0) + 1
-    state.held.update({entity: finding for entity, finding in sorted(alarms.items()) if _news(state, entity, finding, now)})
+    fresh = {entity: finding for entity, finding in sorted(alarms.items()) if _news(state, entity, finding, now)}
+    told = [_tell(state, entity, finding, now) for entity, finding in fresh.items() if finding.declared]
+    state.held.update({entity: finding for entity, finding in fresh.items() if not finding.declared})
     if not state.held:
-        return []
+        return told
     current = dict(judged)
-    told = []
     for entity, finding in sorted(state.held.items()):
         p = finding.p if entity in alarms else current.get(entity, finding.p)
         kind = state.kinds.get(entity, "")
         asked, own = state.asked.get(kind, 0.0), state.own.get(entity, 0.0)
         if min(-math.log(max(p, 1e-300)), STRONGEST) >= state.least + asked + own:
             state.asked[kind], state.own[entity] = asked + COST, own + OWN
-            told.append(msgspec.structs.replace(finding, p=p, time=now))
+            told.append(_tell(state, entity, msgspec.structs.replace(finding, p=p, time=now), now))
             del state.held[entity]
         elif p > OVER:
             del state.held[entity]
     return told
 
 
+def _tell(state: BudgetState, entity: int, finding: Finding, now: int) -> Finding:
+    state.rung[_key(entity, finding)] = now
+    return finding
+
+
 def _news(state: BudgetState, entity: int, finding: Finding, now: int) -> bool:
-    """False for what flickers: the same detector and signal of the machine began to alarm within `SAME` already."""
-    key = (entity, finding.kind, finding.why[0][0] if finding.why else "")
+    """False for what flickers: it was told, and has not been silent for `SAME` since. What was never told hides nothing."""
+    key = _key(entity, finding)
     before = state.rung.get(key)
+    if before is None:
+        return True
     state.rung[key] = now
-    return before is None or now - before >= SAME
+    return now - before >= SAME
+
+
+def _key(entity: int, finding: Finding) -> tuple[int, str, str]:
+    """What counts as the same alarm: that of one work order, or one detector's of one leading signal."""
+    return (entity, finding.declared, "") if finding.declared else (entity, finding.kind, finding.why[0][0] if finding.why else "")
 
 
 def _pass_time(state: BudgetState, now: int) -> None:

@@ -53,3 +53,24 @@ def repeat() -> Floats:
     rows = pump()
     rows[-LAST:, 1] = np.resize(rows[-LAST - 40 : -LAST, 1], LAST)
     return rows
+
+
+def daylight() -> Floats:
+    """Returns the pump with a temperature that follows the day, 1440 rows, in place of the speed."""
+    rows = pump()
+    rows[:, 2] += np.sin(np.arange(ROWS) * 2.0 * np.pi / 1440.0) - 0.2 * (rows[:, 0] - 50.0)
+    return rows
+
+
+def creep() -> Floats:
+    """Returns the same with the temperature up by half a degree over a quarter of an hour, well within what the day shows."""
+    rows = daylight()
+    rows[-LAST:, 2] += 0.5 * np.minimum(1.0, np.arange(LAST) / 15.0)
+    return rows
+
+
+def mute() -> Floats:
+    """Returns the pump with three of four flows missing from the last rows."""
+    rows = pump()
+    rows[-LAST:, 1] = np.where(np.arange(LAST) % 4 > 0, np.nan, rows[-LAST:, 1])
+    return rows

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from interferon.detect.signal_protocol import SignalDetector
 from interferon.detectors.telemetry_agreement import TelemetryAgreement
+from interferon.detectors.telemetry_cusum import TelemetryCusum
 from interferon.detectors.telemetry_drift import TelemetryDrift
 from interferon.detectors.telemetry_dwell import TelemetryDwell
 from interferon.detectors.telemetry_flatline import TelemetryFlatline
 from interferon.detectors.telemetry_level import TelemetryLevel
 from interferon.detectors.telemetry_replay import TelemetryReplay
+from interferon.detectors.telemetry_silence import TelemetrySilence
 from interferon.detectors.telemetry_step import TelemetryStep
 
 SIGNALS: tuple[SignalDetector, ...] = (
@@ -25,4 +27,6 @@ SIGNALS: tuple[SignalDetector, ...] = (
     TelemetryAgreement(60),
     TelemetryDwell(),
     TelemetryDrift(),
+    TelemetryCusum(),
+    TelemetrySilence(),
 )

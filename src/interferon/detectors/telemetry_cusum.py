@@ -1,0 +1,59 @@
+"""Detector: a signal that, while its machine runs, lies elsewhere than an hour ago, by little but for long.
+
+Loaded into `interferon.detectors.telemetry_signals`; pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from interferon.detect.signal_examples import creep, daylight
+from interferon.detect.signal_protocol import Ints, Memory, Numbers, deviations, follow, present
+from interferon.detect.windows import STEP, Bools, Codes, Floats
+
+RUNS = 2.5  # spreads around the usual level within which a machine counts as running
+SPAN = 60  # rows over which the reference follows: the day's own rhythm moves less than the allowance in that time
+ALLOWED, CLIP = 1.0, 3.0  # of the noise: what each row is forgiven, and the most that it counts
+
+
+class TelemetryCusum:
+    """Root of the larger of two cumulative sums, up or (negative) down, of how far the reading lies from its own mean of the last hour.
+
+    With r the distance in units of the noise around hourly means, u ← max(0, u + r − 1), and the same downwards. Only rows near the
+    usual level count, so that stops and pauses, which other detectors see, neither fill the sums nor drag the mean. A change of a few
+    percent that the day's rhythm hides from a fixed range shows in the sum, for rhythm is slow.
+
+    Reference: Page (1954), Continuous inspection schemes.
+    """
+
+    name, both, rate, floor, warm, most, grows = "cusum", True, 2.6, 0.4, 2 * SPAN, np.inf, True
+    says = "has moved within an hour as it never did while running"
+    techniques = ("T0836", "T0856", "T0857")
+    QUIET = staticmethod(daylight)
+    LOUD = staticmethod(creep)
+
+    def memory(self) -> Mapping[str, tuple[tuple[int, ...], str, float]]:
+        return {"mean": ((), "float32", 0), "up": ((), "float32", 0), "down": ((), "float32", 0)}
+
+    def learn(self, codes: Codes) -> Mapping[str, Floats]:
+        z = np.where(present(codes) & (np.abs(codes / STEP) < RUNS), codes / STEP, np.nan)
+        hours = z[len(z) % SPAN :].reshape(-1, SPAN, z.shape[1])
+        counted = np.maximum((~np.isnan(hours)).sum(axis=1, keepdims=True), 1)
+        apart = hours - np.nansum(hours, axis=1, keepdims=True) / counted
+        noise = np.sqrt(np.nansum(apart**2, axis=(0, 1)) / np.maximum(counted.sum(axis=(0, 1)), 1))
+        return {"per_noise": 1.0 / np.maximum(noise, 0.05)}
+
+    def update(self, params: Mapping[str, Numbers], memory: Memory, codes: Codes, rows: Ints, calm: Bools) -> Numbers:
+        mean: Numbers = memory["mean"]  # type: ignore[assignment]
+        up: Numbers = memory["up"]  # type: ignore[assignment]
+        down: Numbers = memory["down"]  # type: ignore[assignment]
+        z = deviations(codes, RUNS)
+        runs = present(codes) & (np.abs(z) < RUNS)
+        far = np.where(runs, np.clip((z - mean) * params["per_noise"], -CLIP, CLIP), np.float32(0.0))
+        allowed = np.where(runs, np.float32(ALLOWED), np.float32(0.0))
+        np.maximum(up + far - allowed, 0.0, out=up)
+        np.maximum(down - far - allowed, 0.0, out=down)
+        follow(mean, z, runs, SPAN)
+        return np.where(up >= down, np.sqrt(up), -np.sqrt(down))
