@@ -8,11 +8,12 @@ import typer
 
 from interferon.cli.progress import bar_of
 from interferon.connectors.telemetry_rows import Mapping, load_mapping
+from interferon.detect.stream_protocol import Detector
 from interferon.flow.problem import opening
 from interferon.flow.reroute import nominal
 from interferon.model.errors import InputError, PolicyError
 from interferon.pipeline import new_state
-from interferon.runtime import installation
+from interferon.runtime import installation, known_bad
 from interferon.runtime import replay as replaying
 from interferon.store import policy_folder
 from interferon.store.folder import load
@@ -39,7 +40,8 @@ def register(app: typer.Typer) -> None:
         network = load(directory)
         fitting = load_mapping(mapping) if mapping else Mapping()
         start = installation.opening_time(network)
-        rules = installation.rules(network, policy_of(directory).ask, observing=True, now=start, progress=bar_of("closure table"))
+        ask, sigma = policy_of(directory).ask, rules_of(directory)
+        rules = installation.rules(network, ask, observing=True, now=start, progress=bar_of("closure table"), known_bad=sigma)
         opened = replaying.sources(sources, kind, fitting, network)
         for note in opened.notes:
             typer.echo(note, err=True)
@@ -68,3 +70,11 @@ def policy_of(directory: Path) -> Policy:
     except PolicyError as error:
         typer.echo(f"interferon: observing only: {error}", err=True)
         return Policy.observing()
+
+
+def rules_of(directory: Path) -> list[Detector]:
+    """The detector of the folder's Sigma rules, if it has any; one line on stderr for each rule that cannot be judged."""
+    found, problems = known_bad.detectors(directory)
+    for problem in problems:
+        typer.echo(f"note: {directory}/{problem}", err=True)
+    return found

@@ -8,7 +8,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from interferon.connectors import event_lines, telemetry_rows
+from interferon.detect.stream_protocol import Detector
 from interferon.flow.problem import opening
 from interferon.flow.reroute import nominal, reroute, to_dict
 from interferon.model.errors import InputError, JournalError
@@ -47,14 +48,21 @@ def clock() -> int:
 class Service:
     """One installation. Entering starts its thread; leaving stops it after the item in hand."""
 
-    def __init__(self, folder: Path, network: Network, policy: Policy, progress: installation.Progress | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        network: Network,
+        policy: Policy,
+        progress: installation.Progress | None = None,
+        known_bad: Sequence[Detector] = (),
+    ) -> None:
         self._folder, self.policy = folder, policy
         self._feeds = folder / FEEDS
         self._feeds.mkdir(exist_ok=True)
         (folder / STATE).mkdir(exist_ok=True)
         now = installation.opening_time(network)
         # No executor is installed, so nothing can be carried out: the plans say what would have been done.
-        rules = installation.rules(network, policy.ask, observing=True, now=now, progress=progress)
+        rules = installation.rules(network, policy.ask, observing=True, now=now, progress=progress, known_bad=known_bad)
         self._base = nominal(network, opening(network, now))
         state = new_state(rules, installation.telemetry_settings(network))
         self._says: queue.Queue[Control] = queue.Queue()
