@@ -12,10 +12,11 @@ from interferon.detect.stream_protocol import Detector
 from interferon.flow.problem import opening
 from interferon.flow.reroute import nominal
 from interferon.model.errors import InputError, PolicyError
+from interferon.model.events import Suppression
 from interferon.pipeline import new_state
 from interferon.runtime import installation, known_bad
 from interferon.runtime import replay as replaying
-from interferon.store import policy_folder
+from interferon.store import policy_folder, suppression_file
 from interferon.store.folder import load
 from interferon.trust.policy import Policy
 
@@ -45,15 +46,18 @@ def register(app: typer.Typer) -> None:
         opened = replaying.sources(sources, kind, fitting, network)
         for note in opened.notes:
             typer.echo(note, err=True)
+        state = new_state(rules, installation.telemetry_settings(network), shards=shards, width=opened.width)
         summary = replaying.replay(
-            new_state(rules, installation.telemetry_settings(network), shards=shards, width=opened.width),
+            state,
             rules,
-            opened.items,
+            opened.items if opened.recorded else replaying.suppressing(opened.items, suppressions_of(directory)),
             out,
             resume=resume,
             keep_checkpoints=True,
             base=None if opened.recorded else nominal(network, opening(network, start)),
         )
+        for note in suppression_file.expired(state.suppressions, state.admission.newest or 0):
+            typer.echo(f"note: {note}", err=True)
         if as_json:
             typer.echo(msgspec.json.encode(summary))
             return
@@ -78,3 +82,11 @@ def rules_of(directory: Path) -> list[Detector]:
     for problem in problems:
         typer.echo(f"note: {directory}/{problem}", err=True)
     return found
+
+
+def suppressions_of(directory: Path) -> tuple[Suppression, ...]:
+    """The folder's suppressions that are in force; one line on stderr where they are not."""
+    held, notes = suppression_file.load(directory)
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
+    return held

@@ -21,7 +21,7 @@ from interferon.detect.stream_protocol import Detector
 from interferon.flow.problem import opening
 from interferon.flow.reroute import nominal, reroute, to_dict
 from interferon.model.errors import InputError, JournalError
-from interferon.model.events import Control, Rerouted, Tick
+from interferon.model.events import Control, Rerouted, Suppression, Suppressions, Tick
 from interferon.model.network import Network
 from interferon.model.records import DeadLetter, Solve
 from interferon.pipeline import new_state
@@ -55,6 +55,7 @@ class Service:
         policy: Policy,
         progress: installation.Progress | None = None,
         known_bad: Sequence[Detector] = (),
+        suppressions: Sequence[Suppression] = (),
     ) -> None:
         self._folder, self.policy = folder, policy
         self._feeds = folder / FEEDS
@@ -78,6 +79,8 @@ class Service:
         self._log = log.EventLog(folder / STATE / "log")
         recording = replace(hooks, record=self._journal.record)
         self._loop = Loop(state, rules, solver=self._solve, log=self._log, hooks=recording)
+        if tuple(suppressions) != state.suppressions:
+            self._loop.feed(Suppressions(clock(), tuple(suppressions)))
         self._places = _read_places(folder / STATE / PLACES)  # feed file → (bytes read, next offset)
         self._tables: dict[Path, tuple[float, int]] = {}  # table → (modified, size) when it was read
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
