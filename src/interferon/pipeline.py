@@ -4,13 +4,13 @@ Deterministic: no I/O, no clock, no random number; it changes only the state han
 are this function with other executors. Batch borders, shards and restarts change nothing in what it returns (docs/architecture.md).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from interferon import sense
-from interferon.correlate import declared, fdr, incidents
+from interferon.correlate import declared, fdr, incidents, suppress
 from interferon.correlate.case import IncidentState
 from interferon.decide import book as ledger
 from interferon.decide.plan import decide, overruled
@@ -18,7 +18,7 @@ from interferon.decide.release import ReleaseSettings, release, renew
 from interferon.decide.situation import Ask, Closures, DecideState
 from interferon.detect import budget, watch
 from interferon.detect.settings import Settings
-from interferon.model.events import Approval, Control, Receipted, Rerouted, Tick, Verdict
+from interferon.model.events import Approval, Control, Receipted, Rerouted, Suppression, Suppressions, Tick, Verdict
 from interferon.model.network import Network
 from interferon.model.records import Command, DeadLetter, Finding, Incident, Plan, Renew
 
@@ -42,14 +42,8 @@ class Rules:
     def known(self, ref: str) -> str:
         """'' where an entity may speak, else why its rows are refused."""
         kind, _, name = ref.partition(":")
-        tables: dict[str, Mapping[str, object]] = {
-            "asset": self.network.assets,
-            "zone": self.network.zones,
-            "node": self.network.nodes,
-            "lane": self.network.lanes,
-        }
-        tables |= {"partner": self.network.partners, "site": self.network.sites, "product": self.network.products}
-        if kind in tables and name not in tables[kind]:
+        tabled = kind in ("asset", "zone", "node", "lane", "partner", "site", "product")
+        if tabled and name not in getattr(self.network, f"{kind}s"):
             return f"unknown entity {ref}: not in {kind}s.csv"
         return "" if name else f"entity {ref!r} is no reference; write kind:id, as in asset:plc-1"
 
@@ -68,6 +62,7 @@ class State:
     latest: dict[str, Incident] = field(default_factory=dict)  # newest revision of each incident that is not forgotten
     verdicts: dict[str, str] = field(default_factory=dict)  # incident id → the last one people gave
     routes: dict[str, dict[str, object]] = field(default_factory=dict)  # plan id → re-route that a solver answered
+    suppressions: tuple[Suppression, ...] = ()  # as the newest revision in the log says
 
 
 def new_state(rules: Rules, settings: Settings, *, shards: int = 1, learn_us: int = DAY_US, width: int = watch.WIDTH) -> State:
@@ -122,8 +117,10 @@ def _observe(state: State, rules: Rules, frame: sense.ClosedFrame) -> list[Findi
 
 
 def _judge(state: State, rules: Rules, findings: Sequence[Finding], now: int) -> list[Output]:
-    found: list[Output] = [*findings]
-    for incident in incidents.update(state.incidents, rules.network, findings, now):
+    acted = (ref for one in state.latest.values() if ledger.in_force(state.book, one.id) for ref in one.entities)
+    told = suppress.marked(findings, state.suppressions, rules.network, acted)
+    found: list[Output] = [*told]
+    for incident in incidents.update(state.incidents, rules.network, [one for one in told if not one.suppressed], now):
         found += _decide(state, rules, incident, now)
     return found + _on_time(state, rules, now)
 
@@ -175,6 +172,9 @@ def _control(state: State, rules: Rules, item: Control) -> list[Output]:
             return _received(state, rules, item)
         case Rerouted():
             state.routes[item.plan] = item.route
+            return []
+        case Suppressions():
+            state.suppressions = item.entries
             return []
         case Tick():
             raise AssertionError("ticks move time, they are not for the judge")

@@ -43,6 +43,7 @@ SHARES = tuple(f"otif{arm}" for arm in ARMS)
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
     examples.write("minimal", folder / "net")
+    examples.write_rules(folder / "net")
     (folder / "short.toml").write_text(SCENARIO)
     return folder
 

@@ -105,9 +105,12 @@ def test_other_parts_add_their_policy_and_checks(tmp_path: Path) -> None:
     def policy(where: Path) -> None:
         (where / "policy").mkdir()
 
-    hooks = network.Hooks(policy_writer=policy, checks=[lambda _: [problem]], plugin_check=lambda _: [problem])
+    def rules(where: Path) -> None:
+        (where / "rules").mkdir()
+
+    hooks = network.Hooks(policy_writer=policy, rules_writer=rules, checks=[lambda _: [problem]], plugin_check=lambda _: [problem])
     _, output, _ = run("init", tmp_path / "net", "--json", hooks=hooks)
-    assert json.loads(output)["wrote"][-1] == "policy"
+    assert json.loads(output)["wrote"][-2:] == ["policy", "rules"]
     assert (tmp_path / "net" / "policy").is_dir()
     code, output, _ = run("check", tmp_path / "net", hooks=hooks)
     assert code == 1

@@ -102,6 +102,27 @@ def test_the_summary_counts_what_is_in_the_files(recorded: Recorded) -> None:
     assert all(plan["would"] and plan["mode"] == "suggest" for plan in plans)
 
 
+def test_the_rules_that_init_wrote_fire_on_the_attack(recorded: Recorded) -> None:
+    findings = [json.loads(line) for line in recorded.told["findings.ndjson"].splitlines()]
+    hits = {finding["summary"]: finding for finding in findings if finding["detector"] == "rules"}
+    assert set(hits) == {
+        "erp-1: Shadow copies are deleted (rule of level high)",
+        "erp-1: An audit log is cleared or stopped (rule of level medium)",
+    }
+    incidents = [json.loads(line) for line in recorded.told["incidents.ndjson"].splitlines()]
+    joined = {name for incident in incidents for name in incident["findings"]}
+    assert all(hit["id"] in joined and hit["evidence"] for hit in hits.values())
+
+
+def test_a_finding_of_telemetry_names_the_learnt_minute_most_like_it(recorded: Recorded) -> None:
+    findings = [json.loads(line) for line in recorded.told["findings.ndjson"].splitlines()]
+    told = [finding for finding in findings if finding["family"] == "telemetry"]
+    assert told
+    learnt = min(finding["time"] for finding in told)
+    assert all(finding["nearest"][0] < learnt and finding["nearest"][1] >= 0 for finding in told)
+    assert all(finding["nearest"] is None for finding in findings if finding["family"] != "telemetry")
+
+
 def test_lines_over_four_shards_tell_what_the_log_told(recorded: Recorded, tmp_path: Path) -> None:
     interferon("replay", recorded.network, recorded.lines, "--shards", 4, "--out", tmp_path)
     assert told(tmp_path) == recorded.told

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from interferon import __version__, bench, cli
+from interferon.bench import detect, rules, stream, watch
 from interferon.cli import progress
 from interferon.cli import up as up_command
 from interferon.model.errors import InputError
@@ -122,6 +123,35 @@ def test_bench_ends_with_1_where_a_figure_does_not_hold(monkeypatch: pytest.Monk
     assert (plain.exit_code, len(plain.stdout.splitlines())) == (code, 2)
     told = CliRunner().invoke(cli.build(), ["bench", "two", "--json"])
     assert (told.exit_code, json.loads(told.stdout)) == (code, [row(holds)])
+
+
+def test_bench_detect_joins_its_parts_and_runs_one_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name in ((detect, "tables"), (watch, "cases"), (stream, "cases"), (rules, "cases")):
+        case = module.__name__.rpartition(".")[2]
+        monkeypatch.setattr(module, name, lambda case=case: [row(True) | {"case": case}])
+
+    def told(*words: str) -> list[str]:
+        return [one["case"] for one in json.loads(CliRunner().invoke(cli.build(), ["bench", *words, "--json"]).stdout)]
+
+    assert told("detect") == ["detect", "watch", "stream", "rules"]
+    assert told("detect", "--part", "rules") == told("rules") == ["rules"]
+    assert told("detect", "--part", "tables") == ["detect"]
+    monkeypatch.setattr(bench, "SUITES", ("detect", *bench.JOINED))
+    assert told() == ["detect", "watch", "stream", "rules"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("detect", "--part", "speed"), "--part speed: detect has tables, watch, stream, rules"),
+        (("flow", "--part", "tables"), "only detect has parts; name it first"),
+        (("--part", "tables"), "only detect has parts; name it first"),
+    ],
+)
+def test_bench_names_the_parts_there_are(words: tuple[str, ...], message: str) -> None:
+    done = CliRunner().invoke(cli.build(), ["bench", *words], terminal_width=200)
+    assert done.exit_code == 2
+    assert message in done.stderr
 
 
 def test_bench_names_the_suites_there_are() -> None:

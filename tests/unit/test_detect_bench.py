@@ -100,5 +100,5 @@ def test_what_is_not_installed_is_told_in_one_line(monkeypatch: pytest.MonkeyPat
     for suite in (detect_skab, detect_tep):
         monkeypatch.setattr(suite, "cases", lambda folder: iter(()))
     monkeypatch.setattr(detect_drawn, "cases", lambda: iter(()))
-    assert list(detect.cases()) == []
+    assert list(detect.tables()) == []
     assert "not installed: no_such_package; left out: ECOD (pyod)" in capsys.readouterr().err

@@ -10,6 +10,7 @@ import pytest
 from interferon.model.effects import LedgerEntry
 from interferon.model.events import Verdict
 from interferon.model.network import Network
+from interferon.runtime import known_bad
 from interferon.runtime import service as services
 from interferon.runtime.service import Service
 from interferon.store import examples
@@ -73,6 +74,18 @@ def test_a_line_counts_when_it_is_whole(folder: Path, enter: Enter) -> None:
     service._once()
     service._once()
     assert rows(service) == {"edr": 2}
+    closed(service)
+
+
+def test_the_rules_of_the_folder_are_judged_by(folder: Path, network: Network, enter: Enter) -> None:
+    examples.write_rules(folder)
+    sigma, _ = known_bad.detectors(folder)
+    service = Service(folder, network, Policy.observing(), known_bad=sigma)
+    (folder / "feeds" / "edr.ndjson").write_text(attack())
+    service._once()
+    assert [found.summary for found in service.running.findings.values() if found.detector == "rules"] == [
+        "srv-1: Shadow copies are deleted (rule of level high)"
+    ]
     closed(service)
 
 

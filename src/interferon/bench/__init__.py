@@ -9,13 +9,19 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
+JOINED: Final = ("watch", "stream", "rules")  # run with `detect`, so not once more where all are run
 SUITES: Final = ("path", "detect", "watch", "stream", "rules", "flow", "journal", "policy")
 
 
-def cases(suite: str) -> Iterable[dict[str, Any]]:
-    """The rows of one suite."""
-    found: Iterable[dict[str, Any]] = importlib.import_module(f"interferon.bench.{suite}").cases()
+def cases(suite: str, *part: str) -> Iterable[dict[str, Any]]:
+    """The rows of one suite, or of one part of it."""
+    found: Iterable[dict[str, Any]] = importlib.import_module(f"interferon.bench.{suite}").cases(*part)
     return found
+
+
+def parts(suite: str) -> tuple[str, ...]:
+    """The parts that a suite can be run in; () where it is one piece."""
+    return tuple(getattr(importlib.import_module(f"interferon.bench.{suite}"), "PARTS", ()))
 
 
 def line(row: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Recorded telemetry and records: how well `interferon detect` judges them, beside the trivial answers and the opponents.
+"""How well detection does, beside the trivial answers and the opponents: recorded tables, live telemetry, activity and trade, rules.
 
 Run by `interferon bench detect`. Reads the data folder named by INTERFERON_DATA (default `../shared/data` beside the checkout); writes
 nothing. Everyone gets the same rows and the same training; no setting and no threshold of ours is chosen on rows that are scored.
@@ -9,14 +9,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from interferon.bench import detect_drawn, detect_skab, detect_tep, progress
+from interferon.bench import detect_drawn, detect_skab, detect_tep, progress, rules, stream, watch
 from interferon.bench.opponents import missing
 
+PARTS: Final = ("tables", "watch", "stream", "rules")  # the last three are suites of their own, too
 
-def cases() -> Iterator[dict[str, Any]]:
-    """Every figure about detection, each with its target and baselines. Raises InputError where there is no data."""
+
+def cases(part: str = "") -> Iterator[dict[str, Any]]:
+    """Every figure about detection, with its target and baselines, or those of one of PARTS. Raises InputError where data are missing."""
+    parts = {"tables": tables, "watch": watch.cases, "stream": stream.cases, "rules": rules.cases}
+    for name in [part] if part else PARTS:
+        yield from parts[name]()
+
+
+def tables() -> Iterator[dict[str, Any]]:
+    """What `interferon detect` says of recorded and of drawn tables."""
     if absent := missing():
         left_out = ", ".join(name for names in absent.values() for name in names)
         progress(f"not installed: {' and '.join(absent)}; left out: {left_out} (`make bench` has them)")

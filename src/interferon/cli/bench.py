@@ -15,14 +15,18 @@ def register(app: typer.Typer) -> None:
         suite: Annotated[
             str, typer.Argument(help="path, detect, watch, stream, rules, flow, journal or policy; without it, all of them.")
         ] = "",
+        part: Annotated[str, typer.Option("--part", help="Of detect: tables, watch, stream or rules alone.")] = "",
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     ) -> None:
         """Measure, and print every figure with its target and baselines; exit 1 when one does not hold."""
         if suite and suite not in bench.SUITES:
             raise typer.BadParameter(f"no suite is named {suite!r}; there are {', '.join(bench.SUITES)}")
+        if part and part not in (known := bench.parts(suite) if suite else ()):
+            told = f"{suite} has {', '.join(known)}" if known else "only detect has parts; name it first"
+            raise typer.BadParameter(f"--part {part}: {told}")
         rows = []
-        for name in [suite] if suite else bench.SUITES:
-            for row in bench.cases(name):
+        for name in [suite] if suite else [one for one in bench.SUITES if one not in bench.JOINED]:
+            for row in bench.cases(name, *([part] if part else [])):
                 rows.append(row)
                 print(bench.line(row), file=sys.stderr if as_json else sys.stdout, flush=True)
         if as_json:

@@ -2,6 +2,7 @@
 
 import secrets
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,8 @@ import msgspec
 import typer
 
 from interferon.cli.progress import bar
+from interferon.cli.replay import rules_of
+from interferon.detect.stream_protocol import Detector
 from interferon.model.network import Network
 from interferon.runtime import demo as arms
 from interferon.runtime.show import Show
@@ -40,11 +43,12 @@ def register(app: typer.Typer) -> None:
             script = scenario.load(scenario_file, network) if scenario_file else catalog.scenario_for(network, seed)
             for warning in script.warnings:
                 typer.echo(warning, err=True)
+            sigma = rules_of(directory) if directory else []
             if headless:
-                _headless(network, script, seed, as_json)
+                _headless(network, script, seed, as_json, sigma)
                 return
             policy = builtin_policy("demo", "people")
-            with Show(network, script, seed, speed, policy.ask, bar) as show:
+            with Show(network, script, seed, speed, policy.ask, bar, sigma) as show:
                 screens = create_app(LiveSource(show.running, policy_lines(policy)), None, secrets.token_bytes(32), policy)
                 serve(screens, "127.0.0.1", port)
 
@@ -56,8 +60,8 @@ def _network(directory: Path | None, place: Path) -> Network:
     return load(directory)
 
 
-def _headless(network: Network, script: scenario.Scenario, seed: int, as_json: bool) -> None:
-    stage = arms.stage(network, builtin_policy("demo", "people").ask, bar)
+def _headless(network: Network, script: scenario.Scenario, seed: int, as_json: bool, known_bad: Sequence[Detector]) -> None:
+    stage = arms.stage(network, builtin_policy("demo", "people").ask, bar, known_bad)
     result = arms.run(stage, script, seed, bar)
     bar("", 1.0)
     if as_json:

@@ -1,6 +1,6 @@
 """`interferon detect`: judges recorded telemetry tables against normal ones, and says why.
 
-Registered by `interferon.cli`. Reads tables, writes score files; the judgement itself is `interferon.detect`.
+Registered by `interferon.cli`. Reads tables, writes score files; the judgement itself is `runtime.detect_table`'s.
 """
 
 from __future__ import annotations
@@ -16,11 +16,9 @@ import numpy as np
 import typer
 
 from interferon.connectors.table_file import NO_TIME, Table, read_table
-from interferon.detect.columns import Part
-from interferon.detect.recorded import Learnt, Report, learn, notes, reasons, report
-from interferon.detect.settings import FILE
-from interferon.detectors.telemetry_portfolio import FILES
+from interferon.detect.recorded import Report, notes, reasons
 from interferon.model.errors import InputError
+from interferon.runtime.detect_table import check_columns, check_start, judged, learnt
 
 
 def register(app: typer.Typer) -> None:
@@ -112,21 +110,20 @@ def _targets(tests: Sequence[Path], out: Path | None) -> list[Path | None]:
 
 def _results(tests: Sequence[Path], job: Job) -> Iterator[Result]:
     trained = [read_table(path) for path in job.train]
-    learnt = None
+    pattern = None
     for path in tests:
         table = read_table(path)
-        _check_columns(job, [*trained, table])
+        check_columns([*trained, table], job.drop, job.time)
         start = job.train_rows or 0
-        if start and start >= table.rows:
-            raise InputError(f"{path}: --train-rows {start} leaves nothing to judge: the table has {table.rows} rows")
+        check_start(table, start)
         if job.time:
             _note_order(table, job.time)  # and an unreadable time is told before anything is judged
-        if learnt is None or start:
+        if pattern is None or start:
             normal = [(table, start)] if start else [(upright, upright.rows) for upright in _turned(trained, table)]
-            learnt = _learnt(normal, job, path if start else job.train[-1])
-        for note in notes(learnt, table, job.exclude):
+            pattern = learnt(normal, job.exclude, job.time, path if start else job.train[-1])
+        for note in notes(pattern, table, job.exclude):
             typer.echo(f"note: {path}: {note}", err=True)
-        yield Result(table, start, _report(learnt, table, start, job), job.time)
+        yield Result(table, start, judged(pattern, table, start, job.time), job.time)
 
 
 def _turned(trained: Sequence[Table], test: Table) -> list[Table]:
@@ -144,32 +141,6 @@ def _note_order(table: Table, column: str) -> None:
     back = known[1:][np.diff(times[known]) < 0]
     if len(back):
         typer.echo(f"note: {table.where(int(back[0]))}: time goes back ({len(back)} times in all); rows are judged in file order", err=True)
-
-
-def _learnt(normal: Sequence[tuple[Table, int]], job: Job, path: Path) -> Learnt:
-    """Learns from the first so many rows of each table."""
-    timed = job.time and all(job.time in table.names for table, _ in normal)
-    clocks = [table.times(job.time)[:rows] for table, rows in normal] if timed else []
-    try:
-        return learn([Part(table, 0, rows) for table, rows in normal], job.exclude, FILE, FILES, clocks)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-
-
-def _report(learnt: Learnt, table: Table, start: int, job: Job) -> Report:
-    try:
-        return report(learnt, Part(table, start, table.rows), table.times(job.time)[start:] if job.time else None)
-    except InputError as error:
-        raise InputError(f"{table.path}: {error}") from error
-
-
-def _check_columns(job: Job, tables: Sequence[Table]) -> None:
-    there = ", ".join(tables[-1].names[:20])
-    for name in job.drop:
-        if all(name not in table.names for table in tables):
-            raise InputError(f"{tables[-1].path}: --drop: there is no column {name!r}; the columns are {there}")
-    if job.time and job.time not in tables[-1].names:
-        raise InputError(f"{tables[-1].path}: --time: there is no column {job.time!r}; the columns are {there}")
 
 
 def _write(result: Result, target: Path) -> None:

@@ -14,22 +14,28 @@ import typer
 from interferon.model.errors import InputError
 from interferon.model.network import Network
 from interferon.model.problem import Problem
-from interferon.runtime import plugin_check
-from interferon.store import examples, folder, folder_docs, folder_write, policy_folder
+from interferon.runtime import known_bad, plugin_check
+from interferon.store import examples, folder, folder_docs, folder_write, policy_folder, suppression_file
 
 Check = Callable[[Path], list[Problem]]
 
 
 @dataclass(frozen=True)
 class Hooks:
-    """What other parts add: the policy that `init` writes, more checks of a folder, and the check of a plugin file."""
+    """What other parts add: the policy and the Sigma rules that `init` writes, more checks of a folder, and the check of a plugin file."""
 
     policy_writer: Callable[[Path], None] | None = None
+    rules_writer: Callable[[Path], None] | None = None
     checks: Iterable[Check] = ()
     plugin_check: Check | None = None
 
 
-OBSERVING: Final = Hooks(policy_writer=policy_folder.write_observing, checks=(policy_folder.problems,), plugin_check=plugin_check.problems)
+OBSERVING: Final = Hooks(
+    policy_writer=policy_folder.write_observing,
+    rules_writer=examples.write_rules,
+    checks=(policy_folder.problems, known_bad.problems, suppression_file.problems),
+    plugin_check=plugin_check.problems,
+)
 
 
 def register(app: typer.Typer, hooks: Hooks = OBSERVING) -> None:
@@ -69,7 +75,7 @@ def register(app: typer.Typer, hooks: Hooks = OBSERVING) -> None:
 
 
 def write_example(network: Network, where: Path, hooks: Hooks) -> list[str]:
-    """Writes the network, and the policy where there is a writer. Raises InputError where the folder is not new or empty."""
+    """Writes the network, and policy and rules where there is a writer. Raises InputError where the folder is not new or empty."""
     if where.exists() and not where.is_dir():
         raise InputError(f"{where} is a file; name a new or empty folder")
     if where.is_dir() and (found := next(where.iterdir(), None)):
@@ -78,6 +84,9 @@ def write_example(network: Network, where: Path, hooks: Hooks) -> list[str]:
     if hooks.policy_writer:
         hooks.policy_writer(where)
         wrote.append("policy")
+    if hooks.rules_writer:
+        hooks.rules_writer(where)
+        wrote.append("rules")
     return wrote
 
 

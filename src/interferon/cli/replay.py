@@ -8,13 +8,15 @@ import typer
 
 from interferon.cli.progress import bar_of
 from interferon.connectors.telemetry_rows import Mapping, load_mapping
+from interferon.detect.stream_protocol import Detector
 from interferon.flow.problem import opening
 from interferon.flow.reroute import nominal
 from interferon.model.errors import InputError, PolicyError
+from interferon.model.events import Suppression
 from interferon.pipeline import new_state
-from interferon.runtime import installation
+from interferon.runtime import installation, known_bad
 from interferon.runtime import replay as replaying
-from interferon.store import policy_folder
+from interferon.store import policy_folder, suppression_file
 from interferon.store.folder import load
 from interferon.trust.policy import Policy
 
@@ -39,19 +41,23 @@ def register(app: typer.Typer) -> None:
         network = load(directory)
         fitting = load_mapping(mapping) if mapping else Mapping()
         start = installation.opening_time(network)
-        rules = installation.rules(network, policy_of(directory).ask, observing=True, now=start, progress=bar_of("closure table"))
+        ask, sigma = policy_of(directory).ask, rules_of(directory)
+        rules = installation.rules(network, ask, observing=True, now=start, progress=bar_of("closure table"), known_bad=sigma)
         opened = replaying.sources(sources, kind, fitting, network)
         for note in opened.notes:
             typer.echo(note, err=True)
+        state = new_state(rules, installation.telemetry_settings(network), shards=shards, width=opened.width)
         summary = replaying.replay(
-            new_state(rules, installation.telemetry_settings(network), shards=shards, width=opened.width),
+            state,
             rules,
-            opened.items,
+            opened.items if opened.recorded else replaying.suppressing(opened.items, suppressions_of(directory)),
             out,
             resume=resume,
             keep_checkpoints=True,
             base=None if opened.recorded else nominal(network, opening(network, start)),
         )
+        for note in suppression_file.expired(state.suppressions, state.admission.newest or 0):
+            typer.echo(f"note: {note}", err=True)
         if as_json:
             typer.echo(msgspec.json.encode(summary))
             return
@@ -68,3 +74,19 @@ def policy_of(directory: Path) -> Policy:
     except PolicyError as error:
         typer.echo(f"interferon: observing only: {error}", err=True)
         return Policy.observing()
+
+
+def rules_of(directory: Path) -> list[Detector]:
+    """The detector of the folder's Sigma rules, if it has any; one line on stderr for each rule that cannot be judged."""
+    found, problems = known_bad.detectors(directory)
+    for problem in problems:
+        typer.echo(f"note: {directory}/{problem}", err=True)
+    return found
+
+
+def suppressions_of(directory: Path) -> tuple[Suppression, ...]:
+    """The folder's suppressions that are in force; one line on stderr where they are not."""
+    held, notes = suppression_file.load(directory)
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
+    return held

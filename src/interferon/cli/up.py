@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from interferon.cli.progress import bar_of
-from interferon.cli.replay import policy_of
-from interferon.runtime.service import FEEDS, Service
+from interferon.cli.replay import policy_of, rules_of, suppressions_of
+from interferon.runtime.service import FEEDS, Service, clock
+from interferon.store import suppression_file
 from interferon.store.accounts import Accounts
 from interferon.store.folder import load
 from interferon.web.app import create_app
@@ -33,7 +34,10 @@ def register(app: typer.Typer) -> None:
         accounts = Accounts(directory)
         check_binding(host, accounts.exists(), tls)
         policy = policy_of(directory)
-        with Service(directory, network, policy, bar_of("closure table")) as service:
+        held = suppressions_of(directory)
+        for note in suppression_file.expired(held, clock()):
+            typer.echo(f"note: {note}", err=True)
+        with Service(directory, network, policy, bar_of("closure table"), rules_of(directory), held) as service:
             source = LiveSource(service.running, policy_lines(policy))
             screens = create_app(source, accounts, secrets.token_bytes(32), policy, tls=tls is not None)
             typer.echo(f"Reading what lands in {directory / FEEDS}; stop with Ctrl-C.", err=True)

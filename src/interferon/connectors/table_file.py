@@ -147,6 +147,11 @@ def _read_parquet(path: Path) -> Table:
         data = pa.parquet.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: not a readable Parquet file: {_first_sentence(error)}") from error
+    return table_of(path, data)
+
+
+def table_of(path: Path, data: pa.Table) -> Table:
+    """A table that has its types already; `path` is its name in messages. Raises InputError where it has no rows or nested columns."""
     for field in data.schema:
         if pa.types.is_nested(field.type) or pa.types.is_binary(field.type):
             raise InputError(f"{path}: column {field.name!r} holds {field.type}; numbers, texts and times are understood")

@@ -40,6 +40,7 @@ KINDS: Final[Mapping[str, tuple[float, float, float, tuple[float, float, float]]
     "firmware.": (3.0, 400.0, 0.9, (1.0, 0.3, 0.6)),
     "data.": (0.7, 60.0, 0.5, (0.8, 0.1, 0.7)),
     "agent.": (1.5, 150.0, 0.6, (1.0, 0.2, 0.6)),
+    "rule.": (1.0, 500.0, 0.6, (1.0, 0.2, 0.6)),  # what somebody described as an attack
     "message.": (0.5, 20.0, 0.3, (1.0, 0.0, 0.3)),
     "log.": (2.0, 150.0, 0.5, (1.0, 0.0, 0.4)),
     "log.cleared": (4.0, 300.0, 0.6, (1.0, 0.0, 0.6)),

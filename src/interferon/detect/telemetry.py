@@ -48,8 +48,8 @@ class TelemetryState:
     """Everything that telemetry detection remembers; arrays have one row an entity, (capacity, …).
 
     rows: seen while learning, then since the model was installed. seen: time of the last value. slot: row of `waiting` that collects
-    the entity's training rows, or −1. `params` and `rings` are in the portfolio's order. shift: learnt move of the baseline;
-    quiet_total, quiet_count: what it will learn next.
+    the entity's training rows, or −1; `when` has their times. `params` and `rings` are in the portfolio's order. shift: learnt move of
+    the baseline; quiet_total, quiet_count: what it will learn next.
     """
 
     settings: Settings
@@ -59,6 +59,7 @@ class TelemetryState:
     seen: Index
     slot: Index
     waiting: NDArray[np.float32]
+    when: Index
     free: list[int]
     centre: Floats
     spread: Floats
@@ -94,6 +95,7 @@ def new_state(settings: Settings, signals: int, portfolio: Portfolio) -> Telemet
         seen=np.empty(flat, dtype=np.int64),
         slot=np.empty(flat, dtype=np.int64),
         waiting=np.empty((0, settings.learn_rows, signals), dtype=np.float32),
+        when=np.empty((0, settings.learn_rows), dtype=np.int64),
         free=[],
         centre=np.empty(wide),
         spread=np.empty(wide),
@@ -119,7 +121,7 @@ def observe(state: TelemetryState, frame: Frame, portfolio: Portfolio) -> Verdic
     present = ~np.isnan(frame.values).all(axis=1)
     state.seen[entities[present]] = frame.time
     watching = state.status[entities] == WATCHING
-    _collect(state, entities[~watching], frame.values[~watching])
+    _collect(state, entities[~watching], frame.values[~watching], frame.time)
     before = state.alarm[entities]
     if watching.any():
         _judge(state, entities[watching], frame.values[watching], portfolio)
@@ -140,10 +142,17 @@ def learn(state: TelemetryState, entity: int, portfolio: Portfolio) -> None:
 
 def collected(state: TelemetryState, entity: int) -> Floats:
     """Returns the rows (N, S) that `entity` has collected while learning, oldest first."""
+    return np.asarray(_ordered(state, entity, state.waiting), dtype=np.float64)
+
+
+def collected_at(state: TelemetryState, entity: int) -> Index:
+    """Returns the times (N,) of those rows: of their frames, in UTC microseconds."""
+    return np.array(_ordered(state, entity, state.when), dtype=np.int64)
+
+
+def _ordered(state: TelemetryState, entity: int, rings: NDArray[np.generic]) -> NDArray[np.generic]:
     slot, count, size = int(state.slot[entity]), int(state.rows[entity]), state.settings.learn_rows
-    rows = state.waiting[slot]
-    ordered = rows[:count] if count <= size else np.roll(rows, -(count % size), axis=0)
-    return np.asarray(ordered, dtype=np.float64)
+    return rings[slot][:count] if count <= size else np.roll(rings[slot], -(count % size), axis=0)
 
 
 def learn_from(state: TelemetryState, entity: int, segments: list[Floats], portfolio: Portfolio) -> None:
@@ -200,14 +209,16 @@ def _make_room(state: TelemetryState, entities: int) -> None:
         grow(rings, capacity)
 
 
-def _collect(state: TelemetryState, entities: Index, values: Floats) -> None:
+def _collect(state: TelemetryState, entities: Index, values: Floats, time: int) -> None:
     for entity in entities[state.slot[entities] < 0]:  # once an entity, when it first appears
         if not state.free:
             room = max(4, 2 * len(state.waiting))
             state.free = list(range(room - 1, len(state.waiting) - 1, -1))
             state.waiting = np.asarray(grown(state.waiting, room), dtype=np.float32)
+            state.when = np.asarray(grown(state.when, room), dtype=np.int64)
         state.slot[entity] = state.free.pop()
-    state.waiting[state.slot[entities], state.rows[entities] % state.settings.learn_rows] = values
+    place = (state.slot[entities], state.rows[entities] % state.settings.learn_rows)
+    state.waiting[place], state.when[place] = values, time
     state.rows[entities] += 1
 
 
@@ -216,7 +227,7 @@ def _release(state: TelemetryState, entity: int) -> None:
         state.free.append(int(state.slot[entity]))
         state.slot[entity] = -1
     if len(state.free) == len(state.waiting):  # the last learner is done: give the memory back
-        state.free, state.waiting = [], state.waiting[:0].copy()
+        state.free, state.waiting, state.when = [], state.waiting[:0].copy(), state.when[:0].copy()
 
 
 def _judge(state: TelemetryState, entities: Index, values: Floats, portfolio: Portfolio) -> None:

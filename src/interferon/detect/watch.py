@@ -16,11 +16,12 @@ import pyarrow as pa
 
 from interferon.detect import signals as single
 from interferon.detect import stream, stream_peers, telemetry
+from interferon.detect.examples import Examples, keep, nearest
 from interferon.detect.fit import Portfolio
 from interferon.detect.settings import Settings
 from interferon.detect.signal_protocol import SignalDetector
 from interferon.detect.stream_protocol import Detector
-from interferon.detect.windows import encode
+from interferon.detect.windows import Codes, encode
 from interferon.model.network import Network
 from interferon.model.records import Finding
 
@@ -35,6 +36,7 @@ class Shard:
     stream: stream.StreamState
     signals: single.SignalState
     members: list[int] = field(default_factory=list)
+    examples: Examples = field(default_factory=Examples)
 
 
 @dataclass
@@ -141,25 +143,30 @@ def _telemetry(
         shares = single.why(shard.signals, here) if by_signal else telemetry.why(shard.telemetry, here, portfolios.telemetry)
         named = tuple((signals[whole][slot], share) for slot, share in shares if slot < len(signals[whole]))
         detector = portfolios.signals[int(alone.detector[place])] if by_signal else None
-        finding = _finding(names[whole], end, p, named, detector)
+        alike = nearest(shard.examples, here, _codes(shard.telemetry, local[place : place + 1], values[place : place + 1])[0])
+        finding = _finding(names[whole], end, p, named, detector, alike)
         sighting.alarms.append(Alarm(whole, stream.declare(shard.stream, finding)))
     _learn(shard, portfolios)
 
 
 def _signals(shard: Shard, local: np.ndarray, values: np.ndarray, detectors: Sequence[SignalDetector]) -> single.Seen:
     """Single signals, in the scale that the machine's model learnt and that no later learning moves."""
-    of = shard.telemetry
-    codes = encode((values - of.centre[local]) / of.spread[local], ~np.isnan(values) & of.active[local])
-    return single.observe(shard.signals, of.settings, local.astype(np.int64), codes, detectors)
+    codes = _codes(shard.telemetry, local, values)
+    return single.observe(shard.signals, shard.telemetry.settings, local.astype(np.int64), codes, detectors)
+
+
+def _codes(of: telemetry.TelemetryState, local: np.ndarray, values: np.ndarray) -> Codes:
+    return encode((values - of.centre[local]) / of.spread[local], ~np.isnan(values) & of.active[local])
 
 
 def _learn(shard: Shard, portfolios: Portfolios) -> None:
     """Fits every machine that has collected enough rows, and the ranges of its single signals on the same rows."""
     of, ready, codes = shard.telemetry, telemetry.due(shard.telemetry), []
     for entity in ready:
-        rows = telemetry.collected(of, entity)
+        rows, times = telemetry.collected(of, entity), telemetry.collected_at(of, entity)
         telemetry.learn(of, entity, portfolios.telemetry)
         codes.append(encode((rows - of.centre[entity]) / of.spread[entity], ~np.isnan(rows) & of.active[entity]))
+        keep(shard.examples, entity, codes[-1], times)
     if ready and portfolios.signals:
         single.learn(shard.signals, ready, codes, portfolios.signals)
 
@@ -173,8 +180,15 @@ def _fitted(values: np.ndarray, width: int) -> np.ndarray:
     return wider
 
 
-def _finding(entity: str, now: int, p: float, why: tuple[tuple[str, float], ...], detector: SignalDetector | None) -> Finding:
-    """`detector`: of single signals, or None where the pattern of all of them together is strange."""
+def _finding(
+    entity: str,
+    now: int,
+    p: float,
+    why: tuple[tuple[str, float], ...],
+    detector: SignalDetector | None,
+    alike: tuple[int, float] | None,
+) -> Finding:
+    """`detector`: of single signals, or None where the pattern of all of them together is strange; `alike`: see `examples.nearest`."""
     name = entity.partition(":")[2]
     leading = ", ".join(signal for signal, _ in why[:3])
     kind = detector.name if detector else "pattern"
@@ -191,6 +205,7 @@ def _finding(entity: str, now: int, p: float, why: tuple[tuple[str, float], ...]
         why=why,
         summary=f"{name}: {why[0][0]} {detector.says}" if detector and why else pattern,
         techniques=detector.techniques if detector else ("T0831", "T0836", "T0856"),
+        nearest=alike,
     )
 
 

@@ -149,4 +149,23 @@ class Tick(msgspec.Struct, frozen=True, tag="tick"):
     time: int
 
 
-Control = Approval | Verdict | Receipted | Rerouted | Tick
+class Suppression(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person has taken on for a while: findings of one detector and kind in one place, which are kept and not correlated."""
+
+    id: str
+    scope: str  # a reference, `zone:ID` for all in the zone, or `class:TYPE` for all assets of a type
+    detector: str
+    kind: str  # a finding's kind, or its beginning and `.*`
+    reason: str
+    until: int  # microseconds; of findings, not of the clock
+    signal: str = ""  # only where this signal or field leads
+
+
+class Suppressions(msgspec.Struct, frozen=True, tag="suppressions"):
+    """The suppressions that hold from here on, in place of those before: a revision of the signed file of the network folder."""
+
+    time: int
+    entries: tuple[Suppression, ...]
+
+
+Control = Approval | Verdict | Receipted | Rerouted | Tick | Suppressions

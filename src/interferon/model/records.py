@@ -39,6 +39,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     techniques: tuple[str, ...] = ()  # ATT&CK ids
     evidence: tuple[str, ...] = ()  # event ids `feed@offset`
     declared: str = ""  # ticket or work order that announced this, if any: an explained change
+    nearest: tuple[int, float] | None = None  # of telemetry: time of the learnt row most like this one, and how many spreads away it is
+    suppressed: str = ""  # id of the suppression that keeps this out of correlation, if any
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,16 +38,28 @@ def parse(text: str, file: str, values: Values) -> tuple[list[Rule], list[Proble
     rules: list[Rule] = []
     problems: list[Problem] = []
     try:
-        documents = [document for document in yaml.load_all(text, SigmaYAMLLoader) if document is not None]
+        documents = [(line, document) for line, document in _documents(text) if document is not None]
     except yaml.YAMLError as error:
-        return [], [Problem(file, f"is not YAML: {_line(error)}")]
-    for document in documents:
+        mark = getattr(error, "problem_mark", None)
+        return [], [Problem(file, f"is not YAML: {_line(error)}", mark.line + 1 if mark else 1)]
+    for line, document in documents:
         try:
             rules.append(_rule(document, file, values))
         except (Unsupported, SigmaError, ValueError) as error:
             title = document.get("title") if isinstance(document, dict) else None
-            problems.append(Problem(file, f"{title}: {_line(error)}" if title else _line(error)))
+            problems.append(Problem(file, f"{title}: {_line(error)}" if title else _line(error), line))
     return rules, problems
+
+
+def _documents(text: str) -> Iterator[tuple[int, Anything]]:
+    """Every document, with the line that it begins in."""
+    loader = SigmaYAMLLoader(text)
+    try:
+        while loader.check_node():
+            if (node := loader.get_node()) is not None:
+                yield node.start_mark.line + 1, loader.construct_document(node)
+    finally:
+        loader.dispose()
 
 
 def _line(error: Exception) -> str:

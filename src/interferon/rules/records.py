@@ -78,6 +78,7 @@ class Problem(msgspec.Struct, frozen=True):
 
     file: str
     message: str
+    line: int = 1  # where it begins; 1 where the whole file is meant
 
     def __str__(self) -> str:
         return f"{self.file}: {self.message}"

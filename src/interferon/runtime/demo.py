@@ -4,12 +4,13 @@ Called by the command line, the acceptance tests and the bench. Touches a tempor
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from interferon.decide.situation import Ask
+from interferon.detect.stream_protocol import Detector
 from interferon.flow.problem import opening
 from interferon.flow.reroute import Route, nominal
 from interferon.model.network import Network
@@ -59,10 +60,12 @@ class Stage:
     base: Route
 
 
-def stage(network: Network, ask: Ask, progress: Progress = lambda what, share: None) -> Stage:
-    """Closure table and nominal route of a network, in force from the moment its tables begin."""
+def stage(network: Network, ask: Ask, progress: Progress = lambda what, share: None, known_bad: Sequence[Detector] = ()) -> Stage:
+    """Closure table and nominal route of a network, in force from the moment its tables begin. `known_bad`: see `installation.rules`."""
     start = installation.opening_time(network)
-    rules = installation.rules(network, ask, observing=False, now=start, progress=lambda done, of: progress("closure table", done / of))
+    rules = installation.rules(
+        network, ask, observing=False, now=start, progress=lambda done, of: progress("closure table", done / of), known_bad=known_bad
+    )
     return Stage(rules, start, nominal(network, opening(network, start)))
 
 

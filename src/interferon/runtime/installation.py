@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ import msgspec
 from interferon import __version__, plugins
 from interferon.decide.situation import Ask, Closures
 from interferon.detect.settings import LIVE, Settings
+from interferon.detect.stream_protocol import Detector
 from interferon.detect.watch import Portfolios
 from interferon.detectors.telemetry_portfolio import TELEMETRY
 from interferon.detectors.telemetry_signals import SIGNALS
@@ -36,19 +37,25 @@ def stream_detectors() -> list[ModuleType]:
     return [module for module in plugins.modules("detectors").values() if hasattr(module, "KINDS")]
 
 
-def portfolios() -> Portfolios:
-    return Portfolios(TELEMETRY, stream_detectors(), SIGNALS)
+def portfolios(more: Sequence[Detector] = ()) -> Portfolios:
+    """Every detector, and `more` of activity and trade that belong to one network alone."""
+    return Portfolios(TELEMETRY, [*stream_detectors(), *more], SIGNALS)
 
 
-def rules(network: Network, ask: Ask, *, observing: bool, now: int, progress: Progress | None = None) -> Rules:
-    """Rules of an installation. The closure table takes seconds on a large network and is kept for the next start on the same one."""
+def rules(
+    network: Network, ask: Ask, *, observing: bool, now: int, progress: Progress | None = None, known_bad: Sequence[Detector] = ()
+) -> Rules:
+    """Rules of an installation. The closure table takes seconds on a large network and is kept for the next start on the same one.
+
+    `known_bad`: the detector of the folder's Sigma rules (`runtime.known_bad`), where it has any.
+    """
     snapshot = opening(network, now)
     kept = _kept_at(network, snapshot)
     table = _kept(kept)
     if table is None:
         table = closure_table(network, snapshot, progress)
         _keep(kept, table)
-    return Rules(network=network, closures=table, ask=ask, portfolios=portfolios(), observing=observing)
+    return Rules(network=network, closures=table, ask=ask, portfolios=portfolios(known_bad), observing=observing)
 
 
 def telemetry_settings(network: Network) -> Settings:

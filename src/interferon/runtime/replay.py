@@ -20,7 +20,7 @@ from interferon.detect.watch import WIDTH
 from interferon.flow.problem import opening
 from interferon.flow.reroute import Route, reroute, to_dict
 from interferon.model.errors import InputError
-from interferon.model.events import Control, Rerouted
+from interferon.model.events import Control, Rerouted, Suppression, Suppressions
 from interferon.model.network import Network
 from interferon.model.records import DeadLetter, Finding, Incident, Plan, Solve
 from interferon.pipeline import Output, Rules, State, finish, step
@@ -86,6 +86,12 @@ def sources(paths: Sequence[Path], given: str, mapping: telemetry_rows.Mapping, 
     each_opened = [opened(path, kind, mapping, network, notes) for path, kind in kinds if kind != "log"]
     followed = chain(chain.from_iterable(_logged(path) for path in logs), _joined(merged([each for each, _ in each_opened])))
     return Sources(followed, max([WIDTH, *(width for _, width in each_opened)]), bool(logs), tuple(notes))
+
+
+def suppressing(items: Iterable[Item], held: Sequence[Suppression]) -> Iterator[Item]:
+    """Recordings that begin with the suppressions of today. Event logs hold those of their time and are left as they are."""
+    yield Suppressions(0, tuple(held))
+    yield from items
 
 
 def _logged(path: Path) -> Iterator[Item]:

@@ -8,7 +8,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +17,11 @@ import numpy as np
 import pyarrow as pa
 
 from interferon.connectors import event_lines, telemetry_rows
+from interferon.detect.stream_protocol import Detector
 from interferon.flow.problem import opening
 from interferon.flow.reroute import nominal, reroute, to_dict
 from interferon.model.errors import InputError, JournalError
-from interferon.model.events import Control, Rerouted, Tick
+from interferon.model.events import Control, Rerouted, Suppression, Suppressions, Tick
 from interferon.model.network import Network
 from interferon.model.records import DeadLetter, Solve
 from interferon.pipeline import new_state
@@ -47,14 +48,22 @@ def clock() -> int:
 class Service:
     """One installation. Entering starts its thread; leaving stops it after the item in hand."""
 
-    def __init__(self, folder: Path, network: Network, policy: Policy, progress: installation.Progress | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        network: Network,
+        policy: Policy,
+        progress: installation.Progress | None = None,
+        known_bad: Sequence[Detector] = (),
+        suppressions: Sequence[Suppression] = (),
+    ) -> None:
         self._folder, self.policy = folder, policy
         self._feeds = folder / FEEDS
         self._feeds.mkdir(exist_ok=True)
         (folder / STATE).mkdir(exist_ok=True)
         now = installation.opening_time(network)
         # No executor is installed, so nothing can be carried out: the plans say what would have been done.
-        rules = installation.rules(network, policy.ask, observing=True, now=now, progress=progress)
+        rules = installation.rules(network, policy.ask, observing=True, now=now, progress=progress, known_bad=known_bad)
         self._base = nominal(network, opening(network, now))
         state = new_state(rules, installation.telemetry_settings(network))
         self._says: queue.Queue[Control] = queue.Queue()
@@ -70,6 +79,8 @@ class Service:
         self._log = log.EventLog(folder / STATE / "log")
         recording = replace(hooks, record=self._journal.record)
         self._loop = Loop(state, rules, solver=self._solve, log=self._log, hooks=recording)
+        if tuple(suppressions) != state.suppressions:
+            self._loop.feed(Suppressions(clock(), tuple(suppressions)))
         self._places = _read_places(folder / STATE / PLACES)  # feed file → (bytes read, next offset)
         self._tables: dict[Path, tuple[float, int]] = {}  # table → (modified, size) when it was read
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)

@@ -6,9 +6,11 @@ Called by `interferon demo`. The screens read `running`; a person's word waits i
 import queue
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from interferon.decide.situation import Ask
+from interferon.detect.stream_protocol import Detector
 from interferon.model.events import Control
 from interferon.model.network import Network
 from interferon.runtime import demo
@@ -33,9 +35,10 @@ class Show:
         speed: float,
         ask: Ask,
         progress: demo.Progress = lambda what, share: None,
+        known_bad: Sequence[Detector] = (),
     ) -> None:
-        """`speed`: simulated minutes in a second."""
-        stage = demo.stage(network, ask, progress)
+        """`speed`: simulated minutes in a second; `known_bad`: see `installation.rules`."""
+        stage = demo.stage(network, ask, progress, known_bad)
         self._says: queue.Queue[Control] = queue.Queue()
         self._stopped = threading.Event()
         self._speed, self._scenario, self._start = speed, scenario, stage.start

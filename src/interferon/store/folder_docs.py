@@ -19,7 +19,7 @@ A network is a folder of plain CSV tables and one `network.toml`, kept in git. `
 - Numbers are plain: a point for decimals, no thousands separators, no units. Each column has the one unit written here.
 - Times are ISO 8601 (`2026-01-05T08:00:00Z`); without an offset they are UTC.
 - Ids are letters, digits, `-`, `_` and `.`. A reference is `kind:ID`, as in `node:dc-1`.
-- A folder also holds `policy/`, `accounts.toml`, `playbooks/` and `mappings/`; other pages describe them.
+- A folder also holds `policy/`, `rules/`, `accounts.toml`, `playbooks/` and `mappings/`; other pages describe them.
 """
 
 

@@ -90,9 +90,26 @@ def sign(folder: Path, key_file: Path, *, replace_key: bool = False) -> Signed:
         if made:
             key_file.unlink()
         raise InputError(f"{key_file} is not the key that {_at(folder) / PUBLIC} names; sign with that key, or pass --replace-key")
-    _replace(_at(folder) / PUBLIC, public)
-    _replace(_at(folder) / SIGNATURE, signature.sign(files, key))
+    replace(_at(folder) / PUBLIC, public)
+    replace(_at(folder) / SIGNATURE, signature.sign(files, key))
     return Signed(signature.fingerprint(public), made, tuple(sorted(files)))
+
+
+def signing_key(folder: Path, key_file: Path) -> Ed25519PrivateKey:
+    """The private key that `policy.pub` names. Raises InputError where the file holds another one, or the policy is not signed yet."""
+    if not key_file.is_file():
+        raise InputError(f"{key_file}: no such file; name the key that the policy was signed with")
+    key, pinned = _read_key(key_file), public_key(folder)
+    if not pinned:
+        raise InputError(f"the policy in {_at(folder)} is not signed; `interferon policy sign` it first, with the same key")
+    if signature.public_text(key).strip() != pinned:
+        raise InputError(f"{key_file} is not the key that {_at(folder) / PUBLIC} names; sign with that key")
+    return key
+
+
+def public_key(folder: Path) -> str:
+    """The line of `policy.pub`, '' where there is none."""
+    return _line(folder, PUBLIC)
 
 
 def status(folder: Path, pinned: str = "") -> Status:
@@ -151,9 +168,13 @@ def _texts(files: dict[str, bytes]) -> dict[str, str]:
 
 
 def _line(folder: Path, name: str) -> str:
+    return line(_at(folder) / name)
+
+
+def line(path: Path) -> str:
     """The one line of a signature or key file, '' where there is none."""
     try:
-        return (_at(folder) / name).read_text(encoding="ascii", errors="replace").strip()
+        return path.read_text(encoding="ascii", errors="replace").strip()
     except FileNotFoundError:
         return ""
     except OSError as error:
@@ -180,8 +201,8 @@ def _read_key(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def _replace(path: Path, text: str) -> None:
+def replace(path: Path, text: str) -> None:
     """Writes in one step, so that no reader sees half a signature."""
     draft = path.with_suffix(path.suffix + ".draft")
-    draft.write_text(text, encoding="ascii")
+    draft.write_text(text, encoding="utf-8")
     draft.replace(path)

@@ -1,4 +1,7 @@
-"""Sigma rule files → parsed rules, kept in the user's cache folder under a hash of the files. Called by `cli.rules` and `bench.rules`."""
+"""Sigma rule files → parsed rules, kept in the user's cache folder under a hash of the files.
+
+Called by `cli.rules`, `bench.rules`, and by `runtime.known_bad` for the rules of a network folder. Reads those files, writes the cache.
+"""
 
 import hashlib
 import os

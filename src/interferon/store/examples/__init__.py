@@ -4,6 +4,7 @@ Called by the command line, the demo and the benchmarks. Seeded: the same name a
 """
 
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -27,3 +28,11 @@ def build(name: str, start: int = START) -> Network:
 def write(name: str, folder: Path, start: int = START) -> list[str]:
     """Writes the example into `folder` and returns the file names. Raises InputError for an unknown name, or where it cannot write."""
     return folder_write.write(build(name, start), folder)
+
+
+def write_rules(folder: Path) -> None:
+    """Writes Sigma rules of our own into `folder`/rules: one for hosts, two for what is done to controllers and logs."""
+    place = folder / "rules"
+    place.mkdir(parents=True)
+    for rule in sorted(files("interferon.store.examples").joinpath("rules").iterdir(), key=lambda found: found.name):
+        (place / rule.name).write_text(rule.read_text(encoding="utf-8"), encoding="utf-8")
