@@ -172,7 +172,7 @@ FINDINGS: Final = (
         why=(("level", 0.62), ("valve", 0.28), ("flow", 0.1)),
         summary="level and valve of plc-4 no longer move together",
         evidence=("historian@99120", "historian@99121"),
-        declared="",
+        nearest=(START - 30 * HOUR, 3.4),
     ),
 )
 
