@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from interferon.bench import detect_drawn, detect_skab, detect_tep, progress, rules, stream, watch
+from interferon.bench import detect_drawn, detect_skab, detect_tep, poison, progress, rules, stream, watch
 from interferon.bench.opponents import missing
 
-PARTS: Final = ("tables", "watch", "stream", "rules")  # the last three are suites of their own, too
+PARTS: Final = ("tables", "watch", "poison", "stream", "rules")  # all but the first are suites of their own, too
 
 
 def cases(part: str = "") -> Iterator[dict[str, Any]]:
     """Every figure about detection, with its target and baselines, or those of one of PARTS. Raises InputError where data are missing."""
-    parts = {"tables": tables, "watch": watch.cases, "stream": stream.cases, "rules": rules.cases}
+    parts = {"tables": tables, "watch": watch.cases, "poison": poison.cases, "stream": stream.cases, "rules": rules.cases}
     for name in [part] if part else PARTS:
         yield from parts[name]()
 

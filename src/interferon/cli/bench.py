@@ -13,7 +13,7 @@ def register(app: typer.Typer) -> None:
     @app.command("bench")
     def run(
         suite: Annotated[
-            str, typer.Argument(help="path, detect, watch, stream, rules, flow, journal or policy; without it, all of them.")
+            str, typer.Argument(help="path, detect, watch, poison, stream, rules, flow, journal or policy; without it, all of them.")
         ] = "",
         part: Annotated[str, typer.Option("--part", help="Of detect: tables, watch, stream or rules alone.")] = "",
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
