@@ -66,18 +66,19 @@ class Lesson:
 
 
 class Learner:
-    """A model of the pattern of all signals; one for each way to learn and each of the two histories."""
+    """A model of the pattern of all signals for one way to learn: of every machine twice, as it was taught and as it honestly was."""
 
     def __init__(self, settings: Settings) -> None:
         self.state = telemetry.new_state(settings, SLOTS, TELEMETRY)
 
-    def take(self, time: int, values: Floats) -> Floats:
-        """Scores (n,) of one row."""
+    def take(self, time: int, taught: Floats, honest: Floats) -> Floats:
+        """Scores (2, n) of one row of each."""
+        values = np.concatenate([taught, honest])
         entities = np.arange(len(values), dtype=np.int32)
         found = telemetry.observe(self.state, telemetry.Frame(time, entities, values), TELEMETRY)
         for entity in telemetry.due(self.state):
             telemetry.learn(self.state, entity, TELEMETRY)
-        return found.score
+        return found.score.reshape(2, -1)
 
 
 def lesson(net: Network, first_day: Floats, seed: int) -> Lesson:
@@ -99,21 +100,21 @@ def cases(scale: Scale | None = None) -> Iterator[dict[str, Any]]:
     hours = fleet.hours()
     first_day = [next(hours) for _ in range(DAY // 60)]
     plan = lesson(net, np.concatenate(first_day), SEED)
-    watcher, learners = Watcher(net, SIGNALS), {(way, taught): Learner(how) for way, how in WAYS.items() for taught in (True, False)}
+    watcher, learners = Watcher(net, SIGNALS), {way: Learner(how) for way, how in WAYS.items()}
     at, last = 0, FIRST + round(GONE / scale.rate) * DAY
     for values in itertools.chain.from_iterable(itertools.chain(first_day, hours)):
         drifted = plan.taught(values, max(0.0, (at - FIRST) / DAY * scale.rate))
         watcher.take(drifted, fleet.work(START + (at + 1) * MINUTE))
-        for (_, taught), learner in learners.items():
-            learner.take(at, drifted if taught else values)
+        for learner in learners.values():
+            learner.take(at, drifted, values)
         at += 1
         if at == last:
             break
     yield _alarms(scale, plan, watcher.told)
     values = np.concatenate([next(hours) for _ in range(EXAM // 60)])
-    passed = {key: exam(plan, learner, values, at) for key, learner in learners.items()}
-    lost = {way: passed[way, False] - passed[way, True] for way in WAYS}
-    beside = {UNGATED: lost[UNGATED], "AUROC untaught": passed[GATED, False]}
+    passed = {way: exam(plan, learner, values, at) for way, learner in learners.items()}
+    lost = {way: honest - taught for way, (taught, honest) in passed.items()}
+    beside = {UNGATED: lost[UNGATED], "AUROC untaught": passed[GATED][1]}
     case = f"rows drifted by {GONE:g} spreads against honest rows, after the lesson"
     yield row(case, "AUROC lost by the gated learner", lost[GATED], beside, ("<", 0.01))
 
@@ -135,10 +136,13 @@ def _alarms(scale: Scale, plan: Lesson, told: list[Told]) -> dict[str, Any]:
     return row(case, f"share told of before {GONE:g} spreads", len(first) / len(slot), beside, (">=", 1.0))
 
 
-def exam(plan: Lesson, learner: Learner, values: Floats, at: int) -> float:
-    """AUROC of the scores of the drifted machines' rows (rows, n, SLOTS) with the drift against the same rows without it."""
+def exam(plan: Lesson, learner: Learner, values: Floats, at: int) -> tuple[float, float]:
+    """AUROC of the drifted machines' rows (rows, n, SLOTS) with the drift against the same rows without it: as taught, and untaught."""
     scores = []
     for gone in (0.0, GONE):
         pupil = copy.deepcopy(learner)
-        scores.append(np.concatenate([pupil.take(at + k, plan.taught(one, gone))[plan.machines] for k, one in enumerate(values)]))
-    return auroc(np.repeat([False, True], [len(one) for one in scores]), np.concatenate(scores))
+        rows = (plan.taught(one, gone) for one in values)
+        scores.append(np.stack([pupil.take(at + k, row, row)[:, plan.machines] for k, row in enumerate(rows)]))
+    drifted = np.repeat([False, True], scores[0][:, 0].size)
+    taught, honest = (auroc(drifted, np.concatenate([one[:, which].ravel() for one in scores])) for which in (0, 1))
+    return taught, honest
