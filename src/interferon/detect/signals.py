@@ -170,8 +170,9 @@ def _told(state: SignalState, entities: Index, each: Numbers, settings: Settings
 def _widen(state: SignalState, entities: Index, numbers: Numbers, each: Numbers, settings: Settings, detectors: Detectors) -> None:
     """Lets ranges grow by what calm rows reached, once a day and no faster than `WIDEN`; what alarms is never taken in."""
     calm, at = (each < -math.log(settings.p_on))[:, :, None], places(entities)
-    state.most[at] = np.where(calm, np.maximum(state.most[at], numbers), state.most[at])
-    state.least[at] = np.where(calm, np.minimum(state.least[at], numbers), state.least[at])
+    most, least = state.most[at], state.least[at]
+    state.most[at] = np.maximum(most, numbers, out=most, where=calm)
+    state.least[at] = np.minimum(least, numbers, out=least, where=calm)
     ready = entities[(state.rows[entities] + 1) % DAY == 0]
     if not len(ready):
         return

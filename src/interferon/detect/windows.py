@@ -106,7 +106,7 @@ def feature_centre(table: Floats, window: int) -> Floats:
 def feature_scale(table: Floats) -> Floats:
     """Returns the spread (F,) of training features (N, F), at least 0.1; of one that stood still 0.5: its first move is strange, but not
     so much that it alone is an alarm."""
-    spread = np.nanstd(table, axis=0)
+    spread = np.nanstd(table, axis=0) if np.isnan(table).any() else np.std(table, axis=0)  # the same, but faster
     return np.where(spread > 1e-9, np.maximum(spread, 0.1), 0.5)
 
 

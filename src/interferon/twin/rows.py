@@ -61,6 +61,8 @@ _LAG = 400_000  # microseconds from happening to being seen
 def _coded(values: list[Any], kind: pa.DictionaryType) -> pa.Array:
     """Text as codes of a dictionary in order of first appearance; None is null."""
     words = {word: code for code, word in enumerate(word for word in dict.fromkeys(values) if word is not None)}
+    if not words:
+        return pa.nulls(len(values), kind)
     codes = pa.array([words.get(value) for value in values], kind.index_type)
     return pa.DictionaryArray.from_arrays(codes, pa.array(list(words), kind.value_type))
 

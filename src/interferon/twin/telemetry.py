@@ -52,6 +52,7 @@ class _Group:
         self.drift = np.zeros((n, width))
         self.past: list[Array] = []
         self.lat = np.array([network.sites[network.zones[network.assets[a].zone].site].lat for a in assets])
+        self.untouched = np.zeros((n, 8))  # what nobody does to the setpoints
         self.held: dict[tuple[str, int], float] = {}
         self.stretch: dict[str, Array] = {}
 
@@ -138,9 +139,10 @@ class Telemetry:
         hour = (time / HOUR) % 24
         day = 1.0 + 0.05 * np.sin(2 * np.pi * (hour - 9) / 24)
         ambient = 24 - 0.15 * np.abs(g.lat) + 3 * np.sin(2 * np.pi * (hour - 9) / 24)
-        push = np.zeros((len(g.assets), 8))
+        push = g.untouched
         for f in self.faults:
             if f.kind == "setpoint" and f.asset in g.index and f.since <= time < f.until:
+                push = push.copy() if push is g.untouched else push
                 push[g.index[f.asset], f.column] += f.size * min(1.0, (time - f.since) / max(f.ramp, 1))
         phase = (g.phase0 + time / HOUR / g.tour_h) % 1.0
         always = self._mode(g, time) if g.name in ("process", "robot") else 1.0
