@@ -91,6 +91,15 @@ def test_a_repeated_offset_is_counted_and_left_out() -> None:
     assert (state.rows, state.duplicates, dead, len(frames)) == (4, 2, [], 1)
 
 
+def test_a_repeated_offset_is_found_where_the_batch_has_two_codes_for_one_feed() -> None:
+    batch = telemetry([("f", 0, "asset:a", "x", 1, 1.0), ("f", 0, "asset:a", "x", 2, 5.0)])
+    kind = TELEMETRY.field("feed").type
+    twice = pa.DictionaryArray.from_arrays(pa.array([0, 1], kind.index_type), pa.array(["f", "f"], kind.value_type))
+    frames, _, state = run([batch.set_column(TELEMETRY.get_field_index("feed"), TELEMETRY.field("feed"), twice)])
+    assert told(frames, state) == [(0, {("asset:a", "x"): "1.0"}, [])]
+    assert state.duplicates == 1
+
+
 def test_one_wrong_clock_does_not_make_the_others_late() -> None:
     rows: list[Row] = [("f", i, "asset:a", "x", 10 * i, 1.0) for i in range(5)]
     rows[2] = ("f", 2, "asset:a", "x", 10_000_000, 1.0)

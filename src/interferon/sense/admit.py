@@ -113,7 +113,7 @@ def _all_new(state: Admission, codes: np.ndarray, feeds: list[str], offsets: np.
     present = [feeds[code] for code in by[begins].tolist()]
     before = np.concatenate(([0], rising[:-1]))
     before[begins] = [state.high.get(feed, -1) for feed in present]
-    if not (rising > before).all():
+    if len(set(present)) < len(present) or not (rising > before).all():  # a dictionary may hold a name twice
         return False
     ends = np.append(begins[1:], len(by)) - 1
     state.high.update(zip(present, rising[ends].tolist(), strict=True))
