@@ -14,7 +14,7 @@ import numpy as np
 from interferon.detect.calibrate import TAIL, evidence, fit_tail
 from interferon.detect.protocol import Params, TelemetryDetector, statistic
 from interferon.detect.settings import MIN_TRAINING_ROWS, Settings
-from interferon.detect.windows import GAP, STEP, Bools, Codes, Floats, Rows, encode, hold, robust_scale, sequence
+from interferon.detect.windows import GAP, STEP, Bools, Codes, Floats, Ints, Rows, encode, hold, robust_scale, sequence
 from interferon.model.errors import InputError
 
 LEAST_SCALE = 0.05  # of a tail: a statistic that stood still in training must not judge its first move beyond all measure
@@ -96,7 +96,7 @@ def _calibrated(rows: Rows, use: Bools, place: Floats, portfolio: Portfolio, set
         if not others.any():
             continue
         for column, detector in enumerate(portfolio):
-            held_out[block, column] = statistic(detector, detector.learn(rows, others, settings), rows, settings)[block]
+            held_out[block, column] = _scored(detector, detector.learn(rows, others, settings), rows, block, settings)
     held_out = held_out[~np.isnan(held_out[:, 0])]
     windows = use.sum() / settings.long
     prior = (settings.prior_level, settings.prior_scale)
@@ -112,6 +112,12 @@ def _calibrated(rows: Rows, use: Bools, place: Floats, portfolio: Portfolio, set
     tails[-1] = fit_tail(line, windows, (-math.log(TAIL), 1.0), settings.prior_windows)
     tails[-1, 1] = max(tails[-1, 1], LEAST_SCALE)
     return tails
+
+
+def _scored(detector: TelemetryDetector, params: Params, rows: Rows, block: Ints, settings: Settings) -> Floats:
+    """The statistic of the rows in `block` (n,) ascending: only these and what their windows reach back to are looked at."""
+    first, stop = max(0, int(block[0]) - detector.window(settings) + 1), int(block[-1]) + 1
+    return statistic(detector, params, rows.part(first, stop), settings)[block - first]
 
 
 def _aligned(pieces: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:

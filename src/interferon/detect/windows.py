@@ -38,6 +38,10 @@ class Rows:
         assert self.earlier is not None, "the frame path has no row before: this detector judges recorded files only"
         return self.earlier
 
+    def part(self, start: int, stop: int) -> Rows:
+        """Returns the rows from `start` up to `stop`; the first still knows the row before it."""
+        return Rows(self.z[start:stop], self.valid[start:stop], None if self.earlier is None else self.earlier[start:stop])
+
 
 def sequence(z: Floats, valid: Bools) -> Rows:
     """Returns consecutive rows, each with the one before it; the first is its own."""
