@@ -14,7 +14,6 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import msgspec
 
@@ -200,7 +199,6 @@ def main(folder: Path, workers: int) -> None:
 if __name__ == "__main__":
     arguments = sys.argv[1:]
     if len(arguments) > 2:
-        with patch.object(CommitQueue, "_commit", killing(arguments[2], int(arguments[3]))):
-            main(Path(arguments[0]), int(arguments[1]))
-    else:
-        main(Path(arguments[0]), int(arguments[1]))
+        # set by hand: the process dies anyway, and the walk starts hundreds, each of which would import the mock library
+        CommitQueue._commit = killing(arguments[2], int(arguments[3]))  # type: ignore[method-assign]
+    main(Path(arguments[0]), int(arguments[1]))

@@ -113,6 +113,31 @@ def test_silent_and_emitting_runs_and_arms_share_the_draws(medica: Network) -> N
     assert loud.outcome() == silent.outcome() == acted.outcome()
 
 
+def test_a_run_that_is_silenced_half_way_comes_to_the_same(medica: Network) -> None:
+    steps = (step("modify_setpoint", at=1.0), step("peak_season", "node:dc-1", 3.0, "b1"))
+    loud, silenced = play(medica, *steps, hours=24), play(medica, *steps, hours=24)
+    silenced.advance(START + 5 * HOUR + HOUR // 9)
+    silenced.silence()
+    assert silenced.advance(silenced.end) == []
+    assert loud.advance(loud.end)
+    assert loud.outcome() == silenced.outcome()
+
+
+def test_an_attack_is_settled_when_nothing_waits_goes_on_or_is_in_force(medica: Network) -> None:
+    run = play(
+        medica, step("encrypt_hosts", "asset:wms-1", 1.0), step("disable_logging", "asset:hist-1", 2.0, "s2"), hours=60, emit=False
+    )
+    assert not run.settled(), "its steps wait"
+    run.advance(START + 3 * HOUR)
+    assert run.campaign.states["s2"].active
+    assert not run.settled(), "the hosts are encrypted"
+    assert run.apply("e1", "isolate_asset", "asset:wms-1", {}) == ""
+    run.advance(run.end)
+    assert not run.settled(), "the host is still isolated"
+    run.undo("e1")
+    assert run.settled()
+
+
 @pytest.fixture(scope="module")
 def quiet(medica: Network) -> set[str]:
     run = play(medica, hours=4.0)

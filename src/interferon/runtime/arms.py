@@ -59,7 +59,11 @@ class Told:
 
 
 class Approver:
-    """Somebody who answers each plan four hours after the case's first one, and only true cases: the person of the baseline."""
+    """Somebody who answers each plan four hours after the case's first one, and only true cases: the person of the baseline.
+
+    When the attack is over, all is restored and no plan of a true case waits, the case is closed: what comes after it would be a false
+    alarm, and a person who knows the truth approves none.
+    """
 
     def __init__(self, told: Told, attacked: Callable[[Incident], bool]) -> None:
         self._told, self._attacked = told, attacked
@@ -69,10 +73,17 @@ class Approver:
     def __call__(self, guarded: Guarded, now: int) -> None:
         for plan in list(self._told.plans.values()):
             first = self._first.setdefault(plan.incident, plan.time)
-            wanted = plan.id not in self._answered and now >= max(first + int(PERSON_AFTER_H * HOUR), plan.time)
-            if wanted and plan.alternatives[plan.chosen].actions and self._attacked(self._told.incidents[plan.incident]):
+            if now >= max(first + int(PERSON_AFTER_H * HOUR), plan.time) and self._wanted(plan):
                 self._answered.add(plan.id)
                 guarded.loop.feed(Approval(time=now, plan=plan.id, person="on-call", alternative=plan.chosen, approved=True))
+
+    def done(self, guarded: Guarded) -> bool:
+        """Whether nothing is left to do or to wait for."""
+        return guarded.range.settled() and not any(map(self._wanted, self._told.plans.values()))
+
+    def _wanted(self, plan: Plan) -> bool:
+        fresh = plan.id not in self._answered and bool(plan.alternatives[plan.chosen].actions)
+        return fresh and self._attacked(self._told.incidents[plan.incident])
 
 
 def after_approval(ask: Ask) -> Ask:

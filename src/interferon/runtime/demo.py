@@ -76,7 +76,7 @@ def run(at: Stage, scenario: Scenario, seed: int, progress: Progress = lambda wh
         human, later = _our_arm(ours, at, told, scenario, progress)
         with human:
             approver = Approver(later, lambda incident: _true(incident, human.range.attack(), at.rules.network))
-            _run_on(human, scenario, lambda now: approver(human, now), lambda share: progress("a person after 4 h", share))
+            _run_on(human, scenario, approver, lambda share: progress("a person after 4 h", share))
             outcome, person = ours.range.outcome(), human.range.outcome()
         progress("the other arms", 0.0)
         nobody = unguarded(at.rules.network, scenario, seed, at.start, at.base).outcome()
@@ -130,12 +130,16 @@ def _our_arm(ours: Guarded, at: Stage, told: Told, scenario: Scenario, progress:
     return human, later
 
 
-def _run_on(guarded: Guarded, scenario: Scenario, each_minute: Callable[[int], None], progress: Callable[[float], None]) -> None:
-    end = guarded.start + int(scenario.hours * HOUR)
+def _run_on(guarded: Guarded, scenario: Scenario, approver: Approver, progress: Callable[[float], None]) -> None:
+    """Runs the person's arm to its end. An hour after the last thing to do, detection stops: nobody would act on what it finds."""
+    end, done = guarded.start + int(scenario.hours * HOUR), 0
     begin = guarded.range.now
-    while guarded.range.now < end:
-        guarded.advance(min(guarded.range.now + HOUR, end), each_minute)
+    while guarded.range.now < end and done < 2:
+        guarded.advance(min(guarded.range.now + HOUR, end), lambda now: approver(guarded, now))
+        done = done + 1 if approver.done(guarded) else 0
         progress((guarded.range.now - begin) / max(end - begin, 1))
+    guarded.range.silence()
+    guarded.range.advance(end)
 
 
 def _true(incident: Incident, attack: AttackState, network: Network) -> bool:

@@ -8,6 +8,8 @@ import dataclasses
 import importlib
 import os
 from collections import deque
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ def load(data: bytes) -> Any:
         if version != VERSION:
             raise InputError(f"checkpoint is of version {version}, this program reads version {VERSION}")
         return _value(body)
-    except (msgspec.DecodeError, ValueError, TypeError, AttributeError, ModuleNotFoundError) as error:
+    except (msgspec.DecodeError, LookupError, ValueError, TypeError, AttributeError, ModuleNotFoundError) as error:
         raise InputError(f"not a checkpoint of this program: {error}") from None
 
 
@@ -50,35 +52,46 @@ def save(path: Path, value: Any) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def _name(kind: type) -> str:
-    return f"{kind.__module__}:{kind.__qualname__}"
+_SCALARS = (type(None), bool, int, float, str)  # as they are; also their subclasses, such as enumerations of text
+_MANY = {list: "l", tuple: "t", deque: "q"}
+
+
+@cache
+def _record(kind: type) -> tuple[str, tuple[str, ...]] | None:
+    """Name and fields of a class of records, None of anything else."""
+    name = f"{kind.__module__}:{kind.__qualname__}"
+    if issubclass(kind, msgspec.Struct):
+        return name, kind.__struct_fields__
+    if dataclasses.is_dataclass(kind):
+        return name, tuple(field.name for field in dataclasses.fields(kind))
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        return name, kind._fields
+    return None
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float | str):
+    kind = type(value)
+    if isinstance(value, _SCALARS):
         return value
-    if isinstance(value, np.ndarray):
+    if kind in _MANY:
+        return [_MANY[kind], [_plain(item) for item in value]]
+    if isinstance(value, dict):
+        return ["d", [[_plain(key), _plain(item)] for key, item in value.items()]]
+    record = _record(kind)
+    if record is not None:
+        name, fields = record
+        return ["o", name, [_plain(getattr(value, field)) for field in fields]]
+    if kind is np.ndarray:
         return ["a", value.dtype.str, list(value.shape), np.ascontiguousarray(value).tobytes()]
     if isinstance(value, np.generic):
         return ["g", value.dtype.str, value.tobytes()]
     if isinstance(value, bytes):
         return ["b", value]
-    if isinstance(value, dict):
-        return ["d", [[_plain(key), _plain(item)] for key, item in value.items()]]
     if isinstance(value, pa.RecordBatch):
         return ["r", _batch_bytes(value)]
-    if isinstance(value, msgspec.Struct):
-        return ["o", _name(type(value)), [_plain(getattr(value, field)) for field in value.__struct_fields__]]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return ["o", _name(type(value)), [_plain(getattr(value, field.name)) for field in dataclasses.fields(value)]]
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return ["o", _name(type(value)), [_plain(item) for item in value]]
-    for tag, kind in (("l", list), ("t", tuple), ("q", deque)):
-        if isinstance(value, kind):
-            return [tag, [_plain(item) for item in value]]
     if isinstance(value, set | frozenset):
         return ["s" if isinstance(value, set) else "f", [_plain(item) for item in sorted(value)]]
-    raise TypeError(f"{type(value).__name__} cannot go into a checkpoint")
+    raise TypeError(f"{kind.__name__} cannot go into a checkpoint")
 
 
 def _batch_bytes(batch: pa.RecordBatch) -> bytes:
@@ -92,6 +105,12 @@ def _value(body: Any) -> Any:
     if not isinstance(body, list):
         return body
     tag = body[0]
+    if tag == "d":
+        return {_value(key): _value(item) for key, item in body[1]}
+    if tag == "o":
+        return _made(body[1])([_value(item) for item in body[2]])
+    if tag in _KINDS:
+        return _KINDS[tag](map(_value, body[1]))
     if tag == "a":
         return np.frombuffer(body[3], dtype=np.dtype(body[1])).reshape(body[2]).copy()
     if tag == "g":
@@ -100,26 +119,34 @@ def _value(body: Any) -> Any:
         return body[1]
     if tag == "r":
         return pa.ipc.open_stream(body[1]).read_next_batch()
-    if tag == "d":
-        return {_value(key): _value(item) for key, item in body[1]}
-    if tag == "o":
-        return _object(body[1], [_value(item) for item in body[2]])
-    kinds: dict[str, Any] = {"l": list, "t": tuple, "q": deque, "s": set, "f": frozenset}
-    return kinds[tag](_value(item) for item in body[1])
+    raise InputError(f"a checkpoint holds nothing of kind {tag!r}")
 
 
-def _object(name: str, values: list[Any]) -> Any:
+_KINDS: dict[str, Callable[[Iterable[Any]], Any]] = {"l": list, "t": tuple, "q": deque, "s": set, "f": frozenset}
+
+
+@cache
+def _made(name: str) -> Callable[[list[Any]], Any]:
+    """What makes an object of a class of ours from its fields' values in their order."""
     module, _, qualified = name.partition(":")
     if module.split(".")[0] != "interferon":
         raise InputError(f"a checkpoint may not name {name}")
     kind: Any = importlib.import_module(module)
     for part in qualified.split("."):
         kind = getattr(kind, part)
+    record = _record(kind)
+    if record is None:
+        raise InputError(f"a checkpoint may not name {name}")
+    fields = record[1]
     if issubclass(kind, msgspec.Struct):
-        return kind(**dict(zip(kind.__struct_fields__, values, strict=True)))
-    if hasattr(kind, "_fields"):
-        return kind(*values)
-    made = object.__new__(kind)
-    for field, item in zip(dataclasses.fields(kind), values, strict=True):
-        object.__setattr__(made, field.name, item)
-    return made
+        return lambda values: kind(**dict(zip(fields, values, strict=True)))
+    if issubclass(kind, tuple):
+        return lambda values: kind(*values)
+
+    def filled(values: list[Any]) -> Any:
+        made = object.__new__(kind)
+        for field, item in zip(fields, values, strict=True):
+            object.__setattr__(made, field, item)
+        return made
+
+    return filled

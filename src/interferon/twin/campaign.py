@@ -19,6 +19,7 @@ from interferon.twin.telemetry import Telemetry
 from interferon.twin.vocabulary import ACTIONS
 
 _LASTING = ("modify_setpoint", "stop_process", "encrypt_hosts", "firmware_change", "disable_logging")  # go on without the attacker
+_HIDING = ("disable_logging",)  # hides what is done beside it and does nothing to the goods
 _ON_GOODS = ("peak_season", "new_supplier", "poison_feed", "fake_shipment")  # act on goods and papers: need no machine at the place
 NOT_HOSTS = ("plc", "robot", "agv", "telematics", "sensor_gateway", "sis", "camera", "switch", "firewall")
 
@@ -133,6 +134,11 @@ class Campaign:
         tried = [s.tried for s in attacks if s.tried]
         taken = sorted(set(self.implants) | set(self.world.condition.damage))
         return AttackState(attacks, min(tried, default=0), self.last_success, any(s.active for s in attacks), tuple(taken))
+
+    def over(self) -> bool:
+        """Whether the attack has come to its end: no step of it waits or goes on, but for one that only hides the others."""
+        going = any(state.active and state.kind == "attack" and state.action not in _HIDING for state in self.states.values())
+        return not going and not any(pulse == 0 and self.steps[ident].kind == "attack" for _, _, ident, pulse in self.agenda)
 
     # who, where from
 

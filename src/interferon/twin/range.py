@@ -231,6 +231,16 @@ class Range:
         """Re-route: for each (destination node, product) the lanes that bring it and their shares."""
         self.goods.route(sourcing)
 
+    def settled(self) -> bool:
+        """Whether the attack is over, its damage mended, and nothing in force any more: from here on only chance moves the goods."""
+        hurt = any(damage.impact > 0 for each in self.condition.damage.values() for damage in each)
+        return self.campaign.over() and not self.condition.effects and not hurt
+
+    def silence(self) -> None:
+        """Nobody listens any more: the goods go on as they would, without telemetry or events."""
+        self.emit, self.telemetry = False, None
+        self._queue.clear()
+
     # what is seen
 
     def snapshot(self) -> dict[str, Any]:
