@@ -124,9 +124,7 @@ def test_a_run_that_is_silenced_half_way_comes_to_the_same(medica: Network) -> N
 
 
 def test_an_attack_is_settled_when_nothing_waits_goes_on_or_is_in_force(medica: Network) -> None:
-    run = play(
-        medica, step("encrypt_hosts", "asset:wms-1", 1.0), step("disable_logging", "asset:hist-1", 2.0, "s2"), hours=60, emit=False
-    )
+    run = play(medica, step("encrypt_hosts", "asset:wms-1", 1.0), step("disable_logging", "asset:hist-1", 2.0, "s2"), hours=60, emit=False)
     assert not run.settled(), "its steps wait"
     run.advance(START + 3 * HOUR)
     assert run.campaign.states["s2"].active

@@ -6,7 +6,7 @@ and no hosts move: telemetry does not depend on them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -149,9 +149,9 @@ class Fleet:
         entity, signal = (batch.column(name).indices.to_numpy() for name in ("entity", "signal"))
         values[row, self.place[entity], self.slot[entity, signal]] = batch.column("value").to_numpy(zero_copy_only=False)
 
-    def _running(self, asset: str, time: int) -> float:
-        stopped = any(damage.impact >= 1.0 and damage.since <= time for damage in self.condition.damage.get(asset, ()))
-        return 0.0 if stopped or self.condition.idle.get(asset, 0) > time else 1.0
+    def _running(self, assets: Sequence[str], time: int) -> NDArray[np.float64]:
+        stopped = self.condition.stopped(time)
+        return np.array([0.0 if asset in stopped else 1.0 for asset in assets])
 
     def manifest(self) -> list[Attack]:
         """The attacks that succeeded, in rows of the run."""

@@ -40,7 +40,10 @@ def admit(state: FdrState, rising: Mapping[int, Finding], judged: Sequence[tuple
     included, for they are the questions that were asked. An alarm is told once; until then it waits for as long as its p stays small.
     """
     state.pending.update(rising)
-    sustained = [_sustained(state, entity, p, now) for entity, p in judged]
+    gained = state.gained  # nearly every machine is quiet and has gathered nothing: it is spared the call
+    sustained = [_sustained(state, entity, p, now) if p <= ODD or entity in gained else min(1.0, 2 * p) for entity, p in judged]
+    if not state.pending:
+        return []
     stands = discoveries(sustained, state.alpha)
     found = []
     for (entity, p), long_p, stand in zip(judged, sustained, stands, strict=True):
@@ -58,8 +61,6 @@ def _sustained(state: FdrState, entity: int, p: float, now: int) -> float:
     falls below 1, is an e-detector (Shin, Ramdas & Rinaldo 2022): it passes 1/p' no more often than once in 1/p' windows. The better
     one of p and p' is taken, times two for having looked at both.
     """
-    if p > ODD and entity not in state.gained:  # nothing to add and nothing gathered
-        return min(1.0, 2 * p)
     gained, last = state.gained.get(entity, (0.0, 0))
     if now - last >= SPAN:
         gained = max(gained - math.log(2) - 0.5 * math.log(max(p, 1e-12)), 0.0)

@@ -53,11 +53,11 @@ def save(path: Path, value: Any) -> None:
 
 
 _SCALARS = (type(None), bool, int, float, str)  # as they are; also their subclasses, such as enumerations of text
-_MANY = {list: "l", tuple: "t", deque: "q"}
+_MANY: dict[Any, str] = {list: "l", tuple: "t", deque: "q"}
 
 
 @cache
-def _record(kind: type) -> tuple[str, tuple[str, ...]] | None:
+def _record(kind: Any) -> tuple[str, tuple[str, ...]] | None:
     """Name and fields of a class of records, None of anything else."""
     name = f"{kind.__module__}:{kind.__qualname__}"
     if issubclass(kind, msgspec.Struct):
@@ -70,7 +70,7 @@ def _record(kind: type) -> tuple[str, tuple[str, ...]] | None:
 
 
 def _plain(value: Any) -> Any:
-    kind = type(value)
+    kind: Any = type(value)
     if isinstance(value, _SCALARS):
         return value
     if kind in _MANY:

@@ -152,6 +152,11 @@ class Condition:
     def damaged(self, asset: str) -> bool:
         return bool(self.damage.get(asset))
 
+    def stopped(self, now: int) -> set[str]:
+        """Assets that do not work at all: idle for a while, or broken."""
+        idle = {asset for asset, until in self.idle.items() if until > now}
+        return idle | {asset for asset, harm in self.damage.items() if any(d.impact >= 1.0 and d.since <= now for d in harm)}
+
     def mend(self, now: int) -> list[str]:
         """Advance repairs to `now`: damage of an asset that has been offline long enough is gone. Returns the assets restored just now."""
         restored = []

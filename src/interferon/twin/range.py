@@ -5,11 +5,13 @@ Called by the runtime (demo, wargame), the bench and tests; it is also the execu
 
 import heapq
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from interferon.model.network import Network
 from interferon.model.network import Order as OpenOrder
@@ -177,12 +179,12 @@ class Range:
             return False
         return not self.condition.disabled(str(fields.get("actor") or ""))
 
-    def _running(self, asset: str, time: int) -> float:
-        """Share of its line that a machine runs with: its own state, then the place it serves."""
-        damage = self.condition.damage.get(asset)
-        if self.condition.idle.get(asset, 0) > time or (damage and any(d.impact >= 1.0 and d.since <= time for d in damage)):
-            return 0.0
-        return self._speed.get(asset, 1.0)
+    def _running(self, assets: Sequence[str], time: int) -> NDArray[np.float64]:
+        """Share of its line that each machine runs with: its own state, then the place it serves."""
+        running = np.array([self._speed.get(asset, 1.0) for asset in assets])
+        if stopped := self.condition.stopped(time):
+            running[[asset in stopped for asset in assets]] = 0.0
+        return running
 
     # the executor's side
 

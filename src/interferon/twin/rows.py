@@ -37,20 +37,24 @@ class Offsets:
 
 def records(family: str, rows: Sequence[Record], offsets: Offsets, trust: float) -> pa.RecordBatch:
     """A batch of activity or trade rows, which must be in order of time."""
-    schema = FAMILIES[family]
-    columns: list[pa.Array] = []
-    head: dict[str, list[Any]] = {
-        "time": [r[0] for r in rows],
-        "seen": [r[0] + _LAG for r in rows],
+    schema, n = FAMILIES[family], len(rows)
+    time = np.array([r[0] for r in rows], dtype=np.int64)
+    head: dict[str, Any] = {
+        "time": time,
+        "seen": time + _LAG,
         "feed": [r[1] for r in rows],
-        "offset": [offsets.take(r[1], 1) for r in rows],
+        "offset": np.array([offsets.take(r[1], 1) for r in rows], dtype=np.int64),
         "entity": [r[2] for r in rows],
-        "trust": [trust] * len(rows),
-        "raw": [None] * len(rows),
+        "trust": np.full(n, trust, dtype=np.float32),
     }
+    said = {name for r in rows for name in r[3]}  # most columns of most batches are empty
+    columns: list[pa.Array] = []
     for item in schema:
-        name = item.name
-        values = head[name] if name in head else [r[3].get(name) for r in rows]
+        values = head.get(item.name)
+        if values is None and item.name not in said:
+            columns.append(pa.nulls(n, item.type))
+            continue
+        values = [r[3].get(item.name) for r in rows] if values is None else values
         columns.append(_coded(values, item.type) if pa.types.is_dictionary(item.type) else pa.array(values, item.type))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 

@@ -3,7 +3,7 @@
 Called by the range. Pure: noise is drawn per class and hour, so what was done earlier never shifts it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,9 +84,9 @@ class Telemetry:
         self._modes: dict[tuple[str, int], tuple[Array, Array]] = {}
 
     def run(
-        self, begin: int, end: int, condition: Condition, drive: Callable[[str, int], float], offsets: Offsets
+        self, begin: int, end: int, condition: Condition, drive: Callable[[Sequence[str], int], Array], offsets: Offsets
     ) -> pa.RecordBatch | None:
-        """Samples in [begin, end). `drive(asset, time)` is the share of its line that runs. None when no sample falls in."""
+        """Samples in [begin, end). `drive(assets, time)` are the shares of their lines that run. None when no sample falls in."""
         first = -(-begin // self.period) * self.period
         times = np.arange(first, end, self.period, dtype=np.int64)
         if not len(times) or not self.assets:
@@ -94,7 +94,7 @@ class Telemetry:
         heard = np.ones(len(self.assets), bool)
         if condition.effects or condition.dark:
             heard = np.array([not condition.offline(a) and condition.dark.get(a, 0) <= begin for a in self.assets])
-        running = np.array([drive(a, begin) for a in self.assets])
+        running = drive(self.assets, begin)
         values = np.full((len(times), len(self.assets), 8), np.nan)
         keep = np.zeros(values.shape, bool)
         for k, time in enumerate(times):
