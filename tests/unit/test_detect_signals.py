@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from interferon.detect import signals
 from interferon.detect.settings import LIVE
 from interferon.detect.signal_examples import LAST, TRAIN, creep, freeze, leap, mute, pump, repeat
-from interferon.detect.signal_protocol import Memory
+from interferon.detect.signal_protocol import Memory, log_run, reading
 from interferon.detect.windows import GAP, STEP, Codes, Floats, encode, robust_scale
 from interferon.detectors.telemetry_cusum import TelemetryCusum
 from interferon.detectors.telemetry_signals import SIGNALS
@@ -90,6 +90,21 @@ def test_frames_of_some_machines_give_the_same_as_frames_of_all() -> None:
         assert [apart[0].p[0], apart[1].p[0], apart[0].p[1]] == one.p.tolist()
 
 
+def test_machines_judged_and_learnt_in_blocks_are_as_machines_judged_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    machines = [pump(), freeze(), leap()]
+    together = run(learnt(machines), machines, last=TRAIN + 700)
+    monkeypatch.setattr(signals, "BLOCK", 2)
+    apart = run(learnt(machines), machines, last=TRAIN + 700)
+    assert [one.p.tolist() for one in together] == [one.p.tolist() for one in apart]
+    assert told(together, 2) == told(apart, 2) != []
+
+
+@given(st.lists(st.integers(0, 20_000), min_size=1))
+def test_the_logarithm_of_a_run_is_the_same_looked_up_or_not(runs: list[int]) -> None:
+    run = np.array(runs, dtype=np.int32)
+    assert log_run(run).tolist() == np.log1p(run.astype(np.float32)).tolist()
+
+
 def test_a_stored_state_goes_on_as_if_nothing_had_been() -> None:
     state = learnt([freeze()])
     run(state, [freeze()], last=TRAIN + 100)
@@ -132,5 +147,6 @@ def test_stops_neither_fill_the_sums_nor_drag_the_mean(rows: int, seed: int) -> 
     before = {name: value.copy() for name, value in memory.items()}
     stopped = np.array([[-4 * STEP, GAP]], dtype=np.int16)
     for row in range(rows):
-        detector.update(params, memory, stopped, np.array([row]), np.ones(1, dtype=np.bool_))
+        now = reading(stopped, np.array([row]), np.ones(1, dtype=np.bool_))
+        detector.update(params, memory, now, np.ones((1, 2), dtype=np.bool_))
     assert all((memory[name] == before[name]).all() for name in before)

@@ -1,4 +1,4 @@
-"""How well detection does, beside the trivial answers and the opponents: recorded tables, live telemetry, activity and trade, rules.
+"""How well detection does, beside the trivial answers and the opponents: tables, live telemetry and its speed, activity and trade, rules.
 
 Run by `interferon bench detect`. Reads the data folder named by INTERFERON_DATA (default `../shared/data` beside the checkout); writes
 nothing. Everyone gets the same rows and the same training; no setting and no threshold of ours is chosen on rows that are scored.
@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from interferon.bench import detect_drawn, detect_skab, detect_tep, poison, progress, rules, stream, watch
+from interferon.bench import detect_drawn, detect_skab, detect_tep, poison, progress, rules, stream, throughput, watch
 from interferon.bench.opponents import missing
 
-PARTS: Final = ("tables", "watch", "poison", "stream", "rules")  # all but the first are suites of their own, too
+PARTS: Final = ("tables", "watch", "poison", "throughput", "stream", "rules")  # all but the first are suites of their own, too
 
 
 def cases(part: str = "") -> Iterator[dict[str, Any]]:
     """Every figure about detection, with its target and baselines, or those of one of PARTS. Raises InputError where data are missing."""
-    parts = {"tables": tables, "watch": watch.cases, "poison": poison.cases, "stream": stream.cases, "rules": rules.cases}
+    suites = {suite.__name__.rpartition(".")[2]: suite.cases for suite in (watch, poison, throughput, stream, rules)}
     for name in [part] if part else PARTS:
-        yield from parts[name]()
+        yield from tables() if name == "tables" else suites[name]()
 
 
 def tables() -> Iterator[dict[str, Any]]:

@@ -13,9 +13,12 @@ def register(app: typer.Typer) -> None:
     @app.command("bench")
     def run(
         suite: Annotated[
-            str, typer.Argument(help="path, detect, watch, poison, stream, rules, flow, journal or policy; without it, all of them.")
+            str,
+            typer.Argument(
+                help="path, detect, watch, poison, throughput, stream, rules, flow, journal or policy; without it, all of them."
+            ),
         ] = "",
-        part: Annotated[str, typer.Option("--part", help="Of detect: tables, watch, stream or rules alone.")] = "",
+        part: Annotated[str, typer.Option("--part", help="Of detect: tables, watch, poison, throughput, stream or rules alone.")] = "",
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     ) -> None:
         """Measure, and print every figure with its target and baselines; exit 1 when one does not hold."""

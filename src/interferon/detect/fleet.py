@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from interferon.detect.windows import GAP, Codes, Ints, Window, features
 
 Index = NDArray[np.int64]
+BLOCK = 512  # machines that are judged, or learnt, together: what is worked on then stays in the cache
 
 
 def grown(array: NDArray[np.generic], capacity: int, fill: float = 0) -> NDArray[np.generic]:
@@ -76,17 +77,22 @@ def prime(rings: Rings, entity: int, codes: Codes) -> None:
 
 def push(rings: Rings, entities: Index, rows: Index, codes: Codes) -> None:
     """Writes one row `codes` (n, S) for each of `entities` (n,), whose running row numbers since priming are `rows` (n,)."""
-    place = rows % rings.window
-    old = rings.ring[entities, place].astype(np.int64)
-    rings.ring[entities, place] = codes
-    new = codes.astype(np.int64)
-    came, went = new != GAP, old != GAP
-    new[~came] = 0
-    old[~went] = 0
-    at = places(entities)
+    at, place = places(entities), rows % rings.window
+    if isinstance(at, slice) and (place == place[0]).all():  # all were learnt at once: the same place for each
+        spot: tuple[Index | slice, Index | int] = (at, int(place[0]))
+    else:
+        spot = (entities, place)
+    old, new = rings.ring[spot].astype(np.int64), codes.astype(np.int64)
+    rings.ring[spot] = codes
+    came, went = codes != GAP, old != GAP
+    new *= came
+    old *= went
     rings.total[at] += new - old
-    rings.squares[at] += new * new - old * old
-    rings.count[at] += came.astype(np.int16) - went.astype(np.int16)
+    new *= new
+    old *= old
+    rings.squares[at] += new - old
+    if not (came.all() and went.all()):
+        rings.count[at] += came.astype(np.int16) - went.astype(np.int16)
 
 
 def window_of(rings: Rings, entities: Index, floor: float) -> Window:

@@ -49,7 +49,10 @@ class TelemetryDetector(Protocol):
 
 def derived(detector: TelemetryDetector, params: Params, rows: Rows) -> Codes:
     """Returns the codes (N, S) of the detector's own signals."""
-    return encode(*detector.derive(params, rows))
+    z, valid = detector.derive(params, rows)
+    if rows.codes is not None and z is rows.z and valid is rows.valid:  # it takes the signals as they are
+        return rows.codes
+    return encode(z, valid)
 
 
 def with_axis(params: Params) -> dict[str, Floats]:
@@ -61,6 +64,15 @@ def statistic(detector: TelemetryDetector, params: Params, rows: Rows, settings:
     """Returns the statistic (N,) of consecutive rows of one entity."""
     wide = with_axis(params)
     return detector.score(wide, rolling(derived(detector, wide, rows), detector.window(settings), settings.spread_floor))
+
+
+def standardised(params: Params, window: Window) -> Floats:
+    """Returns the features (N, 2S), means before log-spreads, from `location` in units of `scale`; 0 where there is none."""
+    deviation = np.concatenate([window.mean, window.spread], axis=1)
+    deviation -= params["location"]
+    deviation /= params["scale"]
+    np.copyto(deviation, 0.0, where=np.isnan(deviation))
+    return deviation
 
 
 def proportions(parts: Floats) -> Floats:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +17,29 @@ from interferon.detect.windows import GAP, STEP, Bools, Codes, Floats
 Numbers = NDArray[np.float32]
 Memory = dict[str, NDArray[np.generic]]  # arrays (n, S, …), changed in place by `update`
 Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One row of n machines with S signals, and what all detectors want to know of it; made by `reading`.
+
+    codes, seen, z (n, S): GAP where missing; whether there was a value; the value in spreads, some number where there was none. there
+    (n, S): `seen` as 0 and 1, for a product costs less than a choice. rows (n,): counts each machine's rows from 0; calm (n,): false while
+    the machine is in alarm.
+    """
+
+    codes: Codes
+    seen: Bools
+    z: Numbers
+    there: Numbers
+    rows: Ints
+    calm: Bools
+
+
+def reading(codes: Codes, rows: Ints, calm: Bools) -> Reading:
+    """Returns the row (n, S) of `codes` with all that follows from it."""
+    seen = codes != GAP
+    return Reading(codes, seen, codes * np.float32(1.0 / STEP), seen.astype(np.float32), rows, calm)
 
 
 class SignalDetector(Protocol):
@@ -50,21 +74,36 @@ class SignalDetector(Protocol):
         """Returns what it needs to know of one machine, arrays whose first axis is S, from its training rows, codes (N, S)."""
         ...
 
-    def update(self, params: Mapping[str, Numbers], memory: Memory, codes: Codes, rows: Ints, calm: Bools) -> Numbers:
-        """Takes one row (n, S) of codes, GAP where missing; returns the number (n, S). `rows` (n,) counts each machine's rows from 0;
-        `calm` (n,) is false while the machine is in alarm."""
+    def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
+        """Takes one row and returns the number (n, S). What it remembers of a signal that is not `judged` (n, S) by it need not be right:
+        that signal was left out when it was learnt, or never spoke."""
         ...
 
 
-def deviations(codes: Codes, most: float) -> Numbers:
-    """Returns codes as deviations, clipped at ±`most`; a gap is some number."""
-    return np.asarray(np.clip(codes.astype(np.float32) / np.float32(STEP), -most, most), dtype=np.float32)
+def within(values: Numbers, most: float) -> Numbers:
+    """Returns `values` clipped at ±`most`."""
+    clipped = np.minimum(values, np.float32(most))
+    return np.asarray(np.maximum(clipped, np.float32(-most), out=clipped))
 
 
-def follow(mean: Numbers, value: Numbers, seen: Bools, span: float) -> None:
-    """Moves an exponential mean over about `span` rows to `value` where it was `seen`."""
-    weight = np.float32(1.0 / span)
-    mean += np.where(seen, (value - mean) * weight, np.float32(0.0))
+def follow(mean: Numbers, value: Numbers, there: Numbers, span: float) -> None:
+    """Moves an exponential mean over about `span` rows to `value` where it was `there` (1, else 0)."""
+    step = value - mean
+    step *= np.float32(1.0 / span)
+    step *= there
+    mean += step
+
+
+_RUNS = np.log1p(np.arange(4096, dtype=np.float32))
+
+
+def log_run(run: NDArray[np.int32]) -> Numbers:
+    """Returns log(1 + `run`), which for all but the longest is looked up: no logarithm of single numbers is as fast."""
+    looked: Numbers = _RUNS.take(run, mode="clip")
+    longest = run >= len(_RUNS)
+    if longest.any():
+        looked[longest] = np.log1p(run[longest].astype(np.float32))
+    return looked
 
 
 def present(codes: Codes) -> Bools:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from interferon.detect.fleet import Index, grown, places
+from interferon.detect.fleet import BLOCK, Index, grown, places
 from interferon.detect.settings import Settings
-from interferon.detect.signal_protocol import Memory, Numbers, SignalDetector
+from interferon.detect.signal_protocol import Memory, Numbers, SignalDetector, reading
 from interferon.detect.windows import Bools, Codes, Floats
 
 Detectors = Sequence[SignalDetector]
@@ -25,16 +25,17 @@ WIDEN = 4.0  # spreads that a range may widen a day
 YOUNG = 720  # rows of life at which an exceedance counts half: an extreme of one day says little about the next
 AGAIN, SILENT = 180, 720  # rows: an alarm over for so long may be told again; another detector's, so long after the last one told
 STRONGEST = 40.0  # nats
-AT_ONCE = 256  # machines that are learnt together
+ALARMED = 4.0  # nats: from here on a machine is not calm
 
 
 @dataclass
 class SignalState:
     """What is known of the signals of every machine; arrays (capacity, D, S) of D detectors unless said.
 
-    low, high: the range; below, above: spread of its ends; least, most: what the quiet rows of this day reached. active: judged at all.
-    rows (capacity,): since learnt, −1 before. evidence: −log p of the last row. last (capacity, D): row of a detector's last alarm; told
-    (capacity,): row of the last one told. params, memory: of each detector, arrays (capacity, S, …).
+    low, high: the range; below, above: spread of its ends; least, most: what the quiet rows of this day reached. active: judged at all;
+    where not, the range has no end. rows (capacity,): since learnt, −1 before. evidence: −log p of the last row, and loud (capacity,) the
+    largest of a machine. last (capacity, D): row of a detector's last alarm; told (capacity,): row of the last one told. params, memory:
+    of each detector, arrays (capacity, S, …).
     """
 
     signals: int
@@ -49,13 +50,14 @@ class SignalState:
     most: Numbers
     active: Bools
     evidence: Numbers
+    loud: Numbers
     params: list[dict[str, Numbers]] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Of the given machines, (n,) each: p, 1 where not judged; which detector says most; and whether that is to be told."""
+    """Of the given machines, (n,) each: p, 1 where not judged; whether that is to be told; and if so, which detector says most."""
 
     p: Floats
     detector: NDArray[np.int64]
@@ -63,7 +65,7 @@ class Seen:
 
 
 _FILL = {"rows": -1, "told": -1 << 30, "last": -1 << 30, "below": 1.0, "above": 1.0}
-_PER_ENTITY = ("rows", "told", "last", "low", "high", "below", "above", "least", "most", "active", "evidence")
+_PER_ENTITY = ("rows", "told", "last", "low", "high", "below", "above", "least", "most", "active", "evidence", "loud")
 
 
 def new_state(signals: int, detectors: Detectors) -> SignalState:
@@ -82,6 +84,7 @@ def new_state(signals: int, detectors: Detectors) -> SignalState:
         most=wide.copy(),
         active=wide.astype(np.bool_),
         evidence=wide.copy(),
+        loud=np.empty(0, dtype=np.float32),
     )
     state.params = [{} for _ in detectors]
     state.memory = [_fresh(detector, 0, signals) for detector in detectors]
@@ -90,30 +93,40 @@ def new_state(signals: int, detectors: Detectors) -> SignalState:
 
 def learn(state: SignalState, entities: Sequence[int], rows: Sequence[Codes], detectors: Detectors) -> None:
     """Learns the ranges of `entities` from their training rows, codes (N, S) each and of one length; they are judged from then on."""
-    for start in range(0, len(entities), AT_ONCE):
-        _learn(state, np.array(entities[start : start + AT_ONCE]), np.stack(rows[start : start + AT_ONCE], axis=1), detectors)
+    order = np.argsort(entities, kind="stable")
+    for start in range(0, len(order), BLOCK):
+        block = order[start : start + BLOCK]
+        _learn(state, np.array(entities, dtype=np.int64)[block], np.stack([rows[place] for place in block], axis=1), detectors)
 
 
 def observe(state: SignalState, settings: Settings, entities: Index, codes: Codes, detectors: Detectors) -> Seen:
     """Judges one row (n, S) of codes in the machines' own scale; `entities` (n,) ascending."""
-    p, loudest = np.ones(len(entities)), np.zeros(len(entities), dtype=np.int64)
-    rising = np.zeros(len(entities), dtype=np.bool_)
+    seen = Seen(np.ones(len(entities)), np.zeros(len(entities), dtype=np.int64), np.zeros(len(entities), dtype=np.bool_))
     if not len(entities) or not detectors:
-        return Seen(p, loudest, rising)
+        return seen
     _make_room(state, int(entities[-1]) + 1)
     here = np.flatnonzero(state.rows[entities] >= 0)
-    if not len(here):
-        return Seen(p, loudest, rising)
-    known = entities[here]
-    numbers = _numbers(state, known, codes[here], detectors)
-    evidence = _judged(state, known, numbers, detectors)
+    for start in range(0, len(here), BLOCK):
+        block = places(here[start : start + BLOCK])
+        _observe(state, settings, (entities[block], codes[block], detectors), seen, block)
+    return seen
+
+
+def _observe(state: SignalState, settings: Settings, of: tuple[Index, Codes, Detectors], seen: Seen, block: Index | slice) -> None:
+    """Judges some of the machines, and writes what is found to their `block` of `seen`."""
+    entities, codes, detectors = of
+    numbers = _numbers(state, entities, codes, detectors)
+    evidence = _judged(state, entities, numbers, detectors)
     each: Numbers = np.maximum.reduce([evidence[:, :, signal] for signal in range(state.signals)])  # several times faster than by axis
-    loudest[here] = each.argmax(axis=1)
-    p[here] = np.exp(-np.maximum(each.max(axis=1), 0.0).astype(np.float64))
-    rising[here] = _told(state, known, each, settings)
-    _widen(state, known, numbers, each, settings, detectors)
-    state.rows[known] += 1
-    return Seen(p, loudest, rising)
+    loud = np.maximum.reduce([each[:, column] for column in range(len(detectors))])
+    state.loud[places(entities)] = loud
+    seen.p[block] = np.exp(-loud.astype(np.float64))
+    limit = -math.log(settings.p_on)
+    if loud.max() > limit:
+        rising = _told(state, entities, each > limit)
+        seen.rising[block], seen.detector[block] = rising, np.where(rising, each.argmax(axis=1), 0)
+    _widen(state, entities, numbers, each >= limit, detectors)
+    state.rows[entities] += 1
 
 
 def why(state: SignalState, entity: int) -> list[tuple[int, float]]:
@@ -132,11 +145,11 @@ def why(state: SignalState, entity: int) -> list[tuple[int, float]]:
 def _numbers(state: SignalState, entities: Index, codes: Codes, detectors: Detectors) -> Numbers:
     """The detectors' numbers (n, D, S); moves their memory on by a row."""
     place = places(entities)
-    calm, rows = state.evidence[place].reshape(len(entities), -1).max(axis=1) < 4.0, state.rows[entities]
+    row, active = reading(codes, state.rows[place], state.loud[place] < ALARMED), state.active[place]
     out = np.empty((len(entities), len(detectors), state.signals), dtype=np.float32)
     for column, (detector, stored, kept) in enumerate(zip(detectors, state.params, state.memory, strict=True)):
         memory: Memory = {name: value[place] for name, value in kept.items()}
-        out[:, column] = detector.update({name: value[place] for name, value in stored.items()}, memory, codes, rows, calm)
+        out[:, column] = detector.update({name: value[place] for name, value in stored.items()}, memory, row, active[:, column])
         if not isinstance(place, slice):
             for name, value in memory.items():
                 kept[name][entities] = value
@@ -148,18 +161,22 @@ def _judged(state: SignalState, entities: Index, numbers: Numbers, detectors: De
     at = places(entities)
     seen = state.rows[at].astype(np.float32)
     rates = np.array([detector.rate for detector in detectors], dtype=np.float32) * (seen / (seen + YOUNG))[:, None]
-    over = (numbers - state.high[at]) / state.above[at]
-    under = (state.low[at] - numbers) / state.below[at]
-    evidence = np.clip(np.maximum(over, under) * rates[:, :, None], 0.0, STRONGEST)
-    evidence = np.where(state.active[at], evidence, np.float32(0.0)).astype(np.float32)
+    over = numbers - state.high[at]
+    over /= state.above[at]
+    under = state.low[at] - numbers
+    under /= state.below[at]
+    evidence: Numbers = np.maximum(over, under, out=over)
+    evidence *= rates[:, :, None]
+    np.maximum(evidence, np.float32(0.0), out=evidence)
+    np.minimum(evidence, np.float32(STRONGEST), out=evidence)
     state.evidence[at] = evidence
     return evidence
 
 
-def _told(state: SignalState, entities: Index, each: Numbers, settings: Settings) -> Bools:
-    """Machines (n,) in which a detector begins to alarm that was silent for a while, and nothing was told for longer."""
+def _told(state: SignalState, entities: Index, on: Bools) -> Bools:
+    """Machines (n,) in which a detector begins to alarm that was silent for a while, and nothing was told for longer. `on` (n, D)."""
     at = places(entities)
-    on, rows = each > -math.log(settings.p_on), state.rows[at].astype(np.int32)
+    rows = state.rows[at].astype(np.int32)
     begins = (on & (rows[:, None] - state.last[at] > AGAIN)).any(axis=1)
     state.last[at] = np.where(on, rows[:, None], state.last[at])
     rising = begins & (rows - state.told[at] > SILENT)
@@ -167,13 +184,17 @@ def _told(state: SignalState, entities: Index, each: Numbers, settings: Settings
     return np.asarray(rising)
 
 
-def _widen(state: SignalState, entities: Index, numbers: Numbers, each: Numbers, settings: Settings, detectors: Detectors) -> None:
-    """Lets ranges grow by what calm rows reached, once a day and no faster than `WIDEN`; what alarms is never taken in."""
-    calm, at = (each < -math.log(settings.p_on))[:, :, None], places(entities)
-    most, least = state.most[at], state.least[at]
-    state.most[at] = np.maximum(most, numbers, out=most, where=calm)
-    state.least[at] = np.minimum(least, numbers, out=least, where=calm)
-    ready = entities[(state.rows[entities] + 1) % DAY == 0]
+def _widen(state: SignalState, entities: Index, numbers: Numbers, alarmed: Bools, detectors: Detectors) -> None:
+    """Lets ranges grow by what calm rows reached, once a day and no faster than `WIDEN`; what alarms (n, D) is never taken in."""
+    at, loud = places(entities), np.nonzero(alarmed)
+    for held, extreme in ((state.most, np.maximum), (state.least, np.minimum)):
+        reached = held[at]
+        before = reached[loud]
+        extreme(reached, numbers, out=reached)
+        reached[loud] = before
+        if not isinstance(at, slice):
+            held[at] = reached
+    ready = entities[(state.rows[at] + 1) % DAY == 0]
     if not len(ready):
         return
     grows = np.array([detector.grows for detector in detectors])[:, None]
@@ -185,6 +206,8 @@ def _widen(state: SignalState, entities: Index, numbers: Numbers, each: Numbers,
 
 def _learn(state: SignalState, entities: Index, rows: Codes, detectors: Detectors) -> None:
     _make_room(state, int(entities.max()) + 1)
+    spoke = (rows != -32768).any(axis=0)[:, None, :]
+    state.active[entities] = spoke
     for column, detector in enumerate(detectors):
         learnt = [detector.learn(rows[:, place]) for place in range(len(entities))]
         stored = state.params[column]
@@ -198,13 +221,14 @@ def _learn(state: SignalState, entities: Index, rows: Codes, detectors: Detector
     floors = np.array([detector.floor for detector in detectors], dtype=np.float32)[:, None]
     state.below[entities], state.above[entities] = np.maximum(ends.std(axis=0), floors)
     most = np.array([detector.most for detector in detectors])[:, None]
-    spoke = (rows != -32768).any(axis=0)[:, None, :]
     state.active[entities] = spoke & (state.high[entities] <= most)
     for column, detector in enumerate(detectors):
         if not detector.both:
             state.low[entities, column] = -np.inf
         if detector.most == np.inf and not detector.grows:  # its number is 0 as long as all is well
             state.high[entities, column], state.above[entities, column] = 0.0, detector.floor
+    state.low[entities] = np.where(state.active[entities], state.low[entities], -np.inf)
+    state.high[entities] = np.where(state.active[entities], state.high[entities], np.inf)
     state.least[entities], state.most[entities] = state.low[entities], state.high[entities]
     state.rows[entities], state.told[entities], state.last[entities] = len(rows), _FILL["told"], _FILL["last"]
 
@@ -214,16 +238,21 @@ def _extremes(state: SignalState, entities: Index, rows: Codes, detectors: Detec
     shape = (len(entities), len(detectors), state.signals)
     ends = np.stack([np.full((BLOCKS, *shape), np.inf), np.full((BLOCKS, *shape), -np.inf)], axis=1).astype(np.float32)
     warm = np.array([min(detector.warm, len(rows) // 4) for detector in detectors])
-    order = np.argsort(entities, kind="stable")
-    state.evidence[entities] = 0.0
+    ahead = np.arange(len(rows))[:, None] - warm
+    blocks = np.where(ahead < 0, -1, ahead * BLOCKS // (len(rows) - warm))  # (N, D): each detector's begin where it is warm
+    begins = np.diff(blocks, axis=0, prepend=-1) != 0
+    finishes = np.concatenate([begins[1:] & (blocks[:-1] >= 0), np.ones((1, len(detectors)), dtype=np.bool_)])
+    low, high = ends[0].copy()
+    state.evidence[entities], state.loud[entities] = 0.0, 0.0
     for row, codes in enumerate(rows):
         state.rows[entities] = row
-        numbers = np.empty(shape, dtype=np.float32)
-        numbers[order] = _numbers(state, entities[order], codes[order], detectors)
-        for column in np.flatnonzero(row >= warm):  # each detector's blocks begin where it is warm
-            block = (row - warm[column]) * BLOCKS // (len(rows) - warm[column])
-            np.minimum(ends[block, 0, :, column], numbers[:, column], out=ends[block, 0, :, column])
-            np.maximum(ends[block, 1, :, column], numbers[:, column], out=ends[block, 1, :, column])
+        numbers = _numbers(state, entities, codes, detectors)
+        for column in np.flatnonzero(begins[row]):
+            low[:, column], high[:, column] = np.inf, -np.inf
+        np.minimum(low, numbers, out=low)
+        np.maximum(high, numbers, out=high)
+        for column in np.flatnonzero(finishes[row]):
+            ends[blocks[row, column], :, :, column] = low[:, column], high[:, column]
     return ends
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from interferon.detect.calibrate import evidence
 from interferon.detect.fit import Model, Portfolio, fit, fused
-from interferon.detect.fleet import Index, Rings, grow, grown, new_rings, places, prime, push, window_of
+from interferon.detect.fleet import BLOCK, Index, Rings, grow, grown, new_rings, places, prime, push, window_of
 from interferon.detect.protocol import derived, with_axis
 from interferon.detect.series import moved
 from interferon.detect.settings import Settings
@@ -122,9 +122,10 @@ def observe(state: TelemetryState, frame: Frame, portfolio: Portfolio) -> Verdic
     state.seen[entities[present]] = frame.time
     watching = state.status[entities] == WATCHING
     _collect(state, entities[~watching], frame.values[~watching], frame.time)
-    before = state.alarm[entities]
-    if watching.any():
-        _judge(state, entities[watching], frame.values[watching], portfolio)
+    before, watched = state.alarm[entities], np.flatnonzero(watching)
+    for start in range(0, len(watched), BLOCK):
+        block = places(watched[start : start + BLOCK])
+        _judge(state, entities[block], frame.values[block], portfolio)
     p, alarm = state.p[entities], state.alarm[entities]
     status = np.where(present, state.status[entities], ABSENT).astype(np.int8)
     return Verdicts(status, p, np.maximum(-np.log(p), 0.0), alarm, alarm & ~before)
@@ -232,10 +233,12 @@ def _release(state: TelemetryState, entity: int) -> None:
 
 def _judge(state: TelemetryState, entities: Index, values: Floats, portfolio: Portfolio) -> None:
     settings, at = state.settings, places(entities)
-    valid = ~np.isnan(values) & state.active[at]
-    codes = encode((values - state.centre[at]) / state.spread[at] - state.shift[at], valid)
-    state.held[at] = np.where(codes == GAP, state.held[at], codes)
-    rows = Rows(state.held[at] / STEP, valid)
+    codes = encode((values - state.centre[at]) / state.spread[at] - state.shift[at], ~np.isnan(values) & state.active[at])
+    valid = codes != GAP
+    held = state.held[at]
+    np.copyto(held, codes, where=valid)
+    state.held[at] = held
+    rows = Rows(held / STEP, valid, codes=codes)
     for detector, stored, rings in zip(portfolio, state.params, state.rings, strict=True):
         push(rings, entities, state.rows[at], derived(detector, {k: v[at] for k, v in stored.items()}, rows))
     state.rows[at] += 1
@@ -261,7 +264,7 @@ def _parts(state: TelemetryState, entities: Index, portfolio: Portfolio) -> tupl
 def _adapt(state: TelemetryState, entities: Index, codes: Codes, quiet: Bools) -> None:
     """Learns the baseline's slow drift, from quiet rows only, so that an attack is not absorbed."""
     counted, at = quiet[:, None] & (codes != GAP), places(entities)
-    state.quiet_total[at] += np.where(counted, codes, 0)
+    state.quiet_total[at] += codes * counted
     state.quiet_count[at] += counted
     full = entities[state.rows[entities] % state.settings.adapt_every == 0]
     if len(full):

@@ -25,12 +25,14 @@ GAP = np.int16(-32768)  # the code of a missing value
 class Rows:
     """Standardised rows: `z` (N, S) without gaps (the last value is held), `valid` (N, S) false where the value was missing.
 
-    `earlier` (N, S) is z one row before, or None where whoever made the rows does not keep it; ask for it by `before`.
+    `earlier` (N, S) is z one row before, or None where whoever made the rows does not keep it; ask for it by `before`. `codes` (N, S) are
+    those of z and valid, where whoever made the rows has them.
     """
 
     z: Floats
     valid: Bools
     earlier: Floats | None = None
+    codes: Codes | None = None
 
     @property
     def before(self) -> Floats:
@@ -75,8 +77,11 @@ def robust_scale(values: Floats) -> tuple[Floats, Floats]:
 
 def encode(values: Floats, valid: Bools) -> Codes:
     """Returns the int16 codes of standardised `values`; GAP where not `valid`. Beyond ±LIMIT deviations the value is clipped."""
-    clipped = np.clip(np.where(valid, values, 0.0), -LIMIT, LIMIT)
-    return np.where(valid, np.rint(clipped * STEP), float(GAP)).astype(np.int16)
+    steps = np.rint(values * STEP)
+    np.fmin(steps, LIMIT * STEP, out=steps)  # no number is neither less nor more
+    codes: Codes = np.fmax(steps, -LIMIT * STEP, out=steps).astype(np.int16)
+    codes[~valid] = GAP
+    return codes
 
 
 def hold(codes: Codes, before: Codes) -> Codes:
@@ -90,12 +95,21 @@ def hold(codes: Codes, before: Codes) -> Codes:
 def features(total: Ints, squares: Ints, count: Ints, window: int, floor: float) -> Window:
     """Returns mean and log-spread, 0.5 log(variance + floor²), from exact window sums of codes, all (N, S)."""
     enough = count >= min(window, max(2, window // 4))
-    n = np.where(enough, count, 1)
+    whole = bool(enough.all())
+    n = count if whole else np.where(enough, count, 1)
     mean = total / n
+    mean /= STEP
     # exact integers up to the one division: no cancellation however large the mean is
-    variance = (squares * n - total * total) / (n * n) / (STEP * STEP)
-    spread = 0.5 * np.log(np.where(enough, variance, 0.0) + floor * floor)
-    return Window(np.where(enough, mean / STEP, np.nan), np.where(enough, spread, np.nan))
+    spread = (squares * n - total * total) / (n * n)
+    spread /= STEP * STEP
+    if not whole:
+        spread[~enough] = 0.0
+    spread += floor * floor
+    np.log(spread, out=spread)
+    spread *= 0.5
+    if not whole:
+        mean[~enough], spread[~enough] = np.nan, np.nan
+    return Window(mean, spread)
 
 
 def feature_centre(table: Floats, window: int) -> Floats:

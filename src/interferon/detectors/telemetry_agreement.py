@@ -10,12 +10,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from interferon.detect.signal_examples import apart, pump
-from interferon.detect.signal_protocol import Ints, Memory, Numbers, deviations, follow, present
+from interferon.detect.signal_protocol import Memory, Numbers, Reading, follow, present, within
 from interferon.detect.windows import STEP, Bools, Codes, Floats
 
 CLIP, WEAR = 16.0, 3.0  # deviations of the residual: in all, and those that the slow baseline follows
 RIDGE = 180.0  # weight of the prior in the regression, in rows
 BASELINE = 1440  # rows over which the slow baseline follows
+_ALWAYS = np.ones(1, dtype=np.float32)
 ROOM = 8.0  # largest reading, in spreads, that takes part in another one's expectation
 
 
@@ -48,17 +49,20 @@ class TelemetryAgreement:
         matrix = inverse / np.diag(inverse)
         return {"matrix": (matrix / np.maximum((z @ matrix).std(axis=0), 0.05)).T}
 
-    def update(self, params: Mapping[str, Numbers], memory: Memory, codes: Codes, rows: Ints, calm: Bools) -> Numbers:
+    def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
         mean: Numbers = memory["mean"]  # type: ignore[assignment]
         base: Numbers = memory["base"]  # type: ignore[assignment]
-        held = memory["held"]
-        held[...] = np.where(present(codes), codes, held)
-        z, matrix = deviations(np.asarray(held, dtype=np.int16), ROOM), params["matrix"]
-        residual = np.matmul(matrix, z[:, :, None])[:, :, 0]  # each machine by itself: the result does not depend on how many there are
-        np.clip(residual, -CLIP, CLIP, out=residual)
-        always = np.ones_like(calm)[:, None]
-        follow(mean, residual, always, self.span)
-        span = np.clip(rows, BASELINE // 2, BASELINE).astype(np.float32)[:, None]
-        settled = (calm & (rows >= BASELINE // 2))[:, None]
-        base += np.where(settled, (np.clip(residual, -WEAR, WEAR) - base) / span, np.float32(0.0))
+        held: Codes = memory["held"]  # type: ignore[assignment]
+        np.copyto(held, row.codes, where=row.seen)
+        z = within(held * np.float32(1.0 / STEP), ROOM)
+        residual = np.matmul(params["matrix"], z[:, :, None])[:, :, 0]  # each machine by itself: the result does not depend on how many
+        residual = within(residual, CLIP)
+        follow(mean, residual, _ALWAYS, self.span)
+        settled = row.calm & (row.rows >= BASELINE // 2)
+        if settled.any():
+            step = within(residual, WEAR)
+            step -= base
+            step /= np.clip(row.rows, BASELINE // 2, BASELINE).astype(np.float32)[:, None]
+            step *= settled.astype(np.float32)[:, None]
+            base += step
         return mean - base

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from interferon.detect.signal_examples import creep, daylight
-from interferon.detect.signal_protocol import Ints, Memory, Numbers, deviations, follow, present
+from interferon.detect.signal_protocol import Memory, Numbers, Reading, follow, present, within
 from interferon.detect.windows import STEP, Bools, Codes, Floats
 
 RUNS = 2.5  # spreads around the usual level within which a machine counts as running
@@ -45,15 +45,19 @@ class TelemetryCusum:
         noise = np.sqrt(np.nansum(apart**2, axis=(0, 1)) / np.maximum(counted.sum(axis=(0, 1)), 1))
         return {"per_noise": 1.0 / np.maximum(noise, 0.05)}
 
-    def update(self, params: Mapping[str, Numbers], memory: Memory, codes: Codes, rows: Ints, calm: Bools) -> Numbers:
+    def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
         mean: Numbers = memory["mean"]  # type: ignore[assignment]
         up: Numbers = memory["up"]  # type: ignore[assignment]
         down: Numbers = memory["down"]  # type: ignore[assignment]
-        z = deviations(codes, RUNS)
-        runs = present(codes) & (np.abs(z) < RUNS)
-        far = np.where(runs, np.clip((z - mean) * params["per_noise"], -CLIP, CLIP), np.float32(0.0))
-        allowed = np.where(runs, np.float32(ALLOWED), np.float32(0.0))
-        np.maximum(up + far - allowed, 0.0, out=up)
-        np.maximum(down - far - allowed, 0.0, out=down)
-        follow(mean, z, runs, SPAN)
-        return np.where(up >= down, np.sqrt(up), -np.sqrt(down))
+        runs = (np.abs(row.z) < RUNS).astype(np.float32)  # a gap lies far below
+        far = row.z - mean
+        far *= params["per_noise"]
+        far = within(far, CLIP)
+        far *= runs
+        allowed = runs * np.float32(ALLOWED)
+        for total, step in ((up, far), (down, -far)):
+            total += step
+            total -= allowed
+            np.maximum(total, np.float32(0.0), out=total)
+        follow(mean, row.z, runs, SPAN)
+        return np.asarray(np.copysign(np.sqrt(np.maximum(up, down)), up - down), dtype=np.float32)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from interferon.detect.protocol import Params, proportions
+from interferon.detect.protocol import Params, proportions, standardised
 from interferon.detect.settings import Settings
 from interferon.detect.telemetry_examples import jump, plant
 from interferon.detect.windows import Bools, Floats, Rows, Window, encode, feature_centre, feature_scale, rolling, times
@@ -65,8 +65,7 @@ class TelemetryDistance:
 
 
 def _components(params: Params, window: Window) -> Floats:
-    deviation = (np.hstack([window.mean, window.spread]) - params["location"]) / params["scale"]
-    return times(np.where(np.isnan(deviation), 0.0, deviation), params["root"])
+    return times(standardised(params, window), params["root"])
 
 
 def shrunk_covariance(rows: Floats, least: float, active: int) -> Floats:

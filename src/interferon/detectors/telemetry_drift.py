@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from interferon.detect.signal_examples import leap, pump
-from interferon.detect.signal_protocol import Ints, Memory, Numbers, deviations, follow, present
+from interferon.detect.signal_protocol import Memory, Numbers, Reading, follow, present, within
 from interferon.detect.windows import STEP, Bools, Codes, Floats
 
 CLIP = 8.0  # deviations
@@ -41,10 +41,12 @@ class TelemetryDrift:
         error = np.std(blocks, axis=0) / np.sqrt(BLOCKS)
         return {"usual": z.sum(axis=0) / np.maximum(seen.sum(axis=0), 1), "allowed": ALLOWED + 2.0 * error}
 
-    def update(self, params: Mapping[str, Numbers], memory: Memory, codes: Codes, rows: Ints, calm: Bools) -> Numbers:
+    def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
         mean: Numbers = memory["mean"]  # type: ignore[assignment]
-        follow(mean, deviations(codes, CLIP), present(codes), DAY)
-        return np.asarray(np.maximum(np.abs(mean - params["usual"]) - params["allowed"], 0.0), dtype=np.float32)
+        follow(mean, within(row.z, CLIP), row.there, DAY)
+        off: Numbers = np.abs(mean - params["usual"])
+        off -= params["allowed"]
+        return np.asarray(np.maximum(off, np.float32(0.0), out=off))
 
 
 def _pieces(z: Floats, seen: Bools) -> list[tuple[Floats, Bools]]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interferon.detect.signal_examples import pump, standstill
-from interferon.detect.signal_protocol import Ints, Memory, Numbers, present
+from interferon.detect.signal_protocol import Memory, Numbers, Reading, log_run
 from interferon.detect.windows import Bools, Codes, Floats
 
 
@@ -32,9 +33,14 @@ class TelemetryDwell:
     def learn(self, codes: Codes) -> Mapping[str, Floats]:
         return {}
 
-    def update(self, params: Mapping[str, Numbers], memory: Memory, codes: Codes, rows: Ints, calm: Bools) -> Numbers:
-        seen, side, run = present(codes), memory["side"], memory["run"]
-        now = np.where(codes >= 0, 1, -1).astype(np.int8)
-        run[...] = np.where(seen, np.where(now == side, run + 1, 0), run)
-        side[...] = np.where(seen, now, side)
-        return np.log1p(run.astype(np.float32))
+    def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
+        side = memory["side"]
+        run: NDArray[np.int32] = memory["run"]  # type: ignore[assignment]
+        now = (row.codes >= 0).astype(np.int8)
+        now += now
+        now -= np.int8(1)
+        longer = run + np.int32(1)
+        longer *= now == side
+        np.copyto(run, longer, where=row.seen)
+        np.copyto(side, now, where=row.seen)
+        return log_run(run)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interferon.detect.signal_examples import freeze, pump
-from interferon.detect.signal_protocol import Ints, Memory, Numbers, present
+from interferon.detect.signal_protocol import Memory, Numbers, Reading, log_run
 from interferon.detect.windows import Bools, Codes, Floats
 
 
@@ -33,8 +34,11 @@ class TelemetryFlatline:
     def learn(self, codes: Codes) -> Mapping[str, Floats]:
         return {}
 
-    def update(self, params: Mapping[str, Numbers], memory: Memory, codes: Codes, rows: Ints, calm: Bools) -> Numbers:
-        seen, last, run = present(codes), memory["last"], memory["run"]
-        run[...] = np.where(seen, np.where(codes == last, run + 1, 0), run)
-        last[...] = np.where(seen, codes, last)
-        return np.log1p(run.astype(np.float32))
+    def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
+        last = memory["last"]
+        run: NDArray[np.int32] = memory["run"]  # type: ignore[assignment]
+        longer = run + np.int32(1)
+        longer *= row.codes == last
+        np.copyto(run, longer, where=row.seen)
+        np.copyto(last, row.codes, where=row.seen)
+        return log_run(run)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from interferon.detect.signal_examples import leap, pump
-from interferon.detect.signal_protocol import Ints, Memory, Numbers, deviations, follow, present
+from interferon.detect.signal_protocol import Memory, Numbers, Reading, follow, within
 from interferon.detect.windows import Bools, Codes, Floats
 
 CLIP = 16.0  # deviations
@@ -38,7 +38,7 @@ class TelemetryLevel:
     def learn(self, codes: Codes) -> Mapping[str, Floats]:
         return {}
 
-    def update(self, params: Mapping[str, Numbers], memory: Memory, codes: Codes, rows: Ints, calm: Bools) -> Numbers:
+    def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
         mean: Numbers = memory["mean"]  # type: ignore[assignment]
-        follow(mean, deviations(codes, CLIP), present(codes), self.span)
+        follow(mean, within(row.z, CLIP), row.there, self.span)
         return mean

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from interferon.detect.protocol import Params, proportions
+from interferon.detect.protocol import Params, proportions, standardised
 from interferon.detect.settings import Settings
 from interferon.detect.telemetry_examples import plant, swap
 from interferon.detect.windows import Bools, Floats, Rows, Window, encode, feature_centre, feature_scale, rolling, times
@@ -65,5 +65,5 @@ class TelemetryResidual:
 
 
 def _squares(params: Params, window: Window) -> Floats:
-    deviation = (np.hstack([window.mean, window.spread]) - params["location"]) / params["scale"]
-    return np.where(np.isnan(deviation), 0.0, deviation * deviation)
+    deviation = standardised(params, window)
+    return np.asarray(np.multiply(deviation, deviation, out=deviation))

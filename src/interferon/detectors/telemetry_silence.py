@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from interferon.detect.signal_examples import mute, pump
-from interferon.detect.signal_protocol import Ints, Memory, Numbers, follow, present
+from interferon.detect.signal_protocol import Memory, Numbers, Reading, follow
 from interferon.detect.windows import Bools, Codes, Floats
 
 SPAN = 30  # rows
@@ -34,8 +34,8 @@ class TelemetrySilence:
     def learn(self, codes: Codes) -> Mapping[str, Floats]:
         return {}
 
-    def update(self, params: Mapping[str, Numbers], memory: Memory, codes: Codes, rows: Ints, calm: Bools) -> Numbers:
+    def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
         share: Numbers = memory["share"]  # type: ignore[assignment]
-        came = present(codes)
-        follow(share, (~came).astype(np.float32), np.asarray(came.any(axis=1, keepdims=True)), SPAN)
+        spoke = np.asarray(row.seen.any(axis=1, keepdims=True), dtype=np.float32)
+        follow(share, np.float32(1.0) - row.there, spoke, SPAN)
         return share

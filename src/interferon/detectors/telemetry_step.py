@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from interferon.detect.signal_examples import leap, pump
-from interferon.detect.signal_protocol import Ints, Memory, Numbers, present
+from interferon.detect.signal_protocol import Memory, Numbers, Reading
 from interferon.detect.windows import GAP, STEP, Bools, Codes, Floats
 
 
@@ -32,9 +32,10 @@ class TelemetryStep:
     def learn(self, codes: Codes) -> Mapping[str, Floats]:
         return {}
 
-    def update(self, params: Mapping[str, Numbers], memory: Memory, codes: Codes, rows: Ints, calm: Bools) -> Numbers:
-        seen, last = present(codes), memory["last"]
-        change = (codes.astype(np.float32) - last.astype(np.float32)) / np.float32(STEP)
-        change = np.where(seen & (last != GAP), change, np.float32(0.0))
-        last[...] = np.where(seen, codes, last)
+    def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
+        last: Codes = memory["last"]  # type: ignore[assignment]
+        change: Numbers = row.z - last * np.float32(1.0 / STEP)
+        change *= row.there
+        change *= last != GAP
+        np.copyto(last, row.codes, where=row.seen)
         return change

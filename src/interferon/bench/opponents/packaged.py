@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,16 +29,25 @@ def isolation_forest(train: Floats, rows: Floats) -> tuple[Floats, Floats]:
 def half_space_trees(train: Floats, rows: Floats) -> tuple[Floats, Floats]:
     """Tan, Ting and Liu (2011), Fast anomaly detection for streaming data. It learns from the training rows alone: one that goes on
     learning absorbs the attack, and does worse."""
+    score = half_space_scorer(train)
+    return score(train), score(rows)
+
+
+def half_space_scorer(train: Floats) -> Callable[[Floats], Floats]:
+    """Returns what scores rows (N, S) by trees that learnt `train`."""
     from river.anomaly import HalfSpaceTrees
 
     low, high = train.min(axis=0), train.max(axis=0)
     width = np.where(high > low, high - low, 1.0)
     trees = HalfSpaceTrees(seed=SEED)
     keys = list(range(train.shape[1]))
-    near, far = ([dict(zip(keys, row, strict=True)) for row in ((part - low) / width).tolist()] for part in (train, rows))
-    for row in near:
+
+    def cells(part: Floats) -> list[dict[int, float]]:
+        return [dict(zip(keys, row, strict=True)) for row in ((part - low) / width).tolist()]
+
+    for row in cells(train):
         trees.learn_one(row)
-    return np.array([trees.score_one(row) for row in near]), np.array([trees.score_one(row) for row in far])
+    return lambda rows: np.array([trees.score_one(row) for row in cells(rows)])
 
 
 def _fitted(model: Any, train: Floats, rows: Floats) -> tuple[Floats, Floats]:

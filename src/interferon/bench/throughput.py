@@ -1,0 +1,146 @@
+"""How many rows a second one core watches, from dense ticks and from shuffled narrow Arrow batches, and what it remembers of a machine.
+
+Run by `interferon bench throughput`; no data are needed. A row is one machine at one tick, with all its signals. Everything that ships for
+live telemetry judges, and explains what alarms; the time is the processor's, so that others on the machine do not count.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interferon import sense
+from interferon.bench import progress
+from interferon.bench.measures import row
+from interferon.bench.opponents import missing, scaled
+from interferon.bench.opponents.packaged import half_space_scorer
+from interferon.bench.throughput_world import SIGNALS, Plant, arrays
+from interferon.detect import watch
+from interferon.detect.settings import LIVE
+from interferon.detectors.telemetry_portfolio import TELEMETRY
+from interferon.detectors.telemetry_signals import SIGNALS as SINGLE
+from interferon.store import checkpoint
+from interferon.twin.draws import MINUTE
+
+DENSE, NARROW, TIMES_RIVER, BYTES = 400_000.0, 200_000.0, 20.0, 8000.0  # targets
+RIVER: Final = "half-space trees (river)"
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Machines; rows that each learns from, and that pass before the clock runs; ticks that are timed, of each kind; machines that the
+    half-space trees are timed on."""
+
+    machines: int = 5000
+    learn: int = 360
+    settle: int = 60
+    ticks: int = 60
+    sample: int = 3
+
+
+FULL = Scale()
+
+
+class Watched:
+    """The watch of an installation over the plant, and its admission."""
+
+    def __init__(self, plant: Plant, learn: int) -> None:
+        self.portfolios = watch.Portfolios(TELEMETRY, (), tuple(SINGLE))
+        settings = replace(LIVE, learn_rows=learn)
+        self.watch = watch.new_watch(plant.network, settings, self.portfolios, shards=1, learn_us=0, width=SIGNALS)
+        self.admission = sense.new_admission(sense.Settings())
+        self.names, self.slots = plant.names, plant.slots
+        self.entities = np.arange(len(plant.names), dtype=np.int32)
+        self.alarms = 0
+
+    def dense(self, start: int, values: Floats) -> None:
+        """Judges one tick (n, S) that begins at `start`, in microseconds."""
+        self._judge((start, start + MINUTE, self.entities, values))
+
+    def narrow(self, batch: Any) -> None:
+        """Admits one batch of single readings, and judges the ticks that it closes."""
+        for frame in self.admit(batch):
+            self._judge((frame.start, frame.end, frame.entities, frame.values))
+
+    def admit(self, batch: Any) -> list[sense.ClosedFrame]:
+        """Takes a batch in and does not judge it."""
+        return sense.admit(self.admission, batch, lambda _: "")[0]
+
+    def _judge(self, frame: tuple[int, int, NDArray[Any], Floats]) -> None:
+        self.alarms += len(watch.observe(self.watch, self.portfolios, self.names, self.slots, frame, ()).alarms)
+
+
+def cases(scale: Scale = FULL) -> Iterator[dict[str, Any]]:
+    """Every figure about speed and memory, with its target and baselines."""
+    plant = Plant(scale.machines)
+    watched = Watched(plant, scale.learn)
+    history = plant.ticks(scale.learn + scale.settle)
+    for tick, values in enumerate(history):
+        if tick == scale.learn - 1:
+            progress(f"throughput: {scale.machines} machines are learnt")
+        watched.dense(tick * MINUTE, values)
+    first, count = len(history), scale.machines * scale.ticks
+    ticks = plant.attacked(plant.ticks(scale.ticks))
+    speed = count / _seconds(lambda tick: watched.dense((first + tick) * MINUTE, ticks[tick]), scale.ticks)
+    fleet = f"{scale.machines} machines of {SIGNALS} signals, {len(TELEMETRY) + len(SINGLE)} detectors"
+    plain = count / _seconds(_z_score(history, ticks), scale.ticks)
+    beside = {"a z-score of each signal": plain, "alarms explained": float(watched.alarms)}
+    yield row(f"{fleet}: dense ticks", "rows a second of one core", speed, beside, (">=", DENSE))
+    yield _narrow(scale, plant, watched, first + scale.ticks, plain)
+    yield from _river(scale, history, ticks, speed)
+    held = {"arrays in memory": arrays(watched.watch) / scale.machines}
+    stored = len(checkpoint.dump(watched.watch)) / scale.machines
+    yield row(f"{fleet}: state", "bytes of a machine in the checkpoint", stored, held, ("<=", BYTES))
+
+
+def _narrow(scale: Scale, plant: Plant, watched: Watched, first: int, plain: float) -> dict[str, Any]:
+    """Rows a second from one shuffled batch a tick; the tick before gives the admission its names and is not timed."""
+    ticks = plant.ticks(scale.ticks + 1)
+    batches = [plant.batch((first + tick) * MINUTE, values, shuffled=tick > 0) for tick, values in enumerate(ticks)]
+    watched.narrow(batches[0])
+    alone = Watched(plant, scale.learn)
+    alone.admit(batches[0])
+    count = scale.machines * scale.ticks
+    speed = count / _seconds(lambda tick: watched.narrow(batches[tick + 1]), scale.ticks)
+    admitted = count / _seconds(lambda tick: alone.admit(batches[tick + 1]), scale.ticks)
+    beside = {"admission alone": admitted, "a z-score of each signal, dense": plain}
+    return row("the same from shuffled narrow Arrow batches", "rows a second of one core", speed, beside, (">=", NARROW))
+
+
+def _river(scale: Scale, history: Floats, ticks: Floats, speed: float) -> Iterator[dict[str, Any]]:
+    """How often our speed is that of the trees of a sample of the same machines, which learnt the same rows and only score."""
+    if RIVER in missing().get("river", ()):
+        progress(f"not installed: river; left out: the speed of {RIVER} (`make bench` has it)")
+        return
+    seconds = 0.0
+    for machine in range(scale.sample):
+        known, rows = scaled(history[: scale.learn, machine], ticks[:, machine])
+        score = half_space_scorer(known)
+        seconds += _seconds(partial(_scored, score, rows), 1)
+    trees = scale.sample * scale.ticks / seconds
+    yield row("dense ticks", f"times as fast as {RIVER}", speed / trees, {"rows a second of theirs": trees}, (">=", TIMES_RIVER))
+
+
+def _scored(score: Callable[[Floats], Floats], rows: Floats, _: int) -> Floats:
+    return score(rows)
+
+
+def _z_score(history: Floats, ticks: Floats) -> Callable[[int], object]:
+    """The plainest judge: the largest deviation of a machine's signals, in spreads of what was learnt."""
+    centre, spread = np.nanmean(history, axis=0), np.nanstd(history, axis=0)
+    return lambda tick: np.nanmax(np.abs(ticks[tick] - centre) / spread, axis=1)
+
+
+def _seconds(run: Callable[[int], object], times: int) -> float:
+    """Processor seconds that `times` runs take."""
+    begin = time.process_time()
+    for one in range(times):
+        run(one)
+    return max(time.process_time() - begin, 1e-9)
