@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from interferon.detect import misfit, stream, stream_peers, telemetry
 from interferon.detect import signals as single
-from interferon.detect import stream, stream_peers, telemetry
 from interferon.detect.examples import Examples, keep, nearest
 from interferon.detect.fit import Portfolio
 from interferon.detect.settings import Settings
@@ -48,6 +48,7 @@ class Watch:
     local: np.ndarray  # int32[entities]: its index there
     feeds: dict[str, int] = field(default_factory=dict)  # activity or trade feed → time of its first row, in microseconds
     habits: stream_peers.Habits = field(default_factory=stream_peers.Habits)  # what peers usually do, over all shards
+    fitting: misfit.MisfitState = field(default_factory=misfit.new_state)  # whose baseline no longer fits; by fleet-wide index
 
 
 class Portfolios(msgspec.Struct, frozen=True):
@@ -137,6 +138,7 @@ def _telemetry(
     judged = seen.status == telemetry.WATCHING
     both = np.minimum(1.0, 2.0 * np.minimum(seen.p, alone.p)) if portfolios.signals else seen.p  # the better of two looks
     sighting.judged.extend(zip(entities[judged].tolist(), both[judged].tolist(), strict=True))
+    misfit.take(watch.fitting, entities[judged], both[judged], end)
     for place in np.flatnonzero(seen.rising | alone.rising):
         whole, here, p = int(entities[place]), int(local[place]), float(both[place])
         by_signal = alone.rising[place] and (alone.p[place] <= seen.p[place] or not seen.rising[place])
