@@ -16,9 +16,9 @@ from interferon.decide import book as ledger
 from interferon.decide.plan import decide, overruled
 from interferon.decide.release import ReleaseSettings, release, renew
 from interferon.decide.situation import Ask, Closures, DecideState
-from interferon.detect import budget, watch
+from interferon.detect import budget, shadows, watch
 from interferon.detect.settings import Settings
-from interferon.model.events import Approval, Control, Receipted, Rerouted, Suppression, Suppressions, Tick, Verdict
+from interferon.model.events import Approval, Baseline, Control, Receipted, Rerouted, Suppression, Suppressions, Tick, Verdict
 from interferon.model.network import Network
 from interferon.model.records import Command, DeadLetter, Finding, Incident, Plan, Renew
 
@@ -172,12 +172,13 @@ def _control(state: State, rules: Rules, item: Control) -> list[Output]:
             return _received(state, rules, item)
         case Rerouted():
             state.routes[item.plan] = item.route
-            return []
         case Suppressions():
             state.suppressions = item.entries
-            return []
+        case Baseline():
+            shadows.take(state.watch, state.admission.entities.index.get(item.entity, -1), item)
         case Tick():
             raise AssertionError("ticks move time, they are not for the judge")
+    return []
 
 
 def _received(state: State, rules: Rules, receipt: Receipted) -> list[Output]:

@@ -66,6 +66,12 @@ def since(state: MisfitState, entity: int) -> int:
     return int(state.since[entity]) if entity < len(state.since) else -1
 
 
+def forget(state: MisfitState, entity: int) -> None:
+    """Another baseline is in force: what the one before showed says nothing of it."""
+    if entity < len(state.since):
+        state.total[entity], state.count[entity], state.gained[entity], state.since[entity] = 0.0, 0, 0.0, -1
+
+
 def _make_room(state: MisfitState, entities: int) -> None:
     if entities > len(state.since):
         capacity = max(16, 1 << (entities - 1).bit_length())
