@@ -109,8 +109,9 @@ def _observe(state: State, rules: Rules, frame: sense.ClosedFrame) -> list[Findi
     seen = watch.observe(state.watch, rules.portfolios, names, state.admission.pending.slots, bucket, frame.rows)
     for time, announced in seen.work:
         declared.take(state.incidents.declared, time, **announced)
-    rising = {alarm.entity: alarm.finding for alarm in seen.alarms}
-    standing = fdr.admit(state.discoveries, rising, seen.judged, frame.end)
+        if declared.trusted(state.incidents.declared, state.incidents.graph, announced["ticket"]):
+            shadows.declare(state.watch, state.admission.entities.index.get(announced["target"], -1), time, announced)
+    standing = fdr.admit(state.discoveries, {alarm.entity: alarm.finding for alarm in seen.alarms}, seen.judged, frame.end)
     alarms = {state.admission.entities.index[alarm.entity]: alarm for alarm in standing}
     found = seen.findings + budget.admit(state.budget, alarms, seen.judged, lambda entity: rules.network.class_of(names[entity]), frame.end)
     return sorted(found, key=lambda f: (f.time, f.entity, f.detector, f.kind, f.id))

@@ -26,7 +26,7 @@ def life(rows: int, seed: int = 3) -> Floats:
     """(rows, 2 machines, 3 signals): levels that follow a slow load, in numbers that a float32 holds exactly."""
     draw = np.random.default_rng(seed)
     load = np.cumsum(draw.normal(size=(rows, 2, 1)), axis=0)
-    load = np.sin(load * 0.1) * np.array([1.0, 2.0, -1.0]) + 5.0 + draw.normal(size=(rows, 2, 3)) * 0.2
+    load = np.sin(load * 0.5) * np.array([1.0, 2.0, -1.0]) + 5.0 + draw.normal(size=(rows, 2, 3)) * 0.2
     return np.asarray(load.astype(np.float32).astype(np.float64))
 
 

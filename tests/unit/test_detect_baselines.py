@@ -148,9 +148,11 @@ def test_a_machine_that_falls_silent_is_waited_for_two_weeks() -> None:
     one.say("relearn")
     one.take(life(10))
     assert one.watch.lives.shadows[0].seen == 10
-    one.row += 15 * 1440
-    one.take(life(1))
-    assert one.watch.lives.shadows == {}
+    for days, left in ((13, [0]), (15, [])):
+        start = one.now + days * 1440 * MINUTE
+        shadows.follow(one.watch, ALONE, NAMES, (start, start + MINUTE, np.array([1]), np.ones((1, 3))), ())
+        assert list(one.watch.lives.shadows) == left
+    assert one.watch.lives.outcomes[0] == "by hand, ann: new pump: not taken over, it fell silent"
     assert one.versions() == [1]
 
 

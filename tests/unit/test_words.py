@@ -7,11 +7,12 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from interferon.detect.settings import LIVE
 from interferon.model.errors import InputError
-from interferon.model.events import Baseline
+from interferon.model.events import ACTIVITY, Baseline
 from interferon.pipeline import State, finish, new_state, step
 from interferon.runtime.words import LIST, Words, listed
 from interferon.store import checkpoint, examples, log, policy_folder, word_folder
@@ -60,6 +61,19 @@ def test_words_are_items_of_the_log_and_a_replay_of_it_is_the_same(tmp_path: Pat
     kept.close()
     for again in (moved_by(log.read(tmp_path)), moved_by(items(), stop=True)):
         assert checkpoint.dump(again) == checkpoint.dump(live)
+
+
+@pytest.mark.parametrize(("approver", "followed"), [("bea", True), ("ann", False), ("", False)])
+def test_a_work_order_is_followed_where_it_is_believed(approver: str, followed: bool) -> None:
+    state = moved_by(iter([next(items())]))
+    for ticket in ("W1", "W2"):  # whoever is not in the tables is believed from the second order on
+        at = START + 300 * MINUTE
+        head = {"time": at, "seen": at, "feed": "cmms", "offset": int(ticket[1]), "entity": REF, "trust": 1.0, "target": REF}
+        told = json.dumps({"ticket": ticket, "from": at, "until": at + 60 * MINUTE, "approved_by": approver})
+        row = {**head, "kind": "work.order", "actor": "ann", "object": "recipe", "code": "opened", "attributes": told}
+        step(state, rules(), pa.RecordBatch.from_pylist([row], schema=ACTIVITY))
+    finish(state, rules())
+    assert [work.work for work in state.watch.lives.works.values()] == (["recipe W2"] if followed else [])
 
 
 def test_a_word_on_what_is_not_there_changes_nothing_but_that_it_was_heard() -> None:

@@ -18,7 +18,7 @@ from interferon.detect.windows import Floats, Ints, encode
 from interferon.model.events import Baseline
 
 if TYPE_CHECKING:
-    from interferon.detect.shadows import Shadow
+    from interferon.detect.shadows import Declared, Shadow
     from interferon.detect.watch import Portfolios, Shard, Watch
 
 KEPT: Final = 3  # versions of an entity, the one in force included
@@ -39,20 +39,26 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 @dataclass
 class Baselines:
     """versions: entity → those kept, oldest first; force: entity → number of the one in force; kept: entity → number → all that the
-    detectors held of it when it was replaced. shadows: entity → the rows from which the next one may be learnt. heard: when the newest
+    detectors held of it when it was replaced. swings: entity → how far each signal (S,) moved between
+    the eighths of the rows that the one in force was learnt on. works: ticket → declared change that has not ended. shadows: entity → the
+    rows from which the next one may be learnt. outcomes: entity → why its last shadow did not take over. heard: when the newest
     signed word was written, microseconds UTC. changes: grows with every change of the versions."""
 
     versions: dict[int, list[Version]] = field(default_factory=dict)
     force: dict[int, int] = field(default_factory=dict)
     kept: dict[int, dict[int, retired.Kept]] = field(default_factory=dict)
+    swings: dict[int, Floats] = field(default_factory=dict)
+    works: dict[str, Declared] = field(default_factory=dict)
     shadows: dict[int, Shadow] = field(default_factory=dict)
+    outcomes: dict[int, str] = field(default_factory=dict)
     heard: int = 0
     changes: int = 0
 
 
-def first(lives: Baselines, entity: int, time: int, rows: int) -> None:
-    """The entity has been learnt on its first rows."""
-    lives.versions[entity] = [Version(number=1, time=time, rows=rows, why="first rows")]
+def first(lives: Baselines, entity: int, rows: Floats, times: Ints) -> None:
+    """The entity has been learnt on its first rows (N, S), whose times (N,) are in microseconds UTC."""
+    lives.versions[entity] = [Version(number=1, time=int(times[-1]), rows=len(rows), why="first rows")]
+    lives.swings[entity] = _swing(rows)
     lives.force[entity] = 1
     lives.changes += 1
 
@@ -100,8 +106,28 @@ def replace(watch: Watch, portfolios: Portfolios, entity: int, rows: Floats, tim
     lives.versions[entity], lives.force[entity] = [*versions, fresh][-KEPT:], fresh.number
     known = {version.number for version in lives.versions[entity]}
     lives.kept[entity] = {number: kept for number, kept in lives.kept[entity].items() if number in known}
+    lives.swings[entity] = _swing(rows)
     lives.changes += 1
     misfit.forget(watch.fitting, entity)
+
+
+def eighths(rows: Floats, parts: int = 8) -> Floats:
+    """Returns the means (parts, S) of `parts` equal stretches of rows (N, S); NaN where a signal had no value."""
+    cut = rows[: len(rows) // parts * parts].reshape(parts, -1, rows.shape[1])
+    there = ~np.isnan(cut)
+    count = there.sum(axis=1)
+    return np.asarray(np.where(count > 0, np.where(there, cut, 0.0).sum(axis=1) / np.maximum(count, 1), np.nan))
+
+
+def spread_of(watch: Watch, entity: int) -> Floats:
+    """Returns the spread (S,) of each signal in the version in force."""
+    shard, here = _home(watch, entity)
+    return np.asarray(shard.telemetry.spread[here], dtype=np.float64)
+
+
+def _swing(rows: Floats) -> Floats:
+    means = eighths(rows)
+    return np.asarray(np.fmax.reduce(means) - np.fmin.reduce(means))
 
 
 def _retire(watch: Watch, entity: int) -> None:
@@ -111,6 +137,7 @@ def _retire(watch: Watch, entity: int) -> None:
     for name, nearby in (("rows", shard.examples.rows), ("times", shard.examples.times)):
         if here in nearby:
             kept[f"examples.{name}"] = nearby[here]
+    kept["swing"] = watch.lives.swings[entity]
     watch.lives.kept.setdefault(entity, {})[watch.lives.force[entity]] = kept
 
 
@@ -123,6 +150,7 @@ def _reinstate(watch: Watch, entity: int, number: int) -> None:
     retired.put_back(shard.signals, here, "signals", kept)
     if "examples.rows" in kept:
         shard.examples.rows[here], shard.examples.times[here] = kept["examples.rows"], kept["examples.times"]  # type: ignore[assignment]
+    lives.swings[entity] = kept["swing"]  # type: ignore[assignment]
     shard.telemetry.alarm[here], shard.telemetry.p[here] = False, 1.0
     lives.force[entity] = number
     misfit.forget(watch.fitting, entity)

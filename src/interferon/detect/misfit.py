@@ -1,6 +1,6 @@
 """Whether the baseline of an entity still fits: a running test that its p-values are no smaller than p-values are. Called by `watch`.
 
-Nothing here alarms. What it says is shown to people and changes no judgement.
+Nothing here alarms. What it says is shown to people, and after declared work it may let another baseline take over (`shadows`).
 Changes only the state handed to it: four arrays over the fleet-wide index.
 """
 
@@ -64,6 +64,11 @@ def take(state: MisfitState, entities: Index, p: Floats, time: int) -> None:
 def since(state: MisfitState, entity: int) -> int:
     """Returns since when the baseline of `entity` no longer fits, microseconds UTC; −1 where it does."""
     return int(state.since[entity]) if entity < len(state.since) else -1
+
+
+def gained(state: MisfitState, entity: int) -> float:
+    """Returns the log e-value against the baseline of `entity`, nats; at `LIMIT` it no longer fits."""
+    return float(state.gained[entity]) if entity < len(state.gained) else 0.0
 
 
 def forget(state: MisfitState, entity: int) -> None:

@@ -117,7 +117,7 @@ def observe(
         here = home == number
         if here.any():
             _telemetry(watch, shard, portfolios, names, signals, (start, end, entities[here], values[here]), sighting)
-    shadows.follow(watch, portfolios, frame)
+    shadows.follow(watch, portfolios, names, frame, sighting.findings)
     stream_peers.take(watch.habits, rows, portfolios.stream, watch.shards[0].stream.peers)
     sighting.judged.sort()
     sighting.alarms.sort(key=lambda alarm: alarm.entity)
@@ -171,7 +171,7 @@ def _learn(watch: Watch, shard: Shard, portfolios: Portfolios) -> None:
         telemetry.learn(of, entity, portfolios.telemetry)
         codes.append(encode((rows - of.centre[entity]) / of.spread[entity], ~np.isnan(rows) & of.active[entity]))
         keep(shard.examples, entity, codes[-1], times)
-        baselines.first(watch.lives, shard.members[entity], int(times[-1]), len(rows))
+        baselines.first(watch.lives, shard.members[entity], rows, times)
     if ready and portfolios.signals:
         single.learn(shard.signals, ready, codes, portfolios.signals)
 
