@@ -16,9 +16,9 @@ from interferon.decide import book as ledger
 from interferon.decide.plan import decide, overruled
 from interferon.decide.release import ReleaseSettings, release, renew
 from interferon.decide.situation import Ask, Closures, DecideState
-from interferon.detect import budget, watch
+from interferon.detect import budget, shadows, watch
 from interferon.detect.settings import Settings
-from interferon.model.events import Approval, Control, Receipted, Rerouted, Suppression, Suppressions, Tick, Verdict
+from interferon.model.events import Approval, Baseline, Control, Receipted, Rerouted, Suppression, Suppressions, Tick, Verdict
 from interferon.model.network import Network
 from interferon.model.records import Command, DeadLetter, Finding, Incident, Plan, Renew
 
@@ -109,8 +109,9 @@ def _observe(state: State, rules: Rules, frame: sense.ClosedFrame) -> list[Findi
     seen = watch.observe(state.watch, rules.portfolios, names, state.admission.pending.slots, bucket, frame.rows)
     for time, announced in seen.work:
         declared.take(state.incidents.declared, time, **announced)
-    rising = {alarm.entity: alarm.finding for alarm in seen.alarms}
-    standing = fdr.admit(state.discoveries, rising, seen.judged, frame.end)
+        if declared.trusted(state.incidents.declared, state.incidents.graph, announced["ticket"]):
+            shadows.declare(state.watch, state.admission.entities.index.get(announced["target"], -1), time, announced)
+    standing = fdr.admit(state.discoveries, {alarm.entity: alarm.finding for alarm in seen.alarms}, seen.judged, frame.end)
     alarms = {state.admission.entities.index[alarm.entity]: alarm for alarm in standing}
     found = seen.findings + budget.admit(state.budget, alarms, seen.judged, lambda entity: rules.network.class_of(names[entity]), frame.end)
     return sorted(found, key=lambda f: (f.time, f.entity, f.detector, f.kind, f.id))
@@ -172,12 +173,13 @@ def _control(state: State, rules: Rules, item: Control) -> list[Output]:
             return _received(state, rules, item)
         case Rerouted():
             state.routes[item.plan] = item.route
-            return []
         case Suppressions():
             state.suppressions = item.entries
-            return []
+        case Baseline():
+            shadows.take(state.watch, state.admission.entities.index.get(item.entity, -1), item)
         case Tick():
             raise AssertionError("ticks move time, they are not for the judge")
+    return []
 
 
 def _received(state: State, rules: Rules, receipt: Receipted) -> list[Output]:

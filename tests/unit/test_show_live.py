@@ -520,6 +520,17 @@ def test_the_life_of_a_machine_tells_how_far_its_telemetry_is(learnt: Shown) -> 
     assert "level" in view.bands
     assert view.telemetry.startswith("watched for")
     assert young.telemetry.startswith("being learnt: 3 of ")
+    assert "fitted" not in view.telemetry
+
+
+def test_the_life_of_a_machine_tells_since_when_its_baseline_does_not_fit(learnt: Shown) -> None:
+    run = learnt.source._run
+    whole = run.state.admission.entities.index["asset:plc-1"]
+    run.state.watch.fitting.since[whole] = run.clock() - 2 * HOUR
+    view = learnt.source.life("asset:plc-1")
+    run.state.watch.fitting.since[whole] = -1
+    assert view is not None
+    assert view.telemetry.endswith("and its baseline has not fitted for 2 h")
 
 
 def test_conversations_that_an_entity_is_known_for_come_last_used_first() -> None:

@@ -71,6 +71,12 @@ def believed(declared: Declared, graph: Graph, work: Work) -> bool:
     return declared.planners.get(work.planner, 0) > 1 or any(name in graph.people for name in names if name)
 
 
+def trusted(declared: Declared, graph: Graph, ticket: str) -> bool:
+    """Whether the order of this ticket is known and counts."""
+    work = declared.works.get(ticket)
+    return work is not None and believed(declared, graph, work)
+
+
 def explained(declared: Declared, graph: Graph, entity: str, kind: str, time: int, ticket: str = "", related: Iterable[str] = ()) -> str:
     """Ticket of a believed work order that announced this, or ''. `ticket`: the one that detection has already found for the entity.
 

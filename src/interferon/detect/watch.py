@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from interferon.detect import baselines, misfit, shadows, stream, stream_peers, telemetry
 from interferon.detect import signals as single
-from interferon.detect import stream, stream_peers, telemetry
 from interferon.detect.examples import Examples, keep, nearest
 from interferon.detect.fit import Portfolio
 from interferon.detect.settings import Settings
@@ -48,6 +48,8 @@ class Watch:
     local: np.ndarray  # int32[entities]: its index there
     feeds: dict[str, int] = field(default_factory=dict)  # activity or trade feed → time of its first row, in microseconds
     habits: stream_peers.Habits = field(default_factory=stream_peers.Habits)  # what peers usually do, over all shards
+    fitting: misfit.MisfitState = field(default_factory=misfit.new_state)  # whose baseline no longer fits; by fleet-wide index
+    lives: baselines.Baselines = field(default_factory=baselines.Baselines)
 
 
 class Portfolios(msgspec.Struct, frozen=True):
@@ -115,6 +117,7 @@ def observe(
         here = home == number
         if here.any():
             _telemetry(watch, shard, portfolios, names, signals, (start, end, entities[here], values[here]), sighting)
+    shadows.follow(watch, portfolios, names, frame, sighting.findings)
     stream_peers.take(watch.habits, rows, portfolios.stream, watch.shards[0].stream.peers)
     sighting.judged.sort()
     sighting.alarms.sort(key=lambda alarm: alarm.entity)
@@ -137,6 +140,7 @@ def _telemetry(
     judged = seen.status == telemetry.WATCHING
     both = np.minimum(1.0, 2.0 * np.minimum(seen.p, alone.p)) if portfolios.signals else seen.p  # the better of two looks
     sighting.judged.extend(zip(entities[judged].tolist(), both[judged].tolist(), strict=True))
+    misfit.take(watch.fitting, entities[judged], both[judged], end)
     for place in np.flatnonzero(seen.rising | alone.rising):
         whole, here, p = int(entities[place]), int(local[place]), float(both[place])
         by_signal = alone.rising[place] and (alone.p[place] <= seen.p[place] or not seen.rising[place])
@@ -146,7 +150,7 @@ def _telemetry(
         alike = nearest(shard.examples, here, _codes(shard.telemetry, local[place : place + 1], values[place : place + 1])[0])
         finding = _finding(names[whole], end, p, named, detector, alike)
         sighting.alarms.append(Alarm(whole, stream.declare(shard.stream, finding)))
-    _learn(shard, portfolios)
+    _learn(watch, shard, portfolios)
 
 
 def _signals(shard: Shard, local: np.ndarray, values: np.ndarray, detectors: Sequence[SignalDetector]) -> single.Seen:
@@ -159,7 +163,7 @@ def _codes(of: telemetry.TelemetryState, local: np.ndarray, values: np.ndarray) 
     return encode((values - of.centre[local]) / of.spread[local], ~np.isnan(values) & of.active[local])
 
 
-def _learn(shard: Shard, portfolios: Portfolios) -> None:
+def _learn(watch: Watch, shard: Shard, portfolios: Portfolios) -> None:
     """Fits every machine that has collected enough rows, and the ranges of its single signals on the same rows."""
     of, ready, codes = shard.telemetry, telemetry.due(shard.telemetry), []
     for entity in ready:
@@ -167,6 +171,7 @@ def _learn(shard: Shard, portfolios: Portfolios) -> None:
         telemetry.learn(of, entity, portfolios.telemetry)
         codes.append(encode((rows - of.centre[entity]) / of.spread[entity], ~np.isnan(rows) & of.active[entity]))
         keep(shard.examples, entity, codes[-1], times)
+        baselines.first(watch.lives, shard.members[entity], rows, times)
     if ready and portfolios.signals:
         single.learn(shard.signals, ready, codes, portfolios.signals)
 

@@ -168,4 +168,16 @@ class Suppressions(msgspec.Struct, frozen=True, tag="suppressions"):
     entries: tuple[Suppression, ...]
 
 
-Control = Approval | Verdict | Receipted | Rerouted | Tick | Suppressions
+class Baseline(msgspec.Struct, frozen=True, tag="baseline"):
+    """A person's word on the learnt baseline of an entity: `rollback` to a version that is kept, `accept` one, or `relearn` it now."""
+
+    time: int
+    entity: str
+    person: str
+    verb: str
+    version: int = 0
+    reason: str = ""
+    written: int = 0  # when, where it came as a signed file: what was written before is not heard again
+
+
+Control = Approval | Verdict | Receipted | Rerouted | Tick | Suppressions | Baseline

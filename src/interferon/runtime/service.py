@@ -31,6 +31,7 @@ from interferon.runtime.loop import Hooks, Loop
 from interferon.runtime.merge import merged
 from interferon.runtime.records import Records
 from interferon.runtime.running import Running
+from interferon.runtime.words import Words
 from interferon.store import checkpoint, log
 from interferon.store.journal import Journal, journal_path
 from interferon.trust.policy import Policy
@@ -81,6 +82,7 @@ class Service:
         self._loop = Loop(state, rules, solver=self._solve, log=self._log, hooks=recording)
         if tuple(suppressions) != state.suppressions:
             self._loop.feed(Suppressions(clock(), tuple(suppressions)))
+        self._words = Words(folder, self._tell)
         self._places = _read_places(folder / STATE / PLACES)  # feed file → (bytes read, next offset)
         self._tables: dict[Path, tuple[float, int]] = {}  # table → (modified, size) when it was read
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
@@ -127,6 +129,8 @@ class Service:
         self.failed = trouble
 
     def _once(self) -> None:
+        for word in self._words.news(self.running.state, clock()):
+            self._says.put(word)
         while not self._says.empty():
             with self.running.lock:
                 self._loop.feed(self._says.get())
@@ -141,6 +145,7 @@ class Service:
         if fed:
             self._records.lengths()  # flushes them: what the screens show can be read on disk too
             checkpoint.save(self._folder / STATE / PLACES, self._places)
+        self._words.list_versions(self.running.state)
         newest = self.running.state.admission.newest
         if not fed and newest is not None and clock() - newest < 86_400_000_000:  # live, not yesterday's recording
             with self.running.lock:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from interferon.detect import telemetry
+from interferon.detect import misfit, telemetry
 from interferon.detect.watch import Shard, shard_of
 from interferon.model.records import Finding
 from interferon.runtime.running import Running
@@ -70,7 +70,9 @@ def _telemetry(run: Running, entity: str) -> str:
     rows = int(state.rows[local])
     frame_s = run.rules.network.settings.frame_s
     if state.status[local] == telemetry.WATCHING:
-        return f"watched for {duration(rows * frame_s)}"
+        since = misfit.since(run.state.watch.fitting, whole)
+        fits = f", and its baseline has not fitted for {duration((run.clock() - since) / 1e6)}" if since >= 0 else ""
+        return f"watched for {duration(rows * frame_s)}{fits}"
     left = max(state.settings.learn_rows - rows, 0)
     return f"being learnt: {rows} of {state.settings.learn_rows} frames, ready in {duration(left * frame_s)}"
 
