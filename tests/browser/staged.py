@@ -9,7 +9,7 @@ import sys
 import threading
 from itertools import pairwise
 from math import sin
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -20,6 +20,7 @@ from interferon.web.app import create_app
 from interferon.web.serve import serve
 from interferon.web.view import (
     Band,
+    Baseline,
     Conversation,
     Decision,
     Declared,
@@ -240,6 +241,9 @@ class Staged:
         self.observing = observing
         self.quiet = quiet
         self.verdicts: list[Verdict] = []
+        self.words: list[tuple[str, str, str, int, str]] = []
+        self.notes: dict[int, str] = {}
+        self.force = 2
         self.receipts: list[Receipted] = []
         self.late = 12
 
@@ -353,7 +357,29 @@ class Staged:
             findings=found[::-1],
             incident_of={finding.id: "i-1" for finding in found},
             judged=self._judged(),
+            **self._baselines(name),
         )
+
+    def _baselines(self, name: str) -> dict[str, Any]:
+        if name != "plc-4":
+            return {}
+        told = {1: "first rows", 2: "after declared work: recipe W4711"}
+        versions = tuple(
+            Baseline(
+                number=number,
+                learnt=START + number * HOUR,
+                rows=1440,
+                why=why,
+                note=self.notes.get(number, ""),
+                in_force=number == self.force,
+            )
+            for number, why in reversed(told.items())
+        )
+        return {
+            "baselines": versions,
+            "fits": "no longer fits, for 9 h now",
+            "next": "by hand, ann: new pump: being learnt, 300 frames of 1440",
+        }
 
     def plan(self, name: str) -> PlanView | None:
         if name != "p-1":
@@ -413,6 +439,16 @@ class Staged:
             if finding not in {known.id for known in FINDINGS}:
                 return f"there is no finding {finding} in any incident"
             self.verdicts.append(Verdict(START + 2 * HOUR, "i-1", person, verdict, finding=finding))
+            self._changed()
+            return ""
+
+    def baseline(self, entity: str, person: str, verb: str, version: int, reason: str) -> str:
+        with self.lock:
+            if version == self.force and verb == "rollback":
+                return f"version {version} of {entity} is in force already"
+            self.words.append((entity, person, verb, version, reason))
+            self.force = version if verb == "rollback" else self.force
+            self.notes[version] = f"{verb} by {person}: {reason}"
             self._changed()
             return ""
 

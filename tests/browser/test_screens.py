@@ -194,6 +194,17 @@ def test_a_finding_is_marked_wrong_and_taken_back(stage: Stage, opened: Open, pl
     expect(finding.get_by_role("button", name="Take back")).to_have_count(0)
 
 
+def test_a_baseline_of_a_life_is_rolled_back(stage: Stage, opened: Open) -> None:
+    page = opened(f"{stage[0]}/life/asset:plc-4")
+    versions = page.get_by_role("group", name="Versions of its baseline")
+    expect(versions.get_by_role("row", name="2, in force")).to_contain_text("after declared work: recipe W4711")
+    page.get_by_label("Why", exact=True).fill("learnt during the attack")
+    page.get_by_role("button", name="Roll back to version 1").click()
+    expect(versions.get_by_role("row", name="1, in force")).to_contain_text("rollback by local@loopback: learnt during the attack")
+    expect(page.get_by_role("button", name="Roll back to version 2")).to_have_count(1)
+    assert stage[1].words == [("asset:plc-4", "local@loopback", "rollback", 1, "learnt during the attack")]
+
+
 def test_everything_can_be_done_with_the_keyboard(stage: Stage, opened: Open) -> None:
     page = opened(f"{stage[0]}/plan/p-1")
     for _ in range(40):

@@ -520,17 +520,39 @@ def test_the_life_of_a_machine_tells_how_far_its_telemetry_is(learnt: Shown) -> 
     assert "level" in view.bands
     assert view.telemetry.startswith("watched for")
     assert young.telemetry.startswith("being learnt: 3 of ")
-    assert "fitted" not in view.telemetry
+    assert (young.baselines, young.fits, young.next) == ((), "", "")
 
 
-def test_the_life_of_a_machine_tells_since_when_its_baseline_does_not_fit(learnt: Shown) -> None:
+def test_the_life_of_a_machine_tells_the_versions_of_its_baseline_and_whether_it_fits(learnt: Shown) -> None:
     run = learnt.source._run
     whole = run.state.admission.entities.index["asset:plc-1"]
+    fitting = learnt.source.life("asset:plc-1")
     run.state.watch.fitting.since[whole] = run.clock() - 2 * HOUR
+    run.state.watch.lives.outcomes[whole] = "after declared work: pump W1: not taken over, the one in force still fits"
     view = learnt.source.life("asset:plc-1")
-    run.state.watch.fitting.since[whole] = -1
+    assert fitting is not None
     assert view is not None
-    assert view.telemetry.endswith("and its baseline has not fitted for 2 h")
+    assert (fitting.fits, fitting.next) == ("fits", "")
+    assert (view.fits, view.next) == ("no longer fits, for 2 h now", run.state.watch.lives.outcomes[whole])
+    (one,) = view.baselines
+    assert (one.number, one.rows, one.why, one.in_force, one.learnt) == (1, 120, "first rows", True, START + 119 * MINUTE)
+
+
+def test_a_word_on_a_baseline_waits_for_the_loop_and_is_then_shown(learnt: Shown) -> None:
+    said: list[Control] = []
+    learnt.run.say = said.append
+    assert learnt.source.baseline("asset:plc-1", "ann", "rollback", 4, "odd") == "asset:plc-1 has no version 4; kept are 1"
+    assert learnt.source.baseline("asset:none", "ann", "relearn", 0, "odd") == "asset:none has no learnt baseline"
+    assert said == []
+    assert learnt.source.baseline("asset:plc-1", "ann", "relearn", 0, "new pump") == ""
+    before = learnt.source.version
+    for control in said:
+        learnt.loop.feed(control)
+        learnt.run.hear(control)
+    assert learnt.source.version > before
+    view = learnt.source.life("asset:plc-1")
+    assert view is not None
+    assert view.next == "by hand, ann: new pump: being learnt, 0 frames of 120"
 
 
 def test_conversations_that_an_entity_is_known_for_come_last_used_first() -> None:

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from interferon.trust.policy import builtin_policy
 from interferon.web.app import create_app
 from interferon.web.guard import host_name, is_loopback
 from interferon.web.roles import RoleTable
@@ -294,3 +296,44 @@ def test_the_wait_doubles_up_to_its_longest_and_is_forgotten() -> None:
     assert throttle.wait_s("name:omar") == 0.0
     throttle.passed("name:omar")
     assert throttle.wait_s("name:omar") == 0.0
+
+
+def rolled_back(page: TestClient, **more: str) -> Any:
+    data = {"entity": "asset:plc-4", "word": "rollback:1", "reason": "learnt during the attack", **more}
+    return page.post("/baseline", data={"csrf": token(page.get("/life/asset:plc-4").text), **data})
+
+
+def test_a_baseline_is_rolled_back_under_a_name_and_with_a_reason(client: Client, source: Staged) -> None:
+    page = logged_in(client(StagedAccounts()), "omar", "may-approve-2")
+    answer = rolled_back(page)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/life/asset:plc-4")
+    assert source.words == [("asset:plc-4", "omar", "rollback", 1, "learnt during the attack")]
+    again = rolled_back(page)
+    assert (again.status_code, "Not done: version 1 of asset:plc-4 is in force already" in again.text) == (409, True)
+    assert rolled_back(page, word="relearn").status_code == 303
+    assert source.words[-1][2:4] == ("relearn", 0)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [({"reason": " "}, "Say why"), ({"reason": "x" * 2001}, "at most 2000"), ({"word": "rollback:one"}, "A version is a number")],
+)
+def test_a_word_on_a_baseline_that_is_not_whole_is_refused(client: Client, source: Staged, more: dict[str, str], told: str) -> None:
+    answer = rolled_back(client(), **more)
+    assert (answer.status_code, told in answer.text, source.words) == (409, True, [])
+
+
+def test_who_may_take_nothing_back_sees_no_button_and_is_refused(client: Client, source: Staged) -> None:
+    page = logged_in(client(StagedAccounts()), "vera", "look-only-1")
+    text = page.get("/life/asset:plc-4").text
+    assert "Versions of its baseline" in text
+    assert "Roll back" not in text
+    answer = rolled_back(page)
+    assert (answer.status_code, "vera (viewer) may not take back" in answer.text) == (403, True)
+    assert rolled_back(client(), csrf="0" * 64).status_code == 403
+    assert source.words == []
+
+
+@pytest.mark.parametrize("role", ["viewer", "planner", "operator", "engineer", "owner", "admin"])
+def test_the_table_of_roles_lets_those_take_back_whom_policy_lets(role: str) -> None:
+    assert RoleTable().may("ann", role, "undo") == builtin_policy("people").may("ann", role, "undo")

@@ -15,7 +15,7 @@ from interferon.act.intents import intents
 from interferon.act.lifecycle import IllegalTransition
 from interferon.act.protocol import Action
 from interferon.model.effects import Receipt
-from interferon.model.events import Approval, Control, Receipted, Rerouted, Verdict
+from interferon.model.events import Approval, Baseline, Control, Receipted, Rerouted, Verdict
 from interferon.model.records import Execute, Plan, Renew, Solve, Undo
 from interferon.pipeline import Output, Rules, State, finish, step
 from interferon.runtime.effects import Effects
@@ -80,8 +80,8 @@ class Loop:
                 self._hooks.see(now)
             else:
                 self._hooks.heard(now)
-                if isinstance(now, Approval | Verdict):
-                    self._record("approval" if isinstance(now, Approval) else "verdict", _subject(now), now, now.time)
+                if isinstance(now, Approval | Verdict | Baseline):
+                    self._record(type(now).__name__.lower(), _subject(now), now, now.time)
             self._carry_out(step(self.state, self.rules, now), waiting, solves)
 
     def finish(self) -> None:
@@ -132,8 +132,14 @@ def _renewed(effects: Effects, effect: str, command: Renew) -> Receipt | None:
         return None
 
 
-def _subject(word: Approval | Verdict) -> str:
-    return word.plan if isinstance(word, Approval) else word.incident
+def _subject(word: Approval | Verdict | Baseline) -> str:
+    match word:
+        case Approval():
+            return word.plan
+        case Verdict():
+            return word.incident
+        case Baseline():
+            return word.entity
 
 
 def _heard(receipt: Receipt) -> Receipted:

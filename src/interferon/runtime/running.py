@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from interferon.decide import book as ledger
 from interferon.flow.reroute import Route, from_dict
-from interferon.model.events import Approval, Control, Receipted, Rerouted, Verdict
+from interferon.model.events import Approval, Baseline, Control, Receipted, Rerouted, Verdict
 from interferon.model.records import DeadLetter, Finding, Incident, Plan, Undo
 from interferon.pipeline import Output, Rules, State
 from interferon.runtime.goods import Goods
@@ -84,6 +84,8 @@ class Running:
                 self.verdicts.append(control)
             case Rerouted():
                 self.routes[control.plan] = (control.time, from_dict(control.route))
+            case Baseline():
+                pass  # the watch holds what became of it
             case _:
                 return
         self.changed += 1

@@ -1,4 +1,4 @@
-"""What a person changes from the screens: approve, veto, judge. Each asks the gate, checks the form, and hands the word to the `Source`."""
+"""What a person changes from the screens: approve, veto, judge, take back. Each asks the gate, checks the form, hands the word to the `Source`."""
 
 from typing import Annotated, Final
 from urllib.parse import quote
@@ -55,6 +55,25 @@ class Changes:
             return self.pages.incident(request, rest, 409, refusal) if refusal else _to(f"/incident/{quote(rest)}")
         return self.pages.life(request, entity, 409, refusal) if refusal else _to(f"/life/{quote(entity, safe='/:')}")
 
+    def baseline(
+        self,
+        request: Request,
+        entity: Annotated[str, Form()],
+        word: Annotated[str, Form()],
+        reason: Annotated[str, Form()] = "",
+        csrf: Token = "",
+    ) -> Response:
+        """From the page of an entity: `word` is `rollback:VERSION`, `accept:VERSION` or `relearn`."""
+        person = self._person(request, "undo", csrf)
+        verb, _, version = word.partition(":")
+        if not 0 < len(reason.strip()) <= NOTE_MOST:
+            refusal = f"Say why, in at most {NOTE_MOST} characters: those who come later will ask."
+        elif version and not version.isdecimal():
+            refusal = f"A version is a number, not {version!r}."
+        else:
+            refusal = self.pages.source.baseline(entity, person, verb, int(version or 0), reason.strip())
+        return self.pages.life(request, entity, 409, refusal) if refusal else _to(f"/life/{quote(entity, safe='/:')}")
+
     def _person(self, request: Request, verb: Verb, csrf: str) -> str:
         gate = self.pages.gate
         visitor = gate.enter(request, verb)
@@ -67,6 +86,7 @@ class Changes:
         router.add_api_route("/plan/{name}/veto", self.veto, methods=["POST"], response_model=None)
         router.add_api_route("/incident/{name}/verdict", self.verdict, methods=["POST"], response_model=None)
         router.add_api_route("/finding/{name}/verdict", self.judge, methods=["POST"], response_model=None)
+        router.add_api_route("/baseline", self.baseline, methods=["POST"], response_model=None)
         return router
 
 

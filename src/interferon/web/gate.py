@@ -17,6 +17,7 @@ DEEDS: Final[dict[Verb, str]] = {
     "approve": "approve plans",
     "veto": "veto plans",
     "verdict": "judge incidents",
+    "undo": "take back what was done or learnt",
 }
 
 

@@ -1,13 +1,13 @@
 """The pattern of life of one entity, for its screen: what is learnt, whom it talks to, what did not fit. Called by `live`."""
 
-from typing import Final
+from typing import Any, Final
 
 from interferon.detect import misfit, telemetry
 from interferon.detect.watch import Shard, shard_of
 from interferon.model.records import Finding
 from interferon.runtime.running import Running
 from interferon.web.figures import duration
-from interferon.web.view import Conversation, LifeView
+from interferon.web.view import Baseline, Conversation, LifeView
 
 SHOWN: Final = 60  # findings and conversations: more than that nobody reads
 CONVERSATIONS: Final = "activity_conversations"
@@ -32,6 +32,7 @@ def life(run: Running, entity: str) -> LifeView | None:
         findings=tuple(shown),
         incident_of=incidents_of(run, shown),
         judged=judged(run, shown),
+        **_baselines(run, entity),
     )
 
 
@@ -70,11 +71,25 @@ def _telemetry(run: Running, entity: str) -> str:
     rows = int(state.rows[local])
     frame_s = run.rules.network.settings.frame_s
     if state.status[local] == telemetry.WATCHING:
-        since = misfit.since(run.state.watch.fitting, whole)
-        fits = f", and its baseline has not fitted for {duration((run.clock() - since) / 1e6)}" if since >= 0 else ""
-        return f"watched for {duration(rows * frame_s)}{fits}"
+        return f"watched for {duration(rows * frame_s)}"
     left = max(state.settings.learn_rows - rows, 0)
     return f"being learnt: {rows} of {state.settings.learn_rows} frames, ready in {duration(left * frame_s)}"
+
+
+def _baselines(run: Running, entity: str) -> dict[str, Any]:
+    """Versions of what is learnt, whether the one in force still fits, and what may follow it, as arguments of `LifeView`."""
+    whole, watch = run.state.admission.entities.index.get(entity, -1), run.state.watch
+    lives = watch.lives
+    if whole not in lives.versions:
+        return {}
+    versions = tuple(
+        Baseline(number=one.number, learnt=one.time, rows=one.rows, why=one.why, note=one.note, in_force=one.number == lives.force[whole])
+        for one in reversed(lives.versions[whole])
+    )
+    since, shadow = misfit.since(watch.fitting, whole), lives.shadows.get(whole)
+    fits = f"no longer fits, for {duration((run.clock() - since) / 1e6)} now" if since >= 0 else "fits"
+    coming = f"{shadow.why}: being learnt, {shadow.seen} frames of {len(shadow.rows)}" if shadow else lives.outcomes.get(whole, "")
+    return {"baselines": versions, "fits": fits, "next": coming}
 
 
 def _activity(run: Running, shard: Shard, entity: str) -> str:

@@ -1,8 +1,9 @@
 """The screens' `Source` over a running installation: turns its facts into the view structs. Reads under the installation's lock."""
 
 from interferon.detect import stream, telemetry
+from interferon.detect.baselines import refusal
 from interferon.flow.reroute import Route
-from interferon.model.events import Approval, Receipted, Verdict
+from interferon.model.events import Approval, Baseline, Receipted, Verdict
 from interferon.model.network import Network
 from interferon.model.records import Plan
 from interferon.runtime.running import Running
@@ -336,6 +337,15 @@ class LiveSource:
                 return f"there is no finding {finding} in any incident"
             run.say(Verdict(time=run.clock(), incident=incident, person=person, verdict=verdict, finding=finding))
             return ""
+
+    def baseline(self, entity: str, person: str, verb: str, version: int, reason: str) -> str:
+        run = self._run
+        with run.lock:
+            word = Baseline(run.clock(), entity, person, verb, version, reason)
+            refused = refusal(run.state.watch.lives, run.state.admission.entities.index.get(entity, -1), word)
+            if not refused:
+                run.say(word)
+            return refused
 
 
 def policy_lines(policy: Policy) -> dict[str, str]:

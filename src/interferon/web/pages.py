@@ -32,7 +32,7 @@ class Pages:
         if network.settings.timezone != self.timezone:
             self.timezone = network.settings.timezone
             self.templates.env.filters.update(filters(self.timezone))
-        verbs = {verb for verb in ("approve", "veto", "verdict") if self.gate.may(visitor, verb)}
+        verbs = {verb for verb in ("approve", "veto", "verdict", "undo") if self.gate.may(visitor, verb)}
         context = {"visitor": visitor, "verbs": verbs, "network": network, "here": request.url.path, **facts}
         if "now" not in context and visitor.person:
             context["now"] = self.source.now()

@@ -13,10 +13,10 @@ LOCAL_ROLE: Final = "operator"
 MAY: Final[dict[str, frozenset[Verb]]] = {
     "viewer": frozenset({"view"}),
     "planner": frozenset({"view", "verdict", "veto"}),
-    "operator": frozenset({"view", "verdict", "veto", "approve"}),
-    "engineer": frozenset({"view", "verdict", "veto", "approve"}),
-    "owner": frozenset({"view", "verdict", "veto", "approve"}),
-    "admin": frozenset({"view"}),  # hands out roles, and by intent approves nothing
+    "operator": frozenset({"view", "verdict", "veto", "approve", "undo"}),
+    "engineer": frozenset({"view", "verdict", "veto", "approve", "undo"}),
+    "owner": frozenset({"view", "verdict", "veto", "approve", "undo"}),
+    "admin": frozenset({"view", "undo"}),  # hands out roles, and by intent approves nothing
 }
 
 

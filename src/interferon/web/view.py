@@ -32,7 +32,7 @@ Status = Literal[
     "superseded",  # a later plan of the same incident replaced it
 ]
 
-Verb = Literal["view", "approve", "veto", "verdict"]
+Verb = Literal["view", "approve", "veto", "verdict", "undo"]
 
 
 class ThingState(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,6 +172,17 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     last: int  # when it was last had
 
 
+class Baseline(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of what is learnt of an entity's telemetry."""
+
+    number: int
+    learnt: int  # time of the last row
+    rows: int
+    why: str
+    note: str = ""  # the last that a person said of it
+    in_force: bool = False
+
+
 class LifeView(msgspec.Struct, frozen=True, kw_only=True):
     """The pattern of life of one entity: how far it is learnt, what it is known for, and what did not fit."""
 
@@ -183,6 +194,9 @@ class LifeView(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()  # newest first
     incident_of: dict[str, str] = {}  # finding id → incident id; msgspec copies an empty default
     judged: dict[str, str] = {}  # finding id → the newest word on it alone: attack | benign | unsure
+    baselines: tuple[Baseline, ...] = ()  # newest first
+    fits: str = ""  # one phrase: whether the one in force still fits; "" where none is
+    next: str = ""  # what is being learnt anew, or why it was not taken over
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
@@ -263,6 +277,10 @@ class Source(Protocol):
 
     def judge(self, finding: str, person: str, verdict: str) -> str:
         """The same for one finding alone."""
+        ...
+
+    def baseline(self, entity: str, person: str, verb: str, version: int, reason: str) -> str:
+        """A word on the learnt baseline: `rollback` to a version, `accept` one, `relearn`. "" or the reason why not."""
         ...
 
 
