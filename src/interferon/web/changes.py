@@ -1,4 +1,4 @@
-"""What a person changes from the screens: approve, veto, judge, take back. Each asks the gate, checks the form, hands the word to the `Source`."""
+"""What a person changes from the screens: approve, veto, judge, take back. Each asks the gate, then hands the word to the `Source`."""
 
 from typing import Annotated, Final
 from urllib.parse import quote
