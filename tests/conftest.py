@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import settings
 
+from interferon.store import examples, policy_folder
+
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")
 
@@ -27,6 +29,16 @@ def absent(what: str) -> NoReturn:
     if REQUIRED:
         pytest.fail(f"{what} is not installed", pytrace=False)
     pytest.skip(f"{what} is not installed")
+
+
+@pytest.fixture
+def observing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`minimal` in `net` under a signed policy that observes, the key in `key.pem` beside it, with a cache of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    examples.write("minimal", tmp_path / "net")
+    policy_folder.write_observing(tmp_path / "net")
+    policy_folder.sign(tmp_path / "net", tmp_path / "key.pem")
+    return tmp_path / "net"
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from typer.testing import CliRunner, Result
 from interferon import cli
 from interferon.model.errors import InputError
 from interferon.runtime.service import Service
-from interferon.store import examples, policy_folder
 from interferon.store.examples import START
 from interferon.store.folder import load
 from interferon.trust.policy import Policy
@@ -23,14 +22,10 @@ def run(*words: object) -> Result:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    examples.write("minimal", tmp_path / "net")
-    settings = tmp_path / "net" / "network.toml"
+def folder(observing: Path) -> Path:
+    settings = observing / "network.toml"
     settings.write_text(settings.read_text().replace("learn_rows = 1440", "learn_rows = 60"))
-    policy_folder.write_observing(tmp_path / "net")
-    policy_folder.sign(tmp_path / "net", tmp_path / "key.pem")
-    return tmp_path / "net"
+    return observing
 
 
 def fed(folder: Path, first: int, rows: int) -> None:

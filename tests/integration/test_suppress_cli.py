@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from interferon import cli
 from interferon.model.errors import InputError
 from interferon.runtime.service import Service
-from interferon.store import examples, policy_folder, suppression_file
+from interferon.store import policy_folder, suppression_file
 from interferon.store.folder import load
 from interferon.trust.policy import Policy
 
@@ -28,12 +28,8 @@ def run(*words: object) -> Result:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    examples.write("minimal", tmp_path / "net")
-    policy_folder.write_observing(tmp_path / "net")
-    policy_folder.sign(tmp_path / "net", tmp_path / "key.pem")
-    return tmp_path / "net"
+def folder(observing: Path) -> Path:
+    return observing
 
 
 def added(folder: Path, *more: object, scope: str = "asset:plc-1", until: str = "2099-01-01") -> Result:
