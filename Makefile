@@ -18,8 +18,11 @@ export UV_PYTHON_DOWNLOADS := never
 run: setup
 	$(BIN)/interferon demo --port $(PORT)
 
+# what takes longest comes first, so that the cores end together
+SUITE := --no-loadscope-reorder tests/browser tests/integration tests/unit
+
 test: setup
-	$(BIN)/pytest $(PYTEST_ARGS) tests/unit tests/integration tests/browser $(ARGS)
+	$(BIN)/pytest $(PYTEST_ARGS) $(SUITE) $(ARGS)
 
 # the long proofs: crash walks, seeds, replays over many batch borders; see docs/testing.md
 acceptance: setup
@@ -93,7 +96,7 @@ test-wheel: wheel
 	$(UV) venv -q --clear --no-project --python $(BIN)/python .venv-wheel
 	$(UV) pip sync -q --python .venv-wheel/bin/python --require-hashes requirements.lock
 	$(UV) pip install -q --python .venv-wheel/bin/python --no-deps dist/*.whl
-	.venv-wheel/bin/pytest $(PYTEST_ARGS) tests/unit tests/integration tests/browser $(ARGS)
+	.venv-wheel/bin/pytest $(PYTEST_ARGS) $(SUITE) $(ARGS)
 
 clean:
 	rm -rf $(VENV) .venv-wheel .venv-alone .venv-bench .tools dist $(STATIC) ui/node_modules

@@ -1,14 +1,18 @@
 """A world that outlives a killed runtime: an executor over a file, and the scripted day of containments that the crash proofs run.
 
-Imported by `test_journal_crash.py` and `test_wal_cut.py`; run as a program it is the process that gets killed:
-`persistent_world.py FOLDER WORKERS [before|after K]` kills itself with SIGKILL right before or right after its K-th commit.
+Imported by `test_journal_crash.py` and `test_wal_cut.py`; run as a program it makes the processes that get killed. For each line that it
+reads, `[FOLDER, WORKERS]` or `[FOLDER, WORKERS, before|after, K]` as JSON text, a process of its own runs the script, and kills itself
+with SIGKILL right before or right after its K-th commit; its exit code is told when it is over. (Forked, for the walk needs hundreds of
+processes that would all import the same.)
 """
 
+import json
 import os
 import signal
 import sqlite3
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import count
@@ -196,9 +200,24 @@ def main(folder: Path, workers: int) -> None:
         script(effects, journal, tell)
 
 
+def one(folder: str, workers: str, *kill: str) -> None:
+    """The whole life of one process."""
+    code = 1
+    try:
+        if kill:
+            setattr(CommitQueue, "_commit", killing(kill[0], int(kill[1])))  # noqa: B010  # mypy takes no assignment to a method
+        main(Path(folder), int(workers))
+        code = 0
+    finally:
+        if code:
+            traceback.print_exc()
+        os._exit(code)
+
+
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    if len(arguments) > 2:
-        # set by hand: the process dies anyway, and the walk starts hundreds, each of which would import the mock library
-        setattr(CommitQueue, "_commit", killing(arguments[2], int(arguments[3])))  # noqa: B010  # mypy takes no assignment to a method
-    main(Path(arguments[0]), int(arguments[1]))
+    for line in sys.stdin:
+        child = os.fork()  # no thread runs here
+        if not child:
+            one(*json.loads(line))
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
+        sys.stdout.flush()

@@ -29,7 +29,7 @@ from interferon.twin.scenario import parse
 
 Item: TypeAlias = "pa.RecordBatch | Control"
 
-HISTORY_H, HOURS, SEED = 14.0, 5.0, 3
+HISTORY_H, HOURS, SEED = 10.0, 5.0, 3
 ATTACKS = (
     (0.5, "rogue_command", "asset:plc-1"),
     (0.8, "change_bank_details", "partner:supplier-3"),
@@ -44,9 +44,10 @@ ATTACKS = (
 
 @dataclass(frozen=True)
 class Recording:
-    """A log, what it was recorded under, and the folder with the records of the live run."""
+    """A log, after how many of its items each plan stands, what it was recorded under, and the folder with the records of the live run."""
 
     items: list[Item]
+    plans: list[int]
     rules: Rules
     records: Path
 
@@ -102,16 +103,23 @@ def record(folder: Path) -> Recording:
     assert stage.start == START
     script = parse(scenario_text(), "many.toml", network)
     world = Range(network, script, SEED, stage.start, history_h=HISTORY_H, sourcing=dict(stage.base.sourcing))
-    recording = Recording([], stage.rules, folder / "live")
-    person = Person()
+    recording = Recording([], [], stage.rules, folder / "live")
+    person, given = Person(), 0
     events = log.EventLog(folder / "log", durable=False)
     with Records(recording.records) as records:
+
+        def hear(item: Item) -> None:
+            nonlocal given
+            given += 1
 
         def sink(output: Output) -> None:
             records.put(output)
             person.take(output)
+            if isinstance(output, Plan):
+                recording.plans.append(given)
 
-        with Guarded(stage.rules, script, SEED, stage.start, stage.base, Hooks(sink=sink), log=events, world=world) as guarded:
+        hooks = Hooks(see=hear, heard=hear, sink=sink)
+        with Guarded(stage.rules, script, SEED, stage.start, stage.base, hooks, log=events, world=world) as guarded:
             guarded.loop.state = recording.state()
 
             def each_minute(now: int) -> None:

@@ -22,8 +22,8 @@ from interferon.twin.scenario import known
 from interferon.twin.vocabulary import ATTACKS, BENIGN, Action
 
 # few draws cost orders where nobody responds. 346 is the first from 301 on that does, found by the passive arms alone before ours was
-# ever played; 201–203 are the first of a range that nobody had looked at; 121 is the one that counted among the first draws
-SEEDS = (121, 201, 202, 203, 346)
+# ever played; 201–203 are the first of a range that nobody had looked at. None was played before the bounds below stood
+SEEDS = (201, 202, 203, 346)
 COUNTED = 0.02
 HOURS = 60
 Result = dict[str, Any]

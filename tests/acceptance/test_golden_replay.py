@@ -11,8 +11,6 @@ import pyarrow as pa
 import pytest
 
 from interferon.model.events import Approval, Receipted, Rerouted, Verdict
-from interferon.model.records import Plan
-from interferon.pipeline import step
 from interferon.runtime.replay import CHECKPOINT, replay
 
 from .recorded_run import Item, Recording, cut_at_random, joined, record, row_by_row
@@ -47,13 +45,6 @@ def replayed(recording: Recording, items: Iterable[Item], out: Path, shards: int
 
 def records_of(found: dict[str, bytes], name: str) -> list[dict[str, object]]:
     return [msgspec.json.decode(line) for line in found[name].splitlines()]
-
-
-def places_of_plans(recording: Recording) -> list[int]:
-    """After how many items each plan stands in the records."""
-    state = recording.state()
-    items = enumerate(recording.items, 1)
-    return [place for place, item in items if any(isinstance(output, Plan) for output in step(state, recording.rules, item))]
 
 
 def test_the_log_is_worth_replaying(recording: Recording, live: dict[str, bytes]) -> None:
@@ -96,7 +87,7 @@ def test_one_batch_of_all_telemetry_tells_the_same_as_many(recording: Recording,
 
 
 def test_stopped_and_resumed_at_every_plan(recording: Recording, live: dict[str, bytes], tmp_path: Path) -> None:
-    plans = places_of_plans(recording)
+    plans = recording.plans
     assert len(plans) >= 5
     stops = sorted({1, plans[0] - 1, *plans, plans[-1] + 1, len(recording.items) - 1})
     for number, stop in enumerate(stops):

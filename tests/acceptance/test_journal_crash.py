@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,11 +34,25 @@ EXPECTED = {
 }
 
 
-def run(folder: Path, workers: int, *kill: str) -> bool:
-    """True where the process was killed; anything but that and a clean end is a failure."""
-    done = subprocess.run([sys.executable, PROGRAM, str(folder), str(workers), *kill], capture_output=True, text=True, check=False)
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode != 0
+Run = Callable[..., bool]
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    """`run(folder, workers, *kill)`: true where the process was killed; anything but that and a clean end is a failure."""
+    with subprocess.Popen([sys.executable, PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as makes:
+        asks, answers = makes.stdin, makes.stdout
+        assert asks
+        assert answers
+
+        def killed(folder: Path, workers: int, *kill: str) -> bool:
+            asks.write(json.dumps([str(folder), str(workers), *kill]) + "\n")
+            code = int(answers.readline())
+            assert code in (0, -signal.SIGKILL)
+            return code != 0
+
+        yield killed
+        asks.close()
 
 
 def check_end(folder: Path) -> None:
@@ -65,7 +80,7 @@ def check_recovered(folder: Path) -> None:
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("workers", [1, 8])
-def test_kill_at_every_commit(tmp_path: Path, workers: int, moment: str) -> None:
+def test_kill_at_every_commit(run: Run, tmp_path: Path, workers: int, moment: str) -> None:
     at, died = 0, True
     while died:
         at += 1
@@ -80,7 +95,7 @@ def test_kill_at_every_commit(tmp_path: Path, workers: int, moment: str) -> None
 
 
 @pytest.mark.parametrize("first", range(2, 30, 4))
-def test_kill_the_recovery_at_every_commit(tmp_path: Path, first: int) -> None:
+def test_kill_the_recovery_at_every_commit(run: Run, tmp_path: Path, first: int) -> None:
     """A crash in the middle, then a crash at each commit of what comes after it."""
     crashed = tmp_path / "crashed"
     crashed.mkdir()
@@ -97,7 +112,7 @@ def test_kill_the_recovery_at_every_commit(tmp_path: Path, first: int) -> None:
     assert at > 1
 
 
-def test_every_state_is_reached_by_the_script(tmp_path: Path) -> None:
+def test_every_state_is_reached_by_the_script(run: Run, tmp_path: Path) -> None:
     """The walk is only as good as the script: it takes every step of the life cycle but the orphan's."""
     assert not run(tmp_path, 4)
     with Journal(tmp_path / "journal.sqlite") as journal:

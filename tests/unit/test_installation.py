@@ -13,6 +13,7 @@ from interferon.pipeline import Rules
 from interferon.runtime import installation
 from interferon.runtime.guarded import HISTORY_H, Guarded
 from interferon.runtime.installation import RouteSolver, opening_time
+from interferon.runtime.loop import Hooks
 from interferon.store.examples import START
 from interferon.twin.scenario import Scenario, parse
 
@@ -123,3 +124,19 @@ def test_a_guarded_range_keeps_its_journal_where_it_is_told_to(script: Scenario,
         snapshot = guarded.snapshot(guarded.range.now)
         assert {place for place, _ in snapshot.stock} <= set(network.nodes)
     assert list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("minutes", [90, 61.5])
+def test_an_hour_at_once_is_handed_over_minute_by_minute(script: Scenario, minutes: float) -> None:
+    network, table, base = ground()
+    under = Rules(network, table, always("execute_auto"), installation.portfolios(), observing=False)
+    told = []
+    for learnt in (START, 0):  # hours at once as long as there are whole ones, single minutes
+        seen: list[object] = []
+        hooks = Hooks(see=lambda batch, seen=seen: seen.append(batch.to_pylist()))  # type: ignore[misc]
+        with Guarded(under, script, 3, START, base, hooks) as guarded:
+            guarded._learnt = learnt
+            guarded.advance(guarded.range.now + int(minutes * MINUTE), seen.append)
+        told.append(seen)
+    assert told[0] == told[1]
+    assert sum(isinstance(each, list) for each in told[0]) > minutes

@@ -1,4 +1,7 @@
-"""Detectors on events over recorded data: real delays, real log lines, real processes. Prints the rates that docs/detection.md tells."""
+"""Detectors on events over recorded data: real delays, real log lines, real processes. Prints the rates that docs/detection.md tells.
+
+The bounds are floors below what was measured there: the way to no skill is gone at most half before a test fails.
+"""
 
 import csv
 import gzip
@@ -72,7 +75,7 @@ def test_delays_of_real_deliveries(data: Path, capsys: pytest.CaptureFixture[str
         sys.stdout.write(
             f"\nscms: {len(events)} deliveries, {days:.0f} vendor-days; drift findings {real}; shuffled {shuffled / 5:.1f} a run\n"
         )
-    assert shuffled / 5 <= 0.005 * days
+    assert shuffled / 5 <= 1e-4 * days
     assert real > shuffled / 5  # vendors did drift in these ten years
 
 
@@ -116,7 +119,7 @@ def test_templates_of_real_log_lines(data: Path, capsys: pytest.CaptureFixture[s
         lines += 1
     with capsys.disabled():
         sys.stdout.write(f"\nzeek syslog: {lines} lines, {mined.given} templates\n")
-    assert mined.given <= 0.15 * lines
+    assert mined.given <= 0.08 * lines
 
 
 def windows(data: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -170,8 +173,8 @@ def test_recorded_attacks_on_windows(data: Path, capsys: pytest.CaptureFixture[s
         sys.stdout.write(
             f"\nmordor: {recordings} recordings, {starts} processes, {loud} with a finding; template purity {share:.4f} of {mined.given}\n"
         )
-    assert share > 0.98
-    assert loud >= 1
+    assert share > 0.99
+    assert loud >= 5
     assert len(mined.words) <= stream_templates.TEMPLATES
 
 

@@ -14,13 +14,12 @@ from interferon.model.events import Approval, Control, Receipted
 from interferon.model.network import Network
 from interferon.model.records import Execute, Finding, Incident, Plan, Undo
 from interferon.pipeline import Output, Rules
-from interferon.runtime.guarded import HISTORY_H, MINUTE, Guarded
+from interferon.runtime.guarded import HISTORY_H, HOUR, Guarded
 from interferon.runtime.loop import Hooks
 from interferon.trust.policy import Decision
 from interferon.twin.range import Range
 from interferon.twin.scenario import Scenario
 
-HOUR = 60 * MINUTE
 PERSON_AFTER_H = 4.0
 EMERGENCY_STOP_H = 24.0  # an emergency stop of everything is lifted after a day: checked, cleaned, restarted
 

@@ -17,9 +17,9 @@ from interferon.model.network import Network
 from interferon.model.records import Incident
 from interferon.pipeline import Rules
 from interferon.runtime import installation
-from interferon.runtime.arms import HOUR, Approver, Told, after_approval, fork, isolating_everything, unguarded
+from interferon.runtime.arms import Approver, Told, after_approval, fork, isolating_everything, unguarded
 from interferon.runtime.audit import violations
-from interferon.runtime.guarded import Guarded
+from interferon.runtime.guarded import HOUR, Guarded
 from interferon.twin.campaign import AttackState
 from interferon.twin.scenario import Scenario, Step
 

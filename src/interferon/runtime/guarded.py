@@ -1,10 +1,14 @@
 """A simulated network and the installation that guards it, moved by one clock. Called by the demo, its baselines, acceptance tests."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
+
+import numpy as np
+import pyarrow as pa
 
 from interferon.actions import ACTIONS
 from interferon.detect.settings import LIVE
@@ -24,6 +28,7 @@ from interferon.twin.range import Range
 from interferon.twin.scenario import Scenario
 
 MINUTE = 60_000_000
+HOUR = 60 * MINUTE
 HISTORY_H = 48.0  # what a historian would hold before the installation starts to watch
 LEARNT = 0.7  # share of the history that activity and trade are only learnt in; telemetry has its own count of frames
 Sourcing = Mapping[tuple[str, str], tuple[tuple[str, float], ...]]
@@ -55,6 +60,8 @@ class Guarded:
         self.effects.recover()
         self.solver = RouteSolver(rules.network, rules.closures, self.snapshot, base, lambda route: self.range.route(dict(route.sourcing)))
         learn_us = int(HISTORY_H * LEARNT * 60) * MINUTE
+        frames_us = int(LIVE.learn_rows * rules.network.settings.frame_s * 1e6)
+        self._learnt = start - int(HISTORY_H * HOUR) + min(learn_us, frames_us) - HOUR
         width = max(len(signals) for signals in SIGNALS.values())  # of the range's machines: no column stays empty
         state = new_state(rules, LIVE, learn_us=learn_us, width=width)
         recording = replace(hooks or Hooks(), record=self.journal.record)
@@ -64,12 +71,22 @@ class Guarded:
         """Runs to `until`, a minute at a time: events first, then the tick that closes their frames, then whoever wants to look."""
         lateness = int(self.network.settings.lateness_s * 1e6)
         while self.range.now < until:
-            now = min(self.range.now + MINUTE, until)
-            for batch in self.range.advance(now):
-                self.loop.feed(batch)
-            self.loop.feed(Tick(time=now + lateness))
-            self.loop.expire(now)
-            each_minute(now)
+            for now, batches in self._happens(until):
+                for batch in batches:
+                    self.loop.feed(batch)
+                self.loop.feed(Tick(time=now + lateness))
+                self.loop.expire(now)
+                each_minute(now)
+
+    def _happens(self, until: int) -> Iterator[tuple[int, list[pa.RecordBatch]]]:
+        """The ends of the next minutes and what came in them. While all is being learnt there is next to nothing to answer: there the
+        range runs an hour at once, and an answer takes hold at its end."""
+        begin = self.range.now
+        end = min(begin + (HOUR if begin < self._learnt else MINUTE), until)
+        ends = [*range(begin + MINUTE, end, MINUTE), end]
+        pieces = [_cut(batch, ends[:-1]) for batch in self.range.advance(end)]
+        for place, now in enumerate(ends):
+            yield now, [piece[place] for piece in pieces if piece[place].num_rows]
 
     def snapshot(self, now: int) -> Snapshot:
         """Stocks, open orders and goods on the way, as the planner's books show them."""
@@ -87,3 +104,9 @@ class Guarded:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _cut(batch: pa.RecordBatch, times: list[int]) -> list[pa.RecordBatch]:
+    """The rows of a batch, which are in order of time, before each of the `times` and after the last one."""
+    places = [0, *np.searchsorted(batch.column("time").to_numpy(), times).tolist(), batch.num_rows]
+    return [batch.slice(first, last - first) for first, last in pairwise(places)]

@@ -14,9 +14,9 @@ from interferon.detect.stream_protocol import Detector
 from interferon.model.events import Control
 from interferon.model.network import Network
 from interferon.runtime import demo
-from interferon.runtime.arms import HOUR, bare
+from interferon.runtime.arms import bare
 from interferon.runtime.goods import Goods
-from interferon.runtime.guarded import MINUTE, Guarded
+from interferon.runtime.guarded import HOUR, MINUTE, Guarded
 from interferon.runtime.loop import Hooks
 from interferon.runtime.running import Running
 from interferon.twin.scenario import Scenario
