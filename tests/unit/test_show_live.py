@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from interferon.decide.situation import Ask
+from interferon.detect import telemetry
 from interferon.detect.settings import LIVE
 from interferon.detectors import activity_conversations
 from interferon.flow.reroute import Move, Route, to_dict
@@ -521,6 +522,12 @@ def test_the_life_of_a_machine_tells_how_far_its_telemetry_is(learnt: Shown) -> 
     assert view.telemetry.startswith("watched for")
     assert young.telemetry.startswith("being learnt: 3 of ")
     assert (young.baselines, young.fits, young.next) == ((), "", "")
+    assert one.source.now().learning.lent == 0
+    one.run.state.watch.shards[0].telemetry.status[0] = telemetry.PROVISIONAL
+    lent = one.source.life("asset:plc-2")
+    assert lent is not None
+    assert lent.telemetry.startswith("being learnt, judged by its peers' life until then: 3 of 2000 frames, own model in ")
+    assert (one.source.now().learning.lent, one.source.now().learning.learnt) == (1, 0)
 
 
 def test_the_life_of_a_machine_tells_the_versions_of_its_baseline_and_whether_it_fits(learnt: Shown) -> None:

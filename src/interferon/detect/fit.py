@@ -39,18 +39,18 @@ class Model:
     recent: Codes
 
 
-def fit(segments: Sequence[Floats], portfolio: Portfolio, settings: Settings) -> Model:
+def fit(segments: Sequence[Floats], portfolio: Portfolio, settings: Settings, *, level: bool = False) -> Model:
     """Returns the model of normal rows; each segment (N, S) is contiguous in time, oldest first, NaN is missing.
 
     Older segments are moved to the newest one's level: relations and spreads come from all, the level from the newest, because a
-    threshold frozen on an old period false-alarms. Raises InputError where there are
+    threshold frozen on an old period false-alarms; where they are on one `level` already, none is moved. Raises InputError where there are
     fewer than two long windows of rows (see `Settings.for_rows`).
     """
     total, needed = sum(len(segment) for segment in segments), max(MIN_TRAINING_ROWS, 2 * settings.long)
     if total < needed:
         raise InputError(f"only {total} training rows; at least {needed} are needed")
     pieces = _thinned(segments, settings.max_learn_rows)
-    centre, spread, values = _aligned(pieces)
+    centre, spread, values = _aligned([np.concatenate(pieces)] if level else pieces)
     active = np.asarray(~np.isnan(values).all(axis=0))
     if settings.centre_on_mean:
         centre = centre + spread * _mean_code(encode((values - centre) / spread, ~np.isnan(values)))

@@ -62,14 +62,14 @@ def grow(rings: Rings, capacity: int) -> None:
     rings.count = np.asarray(grown(rings.count, capacity), dtype=np.int16)
 
 
-def prime(rings: Rings, entity: int, codes: Codes) -> None:
-    """Fills the ring of `entity` with the last `window` rows of `codes` (N, S), the oldest where the next row will be written."""
+def prime(rings: Rings, entity: int, codes: Codes, row: int = 0) -> None:
+    """Fills the ring of `entity` with the last `window` rows of `codes` (N, S), the oldest where the next row, number `row`, is written."""
     size = rings.window
     recent = np.full((size, codes.shape[1]), GAP, dtype=np.int16)
     last = codes[-size:]
     recent[size - len(last) :] = last
     values = np.where(recent != GAP, recent, 0).astype(np.int64)
-    rings.ring[entity] = recent
+    rings.ring[entity] = np.roll(recent, row % size, axis=0)
     rings.total[entity] = values.sum(axis=0)
     rings.squares[entity] = (values * values).sum(axis=0)
     rings.count[entity] = (recent != GAP).sum(axis=0)

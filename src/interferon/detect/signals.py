@@ -7,7 +7,7 @@ over a dense entity index. No loop over entities but where their regressions are
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from interferon.detect.fleet import BLOCK, Index, grown, places
 from interferon.detect.settings import Settings
 from interferon.detect.signal_protocol import Memory, Numbers, SignalDetector, reading
-from interferon.detect.windows import Bools, Codes, Floats
+from interferon.detect.windows import GAP, Bools, Codes, Floats
 
 Detectors = Sequence[SignalDetector]
+Ends = tuple[Numbers, Numbers, Numbers, Numbers]  # low, high, below, above of `SignalState`, (n, D, S) each
 BLOCKS = 8  # pieces of the training rows whose extremes give the spread of an extreme
 DAY = 1440  # rows after which a range takes in what quiet days showed
 WIDEN = 4.0  # spreads that a range may widen a day
@@ -115,8 +116,8 @@ def observe(state: SignalState, settings: Settings, entities: Index, codes: Code
 def _observe(state: SignalState, settings: Settings, of: tuple[Index, Codes, Detectors], seen: Seen, block: Index | slice) -> None:
     """Judges some of the machines, and writes what is found to their `block` of `seen`."""
     entities, codes, detectors = of
-    numbers = _numbers(state, entities, codes, detectors)
-    evidence = _judged(state, entities, numbers, detectors)
+    numbers = numbers_of(state, entities, codes, detectors)
+    evidence = evidence_of(state, entities, numbers, detectors)
     each: Numbers = np.maximum.reduce([evidence[:, :, signal] for signal in range(state.signals)])  # several times faster than by axis
     loud = np.maximum.reduce([each[:, column] for column in range(len(detectors))])
     state.loud[places(entities)] = loud
@@ -142,7 +143,7 @@ def why(state: SignalState, entity: int) -> list[tuple[int, float]]:
     return [(int(signal), float(shares[signal])) for signal in np.argsort(-shares, kind="stable") if shares[signal] > 0]
 
 
-def _numbers(state: SignalState, entities: Index, codes: Codes, detectors: Detectors) -> Numbers:
+def numbers_of(state: SignalState, entities: Index, codes: Codes, detectors: Detectors) -> Numbers:
     """The detectors' numbers (n, D, S); moves their memory on by a row."""
     place = places(entities)
     row, active = reading(codes, state.rows[place], state.loud[place] < ALARMED), state.active[place]
@@ -156,7 +157,7 @@ def _numbers(state: SignalState, entities: Index, codes: Codes, detectors: Detec
     return out
 
 
-def _judged(state: SignalState, entities: Index, numbers: Numbers, detectors: Detectors) -> Numbers:
+def evidence_of(state: SignalState, entities: Index, numbers: Numbers, detectors: Detectors) -> Numbers:
     """−log p (n, D, S): how many spreads beyond the range, times the detector's rate and the weight of the life seen; 0 within it."""
     at = places(entities)
     seen = state.rows[at].astype(np.float32)
@@ -205,35 +206,53 @@ def _widen(state: SignalState, entities: Index, numbers: Numbers, alarmed: Bools
 
 
 def _learn(state: SignalState, entities: Index, rows: Codes, detectors: Detectors) -> None:
+    learnt = [[detector.learn(rows[:, place]) for place in range(len(entities))] for detector in detectors]
+    teach(state, entities, learnt, (rows != GAP).any(axis=0), detectors)
+    ends = extremes(state, entities, rows, detectors)
+    spreads = ends.std(axis=0)
+    bound(state, entities, (ends.min(axis=0)[0], ends.max(axis=0)[1], spreads[0], spreads[1]), detectors)
+    state.rows[entities] = len(rows)
+
+
+def teach(
+    state: SignalState, entities: Index, learnt: Sequence[Sequence[Mapping[str, Floats]]], spoke: Bools, detectors: Detectors
+) -> None:
+    """Puts in what each detector learnt of each machine, and makes their memory fresh. `spoke` (n, S): signals that had a value."""
     _make_room(state, int(entities.max()) + 1)
-    spoke = (rows != -32768).any(axis=0)[:, None, :]
-    state.active[entities] = spoke
-    for column, detector in enumerate(detectors):
-        learnt = [detector.learn(rows[:, place]) for place in range(len(entities))]
+    state.active[entities] = spoke[:, None, :]
+    for column, (detector, each) in enumerate(zip(detectors, learnt, strict=True)):
         stored = state.params[column]
-        for name in learnt[0]:
-            values = np.stack([one[name] for one in learnt]).astype(np.float32)
+        for name in each[0]:
+            values = np.stack([one[name] for one in each]).astype(np.float32)
             stored.setdefault(name, np.zeros((len(state.rows), *values.shape[1:]), dtype=np.float32))[entities] = values
         for name, value in _fresh(detector, len(entities), state.signals).items():
             state.memory[column][name][entities] = value
-    ends = _extremes(state, entities, rows, detectors)
-    state.low[entities], state.high[entities] = ends.min(axis=0)[0], ends.max(axis=0)[1]
+
+
+def bound(state: SignalState, entities: Index, ends: Ends, detectors: Detectors) -> None:
+    """Sets the ranges. What a detector's number has no meaning for is judged no longer."""
     floors = np.array([detector.floor for detector in detectors], dtype=np.float32)[:, None]
-    state.below[entities], state.above[entities] = np.maximum(ends.std(axis=0), floors)
+    state.low[entities], state.high[entities] = ends[0], ends[1]
+    state.below[entities], state.above[entities] = np.maximum(ends[2], floors), np.maximum(ends[3], floors)
     most = np.array([detector.most for detector in detectors])[:, None]
-    state.active[entities] = spoke & (state.high[entities] <= most)
+    state.active[entities] &= state.high[entities] <= most
     for column, detector in enumerate(detectors):
         if not detector.both:
             state.low[entities, column] = -np.inf
         if detector.most == np.inf and not detector.grows:  # its number is 0 as long as all is well
             state.high[entities, column], state.above[entities, column] = 0.0, detector.floor
+    unbound(state, entities)
+    state.told[entities], state.last[entities] = _FILL["told"], _FILL["last"]
+
+
+def unbound(state: SignalState, entities: Index) -> None:
+    """Takes the ends off the ranges that are not judged, and begins the day that may widen the others."""
     state.low[entities] = np.where(state.active[entities], state.low[entities], -np.inf)
     state.high[entities] = np.where(state.active[entities], state.high[entities], np.inf)
     state.least[entities], state.most[entities] = state.low[entities], state.high[entities]
-    state.rows[entities], state.told[entities], state.last[entities] = len(rows), _FILL["told"], _FILL["last"]
 
 
-def _extremes(state: SignalState, entities: Index, rows: Codes, detectors: Detectors) -> Numbers:
+def extremes(state: SignalState, entities: Index, rows: Codes, detectors: Detectors) -> Numbers:
     """Lowest and highest numbers of each block of the training rows, (BLOCKS, 2, n, D, S); leaves the memory at the last row."""
     shape = (len(entities), len(detectors), state.signals)
     ends = np.stack([np.full((BLOCKS, *shape), np.inf), np.full((BLOCKS, *shape), -np.inf)], axis=1).astype(np.float32)
@@ -246,7 +265,7 @@ def _extremes(state: SignalState, entities: Index, rows: Codes, detectors: Detec
     state.evidence[entities], state.loud[entities] = 0.0, 0.0
     for row, codes in enumerate(rows):
         state.rows[entities] = row
-        numbers = _numbers(state, entities, codes, detectors)
+        numbers = numbers_of(state, entities, codes, detectors)
         for column in np.flatnonzero(begins[row]):
             low[:, column], high[:, column] = np.inf, -np.inf
         np.minimum(low, numbers, out=low)

@@ -19,7 +19,7 @@ from interferon.detect.series import moved
 from interferon.detect.settings import Settings
 from interferon.detect.windows import GAP, STEP, Bools, Codes, Floats, Rows, Window, encode, hold
 
-LEARNING, WATCHING, ABSENT = 0, 1, 2
+LEARNING, WATCHING, ABSENT, PROVISIONAL = 0, 1, 2, 3  # the last: judged by a model lent by its peers while its own is learnt
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Frame:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Of the frame's entities, (n,) each: status (LEARNING, WATCHING, ABSENT: all its values missing), p and score = −log p (1 and 0
-    while learning), alarm, and rising: true only in the frame in which an alarm begins."""
+    """Of the frame's entities, (n,) each: status (LEARNING, WATCHING, PROVISIONAL, ABSENT: all its values missing), p and score = −log p
+    (1 and 0 while learning), alarm, and rising: true only in the frame in which an alarm begins."""
 
     status: NDArray[np.int8]
     p: Floats
@@ -47,7 +47,7 @@ class Verdicts:
 class TelemetryState:
     """Everything that telemetry detection remembers; arrays have one row an entity, (capacity, …).
 
-    rows: seen while learning, then since the model was installed. seen: time of the last value. slot: row of `waiting` that collects
+    rows: seen while learning, then since the own model was installed. seen: time of the last value. slot: row of `waiting` that collects
     the entity's training rows, or −1; `when` has their times. `params` and `rings` are in the portfolio's order. shift: learnt move of
     the baseline; quiet_total, quiet_count: what it will learn next.
     """
@@ -120,15 +120,21 @@ def observe(state: TelemetryState, frame: Frame, portfolio: Portfolio) -> Verdic
         _make_room(state, int(entities[-1]) + 1)
     present = ~np.isnan(frame.values).all(axis=1)
     state.seen[entities[present]] = frame.time
-    watching = state.status[entities] == WATCHING
-    _collect(state, entities[~watching], frame.values[~watching], frame.time)
-    before, watched = state.alarm[entities], np.flatnonzero(watching)
+    watched = np.flatnonzero(judged(state.status[entities]))
+    before = state.alarm[entities]
     for start in range(0, len(watched), BLOCK):
         block = places(watched[start : start + BLOCK])
         _judge(state, entities[block], frame.values[block], portfolio)
+    learning = state.status[entities] != WATCHING
+    _collect(state, entities[learning], frame.values[learning], frame.time)
     p, alarm = state.p[entities], state.alarm[entities]
     status = np.where(present, state.status[entities], ABSENT).astype(np.int8)
     return Verdicts(status, p, np.maximum(-np.log(p), 0.0), alarm, alarm & ~before)
+
+
+def judged(status: NDArray[np.int8]) -> Bools:
+    """Returns where a status says that the entity is judged, by its own model or by a lent one."""
+    return np.asarray((status == WATCHING) | (status == PROVISIONAL))
 
 
 def due(state: TelemetryState) -> list[int]:
@@ -165,7 +171,17 @@ def install(state: TelemetryState, entity: int, model: Model, portfolio: Portfol
     """Puts a fitted model in place for `entity`. The model must have been fitted with the state's window lengths."""
     _make_room(state, entity + 1)
     _release(state, entity)
-    state.status[entity], state.rows[entity] = WATCHING, 0
+    state.rows[entity] = 0
+    _put(state, entity, model, portfolio, WATCHING)
+
+
+def lend(state: TelemetryState, entity: int, model: Model, portfolio: Portfolio) -> None:
+    """Puts a model of its peers in place for `entity`, which goes on collecting its own rows until it is due."""
+    _put(state, entity, model, portfolio, PROVISIONAL)
+
+
+def _put(state: TelemetryState, entity: int, model: Model, portfolio: Portfolio, status: int) -> None:
+    state.status[entity] = status
     state.centre[entity], state.spread[entity], state.active[entity] = model.centre, model.spread, model.active
     state.shift[entity], state.quiet_total[entity], state.quiet_count[entity] = 0.0, 0, 0
     state.tails[entity], state.mean[entity], state.p[entity], state.alarm[entity] = model.tails, 0.0, 1.0, False
@@ -177,12 +193,12 @@ def install(state: TelemetryState, entity: int, model: Model, portfolio: Portfol
             if name not in stored:
                 stored[name] = np.zeros((len(state.status), *value.shape))
             stored[name][entity] = value
-        prime(rings, entity, derived(detector, with_axis(params), recent))
+        prime(rings, entity, derived(detector, with_axis(params), recent), int(state.rows[entity]))
 
 
 def why(state: TelemetryState, entity: int, portfolio: Portfolio) -> list[tuple[int, float]]:
     """Returns (signal, share) of what is strange about `entity` now, largest first; shares are positive and sum to 1."""
-    if entity >= len(state.status) or state.status[entity] != WATCHING:
+    if entity >= len(state.status) or not judged(state.status[entity]):
         return []
     one = np.array([entity])
     parts, windows = _parts(state, one, portfolio)
@@ -195,7 +211,7 @@ def why(state: TelemetryState, entity: int, portfolio: Portfolio) -> list[tuple[
 
 def silent(state: TelemetryState, before: int) -> list[int]:
     """Returns the watched entities, ascending, whose last value is older than `before` (UTC microseconds)."""
-    return [int(entity) for entity in np.flatnonzero((state.status == WATCHING) & (state.seen >= 0) & (state.seen < before))]
+    return [int(entity) for entity in np.flatnonzero(judged(state.status) & (state.seen >= 0) & (state.seen < before))]
 
 
 def _make_room(state: TelemetryState, entities: int) -> None:
@@ -241,7 +257,7 @@ def _judge(state: TelemetryState, entities: Index, values: Floats, portfolio: Po
     rows = Rows(held / STEP, valid, codes=codes)
     for detector, stored, rings in zip(portfolio, state.params, state.rings, strict=True):
         push(rings, entities, state.rows[at], derived(detector, {k: v[at] for k, v in stored.items()}, rows))
-    state.rows[at] += 1
+    state.rows[at] += state.status[at] == WATCHING  # of the others `_collect` counts
     parts, _ = _parts(state, entities, portfolio)
     weight = 1.0 / settings.smooth
     line = weight * fused(parts, portfolio) + (1.0 - weight) * state.mean[at]

@@ -14,13 +14,13 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from interferon.detect import baselines, misfit, shadows, stream, stream_peers, telemetry
+from interferon.detect import baselines, misfit, shadows, stream, stream_peers, telemetry, telemetry_peers
 from interferon.detect import signals as single
 from interferon.detect.examples import Examples, keep, nearest
 from interferon.detect.fit import Portfolio
 from interferon.detect.settings import Settings
 from interferon.detect.signal_protocol import SignalDetector
-from interferon.detect.stream_protocol import Detector
+from interferon.detect.stream_protocol import Detector, group_of
 from interferon.detect.windows import Codes, encode
 from interferon.model.network import Network
 from interferon.model.records import Finding
@@ -50,6 +50,7 @@ class Watch:
     habits: stream_peers.Habits = field(default_factory=stream_peers.Habits)  # what peers usually do, over all shards
     fitting: misfit.MisfitState = field(default_factory=misfit.new_state)  # whose baseline no longer fits; by fleet-wide index
     lives: baselines.Baselines = field(default_factory=baselines.Baselines)
+    peers: telemetry_peers.Peers = field(default_factory=telemetry_peers.Peers)  # what machines were learnt on, over all shards
 
 
 class Portfolios(msgspec.Struct, frozen=True):
@@ -117,6 +118,7 @@ def observe(
         here = home == number
         if here.any():
             _telemetry(watch, shard, portfolios, names, signals, (start, end, entities[here], values[here]), sighting)
+    _learn(watch, portfolios, names, signals, entities)
     shadows.follow(watch, portfolios, names, frame, sighting.findings)
     stream_peers.take(watch.habits, rows, portfolios.stream, watch.shards[0].stream.peers)
     sighting.judged.sort()
@@ -137,10 +139,11 @@ def _telemetry(
     values, local = _fitted(values, shard.telemetry.signals), watch.local[entities]
     seen = telemetry.observe(shard.telemetry, telemetry.Frame(start, local, values), portfolios.telemetry)
     alone = _signals(shard, local, values, portfolios.signals)
-    judged = seen.status == telemetry.WATCHING
+    judged = telemetry.judged(seen.status)
     both = np.minimum(1.0, 2.0 * np.minimum(seen.p, alone.p)) if portfolios.signals else seen.p  # the better of two looks
     sighting.judged.extend(zip(entities[judged].tolist(), both[judged].tolist(), strict=True))
-    misfit.take(watch.fitting, entities[judged], both[judged], end)
+    own = seen.status == telemetry.WATCHING
+    misfit.take(watch.fitting, entities[own], both[own], end)
     for place in np.flatnonzero(seen.rising | alone.rising):
         whole, here, p = int(entities[place]), int(local[place]), float(both[place])
         by_signal = alone.rising[place] and (alone.p[place] <= seen.p[place] or not seen.rising[place])
@@ -149,8 +152,9 @@ def _telemetry(
         detector = portfolios.signals[int(alone.detector[place])] if by_signal else None
         alike = nearest(shard.examples, here, _codes(shard.telemetry, local[place : place + 1], values[place : place + 1])[0])
         finding = _finding(names[whole], end, p, named, detector, alike)
+        if shard.telemetry.status[here] == telemetry.PROVISIONAL:
+            finding = msgspec.structs.replace(finding, summary=finding.summary + telemetry_peers.TOLD)
         sighting.alarms.append(Alarm(whole, stream.declare(shard.stream, finding)))
-    _learn(watch, shard, portfolios)
 
 
 def _signals(shard: Shard, local: np.ndarray, values: np.ndarray, detectors: Sequence[SignalDetector]) -> single.Seen:
@@ -163,17 +167,36 @@ def _codes(of: telemetry.TelemetryState, local: np.ndarray, values: np.ndarray) 
     return encode((values - of.centre[local]) / of.spread[local], ~np.isnan(values) & of.active[local])
 
 
-def _learn(watch: Watch, shard: Shard, portfolios: Portfolios) -> None:
-    """Fits every machine that has collected enough rows, and the ranges of its single signals on the same rows."""
-    of, ready, codes = shard.telemetry, telemetry.due(shard.telemetry), []
+def _learn(watch: Watch, portfolios: Portfolios, names: Sequence[str], signals: Sequence[Sequence[str]], entities: np.ndarray) -> None:
+    """Fits every machine of the frame that has collected enough rows, in all shards; then younger ones may borrow from their peers."""
+
+    def kind(whole: int) -> tuple[str, Sequence[str]]:
+        return group_of(watch.shards[0].stream.peers, names[whole]), signals[whole][: watch.shards[0].telemetry.signals]
+
+    taught = [one for shard in watch.shards for one in _fit(watch, shard, portfolios)]
+    for whole, learnt, scale in sorted(taught, key=lambda one: one[0]):
+        telemetry_peers.take(watch.peers, *kind(whole), learnt, scale)
+    pools: dict[telemetry_peers.Asked, telemetry_peers.Pool] = {}
+    for number, shard in enumerate(watch.shards if watch.peers.groups else ()):
+        local = watch.local[entities[watch.home[entities] == number]].astype(np.int64)
+        young = [(here, *kind(shard.members[here])) for here in telemetry_peers.askers(shard.telemetry, local)]
+        telemetry_peers.borrow(watch.peers, pools, young, (shard.telemetry, shard.signals), (portfolios.telemetry, portfolios.signals))
+
+
+def _fit(watch: Watch, shard: Shard, portfolios: Portfolios) -> list[tuple[int, tuple[Codes, np.ndarray], tuple[np.ndarray, np.ndarray]]]:
+    """Fits a shard's machines, and the ranges of their single signals on the same rows. Returns fleet-wide index, rows in the machine's
+    scale and their times, and that scale."""
+    of, ready, taught = shard.telemetry, telemetry.due(shard.telemetry), []
     for entity in ready:
         rows, times = telemetry.collected(of, entity), telemetry.collected_at(of, entity)
         telemetry.learn(of, entity, portfolios.telemetry)
-        codes.append(encode((rows - of.centre[entity]) / of.spread[entity], ~np.isnan(rows) & of.active[entity]))
-        keep(shard.examples, entity, codes[-1], times)
+        codes = encode((rows - of.centre[entity]) / of.spread[entity], ~np.isnan(rows) & of.active[entity])
+        keep(shard.examples, entity, codes, times)
         baselines.first(watch.lives, shard.members[entity], rows, times)
+        taught.append((shard.members[entity], (codes, times), (of.centre[entity], of.spread[entity])))
     if ready and portfolios.signals:
-        single.learn(shard.signals, ready, codes, portfolios.signals)
+        single.learn(shard.signals, ready, [codes for _, (codes, _), _ in taught], portfolios.signals)
+    return taught
 
 
 def _fitted(values: np.ndarray, width: int) -> np.ndarray:

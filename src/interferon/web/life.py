@@ -72,8 +72,10 @@ def _telemetry(run: Running, entity: str) -> str:
     frame_s = run.rules.network.settings.frame_s
     if state.status[local] == telemetry.WATCHING:
         return f"watched for {duration(rows * frame_s)}"
-    left = max(state.settings.learn_rows - rows, 0)
-    return f"being learnt: {rows} of {state.settings.learn_rows} frames, ready in {duration(left * frame_s)}"
+    left = duration(max(state.settings.learn_rows - rows, 0) * frame_s)
+    if state.status[local] == telemetry.PROVISIONAL:
+        return f"being learnt, judged by its peers' life until then: {rows} of {state.settings.learn_rows} frames, own model in {left}"
+    return f"being learnt: {rows} of {state.settings.learn_rows} frames, ready in {left}"
 
 
 def _baselines(run: Running, entity: str) -> dict[str, Any]:

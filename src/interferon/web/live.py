@@ -84,7 +84,7 @@ class LiveSource:
         )
 
     def _learning(self, now: int) -> Learning:
-        total = learnt = 0
+        total = learnt = lent = 0
         ready = 0
         frame_us = int(self.network.settings.frame_s * 1e6)
         for shard in self._run.state.watch.shards:
@@ -92,6 +92,7 @@ class LiveSource:
             total += members
             watching = state.status[:members] == telemetry.WATCHING
             learnt += int(watching.sum())
+            lent += int((state.status[:members] == telemetry.PROVISIONAL).sum())
             if not watching.all():
                 left = state.settings.learn_rows - int(state.rows[:members][~watching].min())
                 ready = max(ready, now + max(left, 0) * frame_us)
@@ -101,7 +102,7 @@ class LiveSource:
             if young:
                 left_share = 1 - min(young.values())
                 ready = max(ready, now + int(left_share * shard.stream.settings.learn_us))
-        return Learning(entities=total, learnt=learnt, ready_at=ready if learnt < total else 0)
+        return Learning(entities=total, learnt=learnt, lent=lent, ready_at=ready if learnt < total else 0)
 
     def _feeds(self, now: int) -> tuple[Feed, ...]:
         run = self._run

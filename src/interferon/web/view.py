@@ -67,10 +67,11 @@ class Kpis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Learning(msgspec.Struct, frozen=True, kw_only=True):
-    """How many entities have learnt their pattern of life; the others raise no alarm yet."""
+    """How many entities have learnt their pattern of life; the others raise no alarm yet, but for those that their peers answer for."""
 
     entities: int
     learnt: int
+    lent: int = 0  # of those still being learnt: judged by a model that their peers lend
     ready_at: int = 0  # expected time when all are learnt; 0 = unknown
 
 
