@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from interferon.bench import detect_drawn, detect_skab, detect_tep, poison, progress, rules, stream, throughput, watch
+from interferon.bench import detect_drawn, detect_skab, detect_tep, poison, progress, rules, start, stream, throughput, watch
 from interferon.bench.opponents import missing
 
-PARTS: Final = ("tables", "watch", "poison", "throughput", "stream", "rules")  # all but the first are suites of their own, too
+PARTS: Final = ("tables", "watch", "start", "poison", "throughput", "stream", "rules")  # all but the first are suites of their own, too
 
 
 def cases(part: str = "") -> Iterator[dict[str, Any]]:
     """Every figure about detection, with its target and baselines, or those of one of PARTS. Raises InputError where data are missing."""
-    suites = {suite.__name__.rpartition(".")[2]: suite.cases for suite in (watch, poison, throughput, stream, rules)}
+    suites = {suite.__name__.rpartition(".")[2]: suite.cases for suite in (watch, start, poison, throughput, stream, rules)}
     for name in [part] if part else PARTS:
         yield from tables() if name == "tables" else suites[name]()
 

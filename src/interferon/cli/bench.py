@@ -15,10 +15,12 @@ def register(app: typer.Typer) -> None:
         suite: Annotated[
             str,
             typer.Argument(
-                help="path, detect, watch, poison, throughput, stream, rules, flow, journal or policy; without it, all of them."
+                help="path, detect, watch, start, poison, throughput, stream, rules, flow, journal or policy; without it, all of them."
             ),
         ] = "",
-        part: Annotated[str, typer.Option("--part", help="Of detect: tables, watch, poison, throughput, stream or rules alone.")] = "",
+        part: Annotated[
+            str, typer.Option("--part", help="Of detect: tables, watch, start, poison, throughput, stream or rules alone.")
+        ] = "",
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     ) -> None:
         """Measure, and print every figure with its target and baselines; exit 1 when one does not hold."""
