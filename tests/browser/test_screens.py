@@ -246,6 +246,18 @@ def test_a_viewer_logs_in_looks_and_is_offered_no_button(opened: Open, show: Sho
     expect(page).to_have_url(f"{url}/login")
 
 
+def test_maps_wait_until_there_is_room_for_them(stage: Stage, opened: Open) -> None:
+    """A part of the page that is put together again has no width for a moment."""
+    page = opened(stage[0])
+    expect(page.locator("#map")).to_have_attribute("data-drawn", "28")
+    page.evaluate("document.querySelectorAll('.split').forEach(part => { part.style.display = 'none' })")
+    page.set_viewport_size({"width": 1100, "height": 800})  # the maps are drawn anew
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.querySelector('#map').style.width") != "100px"
+    page.evaluate("document.querySelectorAll('.split').forEach(part => { part.style.display = '' })")
+    page.wait_for_function("[...document.querySelectorAll('canvas')].every(map => map.clientWidth > 500)")
+
+
 def test_axe_does_find_what_is_wrong(browser: Browser) -> None:
     page = browser.new_page()
     page.set_content("<html><body><img src='data:,'><button></button></body></html>")

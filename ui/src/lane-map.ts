@@ -4,7 +4,7 @@ import { feature, mesh } from "topojson-client";
 import type { GeometryCollection, Topology } from "topojson-specification";
 import type { Island } from "./app";
 import { arrow } from "./network-map";
-import { type Theme, FONT, facts, fitted, sized, theme } from "./theme";
+import { type Theme, FONT, facts, fitted, sized, theme, widthOf } from "./theme";
 
 interface Place { id: string; name: string; kind: string; lat: number; lon: number; state: string }
 interface Lane { id: string; start: string; end: string; usual: number; now: number; rerouted: boolean; state: string }
@@ -30,6 +30,7 @@ export function laneMap(canvas: HTMLCanvasElement): Island {
   async function refresh(): Promise<void> {
     world ??= await facts<World>("/static/world.json");
     known = await facts<Facts>(canvas.dataset["src"]!);
+    await widthOf(canvas.parentElement!);
     draw();
   }
   return { refresh, draw };

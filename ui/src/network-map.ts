@@ -1,6 +1,6 @@
 // The network map: sites as columns, Purdue levels as rows, a box for each zone. The server has placed everything; this draws it.
 import type { Island } from "./app";
-import { type Theme, FONT, facts, fitted, sized, theme, wrapped } from "./theme";
+import { type Theme, FONT, facts, fitted, sized, theme, widthOf, wrapped } from "./theme";
 
 interface Box { ref: string; label: string; x: number; y: number; w: number; h: number }
 interface Level { label: string; y: number; h: number; x: number; w: number }
@@ -40,8 +40,7 @@ export function networkMap(canvas: HTMLCanvasElement): Island {
     canvas.dataset["abnormal"] = String(zones.filter((zone) => zone.state === "abnormal" || zone.abnormal > 0).length);
   }
   async function refresh(): Promise<void> {
-    const width = Math.floor(canvas.parentElement!.clientWidth);
-    known = await facts<Facts>(`${canvas.dataset["src"]}?width=${Math.max(100, width)}`);
+    known = await facts<Facts>(`${canvas.dataset["src"]}?width=${Math.max(100, await widthOf(canvas.parentElement!))}`);
     draw();
     tell();
   }

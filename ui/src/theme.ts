@@ -25,6 +25,12 @@ export function sized(canvas: HTMLCanvasElement, width: number, height: number):
   return ctx;
 }
 
+/** Width of the element in pixels, as soon as it has one: while a page is put together or changed its parts may have none. */
+export async function widthOf(element: HTMLElement): Promise<number> {
+  while (!element.clientWidth) await new Promise(requestAnimationFrame);
+  return element.clientWidth;
+}
+
 /** The text, shortened with an ellipsis until it fits `width`. */
 export function fitted(ctx: CanvasRenderingContext2D, text: string, width: number): string {
   if (ctx.measureText(text).width <= width) return text;
