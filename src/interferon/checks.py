@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from interferon.detect import signals, stream, stream_peers
-from interferon.detect.protocol import TelemetryDetector, derived, statistic, with_axis
+from interferon.detect.protocol import Params, TelemetryDetector, derived, of_bits, statistic, with_axis
 from interferon.detect.settings import LIVE, Settings
 from interferon.detect.signal_examples import LAST as SIGNAL_LAST
 from interferon.detect.signal_examples import TRAIN as SIGNAL_TRAIN
@@ -22,7 +22,7 @@ from interferon.detect.signal_protocol import SignalDetector
 from interferon.detect.stream_events import DAY, Event
 from interferon.detect.stream_protocol import Context, Detector
 from interferon.detect.telemetry_examples import LAST, TRAIN
-from interferon.detect.windows import encode, robust_scale, rolling, sequence
+from interferon.detect.windows import STEP, Codes, Rows, encode, robust_scale, rolling, sequence
 from interferon.model.events import ACTIVITY_KINDS, TRADE_KINDS
 from interferon.model.records import Finding
 
@@ -220,6 +220,8 @@ def _telemetry_detector(detector: TelemetryDetector) -> list[str]:
     gaps = detector.LOUD()
     gaps[::3, 0] = np.nan
     gaps[TRAIN:, -1] = np.nan
+    if of_bits(detector) and not np.isin(_own(detector, gaps, settings)[2], (0, int(STEP))).all():
+        problems.append("says `bits`, but its own signals are not all 0 or 1 and there")
     if not np.isfinite(_statistic(detector, gaps, settings)[0]).all():
         problems.append("score is not finite when signals come and go")
     return problems
@@ -227,13 +229,19 @@ def _telemetry_detector(detector: TelemetryDetector) -> list[str]:
 
 def _statistic(detector: TelemetryDetector, values: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     """Statistic (N,) and shares (N, S) over an example whose first TRAIN rows train."""
+    rows, params, codes = _own(detector, values, settings)
+    window = rolling(codes, detector.window(settings), settings.spread_floor)
+    return statistic(detector, params, rows, settings), detector.why(with_axis(params), window)
+
+
+def _own(detector: TelemetryDetector, values: np.ndarray, settings: Settings) -> tuple[Rows, Params, Codes]:
+    """The rows of an example, what is learnt from the first TRAIN of them, and the codes (N, S) of the detector's own signals."""
     centre, scale = robust_scale(values[:TRAIN])
     valid = ~np.isnan(values)
     rows = sequence(np.where(valid, (values - centre) / scale, 0.0), valid)
     use = np.arange(len(values)) < TRAIN
     params = detector.learn(sequence(rows.z[:TRAIN], valid[:TRAIN]), use[:TRAIN], settings)
-    window = rolling(derived(detector, with_axis(params), rows), detector.window(settings), settings.spread_floor)
-    return statistic(detector, params, rows, settings), detector.why(with_axis(params), window)
+    return rows, params, derived(detector, with_axis(params), rows)
 
 
 def _signal_detector(detector: SignalDetector) -> list[str]:
@@ -268,8 +276,7 @@ def _evidence(detector: SignalDetector, values: np.ndarray, beside: np.ndarray |
     signals.learn(state, range(len(machines)), [codes[:SIGNAL_TRAIN] for codes in machines], [detector])
     out = []
     for row in np.stack(machines, axis=1)[SIGNAL_TRAIN:]:
-        signals.observe(state, LIVE, np.arange(len(machines)), row, [detector])
-        out.append(state.evidence[0, 0].copy())
+        out.append(signals.observe(state, LIVE, np.arange(len(machines)), row, [detector]).evidence[0, 0])
     return np.array(out)
 
 

@@ -69,6 +69,12 @@ def test_a_file_that_is_no_checkpoint_is_told_in_one_line(data: bytes) -> None:
     assert "\n" not in str(told.value)
 
 
+def test_a_state_with_other_fields_is_refused_in_one_line() -> None:
+    data = msgspec.msgpack.encode([1, ["o", "interferon.detect.signals:SignalState", [8, ["l", []]]]])
+    with pytest.raises(InputError, match="holds SignalState as another version of this program keeps it"):
+        checkpoint.load(data)
+
+
 def test_a_saved_checkpoint_replaces_the_old_one(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "c", [1])
     checkpoint.save(tmp_path / "c", [2])

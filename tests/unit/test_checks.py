@@ -11,7 +11,7 @@ from interferon import checks, plugins
 from interferon.detect.protocol import Params
 from interferon.detect.stream_protocol import Anomaly
 from interferon.detect.telemetry_examples import silence
-from interferon.detect.windows import Floats, Window
+from interferon.detect.windows import Bools, Floats, Rows, Window
 from interferon.detectors import activity_logs
 from interferon.detectors.telemetry_gaps import TelemetryGaps
 
@@ -100,6 +100,13 @@ class Unfair(TelemetryGaps):
         return np.ones_like(window.mean)
 
 
+class Torn(TelemetryGaps):
+    """Says that its signals are 0 or 1, and they are not always there."""
+
+    def derive(self, params: Params, rows: Rows) -> tuple[Floats, Bools]:
+        return rows.z, rows.valid
+
+
 class Broken(TelemetryGaps):
     """Cannot stand a gap."""
 
@@ -113,6 +120,7 @@ class Broken(TelemetryGaps):
         (Blind(), "LOUD does not stand out"),
         (Unfair(), "do not sum to 1"),
         (Unfair(), "QUIET stands out"),
+        (Torn(), "not all 0 or 1"),
         (Broken(), "score is not finite on its own examples"),
     ],
 )

@@ -52,11 +52,11 @@ def test_an_attack_on_one_signal_is_told_soon_and_named(recording: object, signa
     assert callable(recording)
     state = learnt([values := recording()])
     begin = len(values) - LAST
-    alarms = told(run(state, [values], last=begin + 90))
+    alarms = told(seen := run(state, [values], last=begin + 90))
     assert len(alarms) == 1
     assert begin <= alarms[0][0] < begin + 90
-    assert by is None or state.evidence[0, NAMES.index(by), signal] > -np.log(LIVE.p_on)
-    shares = signals.why(state, 0)
+    assert by is None or seen[-1].evidence[0, NAMES.index(by), signal] > -np.log(LIVE.p_on)
+    shares = signals.why(seen[-1], 0)
     assert shares[0][0] == signal
     assert sum(share for _, share in shares) == pytest.approx(1.0)
 
@@ -125,17 +125,16 @@ def test_a_short_life_says_less() -> None:
     signals.learn(part, [0], [codes(leap())[TRAIN - 240 : TRAIN]], SIGNALS)
     first = len(leap()) - LAST
     row = codes(leap())[first]
-    for state in (whole, part):
-        signals.observe(state, replace(LIVE, p_on=1e-4), np.array([0]), row[None], SIGNALS)
-    assert 0 < part.evidence[0].max() < whole.evidence[0].max()
+    few, many = (signals.observe(state, replace(LIVE, p_on=1e-4), np.array([0]), row[None], SIGNALS) for state in (part, whole))
+    assert 0 < few.evidence[0].max() < many.evidence[0].max()
 
 
 def test_a_machine_that_is_silent_altogether_says_nothing_of_one_sensor() -> None:
     values = mute()
     values[-LAST:] = np.nan
     state = learnt([values])
-    run(state, [values], last=TRAIN + 400)
-    assert state.evidence[0, NAMES.index("silence")].max() == 0.0
+    seen = run(state, [values], last=TRAIN + 400)
+    assert seen[-1].evidence[0, NAMES.index("silence")].max() == 0.0
 
 
 @given(st.integers(1, 60), st.integers(0, 2**32 - 1))

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from interferon.detect.fleet import grow, new_rings, prime, push, window_of
+from interferon.detect.fleet import Rings, grow, new_rings, prime, push, room, window_of
+from interferon.detect.fleet_bits import Bits
 from interferon.detect.windows import GAP, LIMIT, STEP, encode, hold, robust_scale, rolling, times
 
 codes = arrays(
@@ -33,6 +34,7 @@ def test_rolling_features_are_those_of_the_values_there(table: np.ndarray, windo
 def test_a_ring_holds_exactly_what_the_block_computes(table: np.ndarray, window: int) -> None:
     signals = table.shape[1]
     rings = new_rings(window, signals)
+    assert isinstance(rings, Rings)
     grow(rings, 3)
     prime(rings, 1, np.full((1, signals), GAP, dtype=np.int16))
     expected = rolling(table, window, 0.1)
@@ -42,6 +44,33 @@ def test_a_ring_holds_exactly_what_the_block_computes(table: np.ndarray, window:
         np.testing.assert_array_equal(found.mean[0], expected.mean[number])
         np.testing.assert_array_equal(found.spread[0], expected.spread[number])
     assert (rings.count[[0, 2]] == 0).all()
+
+
+bits = arrays(np.bool_, st.tuples(st.integers(1, 40), st.integers(1, 17)))
+
+
+@given(bits, st.integers(2, 9))
+def test_bits_say_exactly_what_a_ring_of_noughts_and_ones_says(table: np.ndarray, window: int) -> None:
+    codes, signals = (table * int(STEP)).astype(np.int16), table.shape[1]
+    kept = [new_rings(window, signals), new_rings(window, signals, bits=True)]
+    for rings in kept:
+        grow(rings, 3)
+        prime(rings, 1, np.zeros((window, signals), dtype=np.int16))
+        prime(rings, 2, codes)
+    for number, row in enumerate(codes):
+        for rings in kept:
+            push(rings, np.array([1]), np.array([number]), row[None])
+        whole, short = (window_of(rings, np.array([1]), 0.1) for rings in kept)
+        np.testing.assert_array_equal(whole.mean, short.mean)
+        np.testing.assert_array_equal(whole.spread, short.spread)
+    ones = np.array([0, table[-window:].sum(), table[-window:].sum()])
+    assert isinstance(kept[1], Bits)
+    assert kept[1].total.sum(axis=1).tolist() == np.unpackbits(kept[1].ring, axis=-1).sum(axis=(1, 2)).tolist() == ones.tolist()
+
+
+@given(st.integers(1, 1 << 20))
+def test_arrays_have_room_for_an_eighth_more_at_the_most(entities: int) -> None:
+    assert entities <= room(entities) <= max(entities * 9 / 8, entities + 15)
 
 
 def test_values_far_away_are_clipped_and_gaps_marked() -> None:

@@ -5,11 +5,12 @@ Part of the telemetry state; called by `interferon.detect.telemetry` alone. Plai
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
+from interferon.detect.fleet_bits import Bits, new_bits, prime_bits, push_bits, window_of_bits
 from interferon.detect.windows import GAP, Codes, Ints, Window, features
 
 Index = NDArray[np.int64]
@@ -23,6 +24,12 @@ def grown(array: NDArray[np.generic], capacity: int, fill: float = 0) -> NDArray
     return longer
 
 
+def room(entities: int) -> int:
+    """Returns the entities that arrays have room for which must hold `entities`: an eighth more at the most, or up to sixteen."""
+    step = 1 << max(4, entities.bit_length() - 4)
+    return -(-entities // step) * step
+
+
 def places(entities: Index) -> Index | slice:
     """Returns `entities` (n,), ascending and unique, as a slice where they have no hole: numpy then copies nothing. What is read by it is
     a view: changed by what is written later."""
@@ -33,37 +40,41 @@ def places(entities: Index) -> Index | slice:
 
 @dataclass
 class Rings:
-    """ring (capacity, window, S) int16; total, squares (capacity, S) int64; count (capacity, S) int16 of what the ring holds."""
+    """ring (capacity, window, S) int16; total (capacity, S) int32, squares int64, count int16 of what the ring holds."""
 
     window: int
     ring: Codes
-    total: Ints
+    total: NDArray[np.int32]
     squares: Ints
     count: NDArray[np.int16]
 
 
-def new_rings(window: int, signals: int) -> Rings:
-    """Returns empty rings."""
+def new_rings(window: int, signals: int, *, bits: bool = False) -> Rings | Bits:
+    """Returns empty rings; `bits`: of signals that are 0 or 1 and always there."""
+    if bits:
+        return new_bits(window, signals)
     sums = (0, signals)
     return Rings(
         window,
         np.empty((0, window, signals), dtype=np.int16),
-        np.empty(sums, dtype=np.int64),
+        np.empty(sums, dtype=np.int32),
         np.empty(sums, dtype=np.int64),
         np.empty(sums, dtype=np.int16),
     )
 
 
-def grow(rings: Rings, capacity: int) -> None:
-    """Makes room for `capacity` entities; new rings hold gaps."""
-    rings.ring = np.asarray(grown(rings.ring, capacity, int(GAP)), dtype=np.int16)
-    rings.total = np.asarray(grown(rings.total, capacity), dtype=np.int64)
-    rings.squares = np.asarray(grown(rings.squares, capacity), dtype=np.int64)
-    rings.count = np.asarray(grown(rings.count, capacity), dtype=np.int16)
+def grow(rings: Rings | Bits, capacity: int) -> None:
+    """Makes room for `capacity` entities; new rings hold gaps, new bits nothing."""
+    for part in fields(rings)[1:]:
+        fill = float(GAP) if part.name == "ring" and isinstance(rings, Rings) else 0
+        setattr(rings, part.name, grown(getattr(rings, part.name), capacity, fill))
 
 
-def prime(rings: Rings, entity: int, codes: Codes, row: int = 0) -> None:
+def prime(rings: Rings | Bits, entity: int, codes: Codes, row: int = 0) -> None:
     """Fills the ring of `entity` with the last `window` rows of `codes` (N, S), the oldest where the next row, number `row`, is written."""
+    if isinstance(rings, Bits):
+        prime_bits(rings, entity, codes, row)
+        return
     size = rings.window
     recent = np.full((size, codes.shape[1]), GAP, dtype=np.int16)
     last = codes[-size:]
@@ -75,27 +86,33 @@ def prime(rings: Rings, entity: int, codes: Codes, row: int = 0) -> None:
     rings.count[entity] = (recent != GAP).sum(axis=0)
 
 
-def push(rings: Rings, entities: Index, rows: Index, codes: Codes) -> None:
+def push(rings: Rings | Bits, entities: Index, rows: Index, codes: Codes) -> None:
     """Writes one row `codes` (n, S) for each of `entities` (n,), whose running row numbers since priming are `rows` (n,)."""
     at, place = places(entities), rows % rings.window
     if isinstance(at, slice) and (place == place[0]).all():  # all were learnt at once: the same place for each
         spot: tuple[Index | slice, Index | int] = (at, int(place[0]))
     else:
         spot = (entities, place)
-    old, new = rings.ring[spot].astype(np.int64), codes.astype(np.int64)
+    if isinstance(rings, Bits):
+        push_bits(rings, spot, codes)
+        return
+    old, new = rings.ring[spot].astype(np.int32), codes.astype(np.int32)
     rings.ring[spot] = codes
     came, went = codes != GAP, old != GAP
-    new *= came
-    old *= went
+    whole = bool(came.all() and went.all())
+    if not whole:
+        new *= came
+        old *= went
+        rings.count[at] += came.astype(np.int16) - went.astype(np.int16)
     rings.total[at] += new - old
-    new *= new
+    new *= new  # at most 2³⁰
     old *= old
     rings.squares[at] += new - old
-    if not (came.all() and went.all()):
-        rings.count[at] += came.astype(np.int16) - went.astype(np.int16)
 
 
-def window_of(rings: Rings, entities: Index, floor: float) -> Window:
+def window_of(rings: Rings | Bits, entities: Index, floor: float) -> Window:
     """Returns the features (n, S) of `entities` (n,)."""
     at = places(entities)
-    return features(rings.total[at], rings.squares[at], rings.count[at].astype(np.int64), rings.window, floor)
+    if isinstance(rings, Bits):
+        return window_of_bits(rings, at, floor)
+    return features(rings.total[at].astype(np.int64), rings.squares[at], rings.count[at].astype(np.int64), rings.window, floor)

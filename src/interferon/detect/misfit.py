@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from interferon.detect.fleet import Index, grown, places
+from interferon.detect.fleet import Index, grown, places, room
 from interferon.detect.windows import Floats
 
 BLOCK: Final = 240  # rows that make one look: several long windows, so that one look says little of the next
@@ -79,7 +79,7 @@ def forget(state: MisfitState, entity: int) -> None:
 
 def _make_room(state: MisfitState, entities: int) -> None:
     if entities > len(state.since):
-        capacity = max(16, 1 << (entities - 1).bit_length())
+        capacity = room(entities)
         state.total = np.asarray(grown(state.total, capacity), dtype=np.float64)
         state.count = np.asarray(grown(state.count, capacity), dtype=np.int64)
         state.gained = np.asarray(grown(state.gained, capacity), dtype=np.float64)

@@ -47,6 +47,11 @@ class TelemetryDetector(Protocol):
         ...
 
 
+def of_bits(detector: TelemetryDetector) -> bool:
+    """Returns whether it says, by `bits = True`, that its own signals are 0 or 1 and always there: a fleet then keeps each as one bit."""
+    return bool(getattr(detector, "bits", False))
+
+
 def derived(detector: TelemetryDetector, params: Params, rows: Rows) -> Codes:
     """Returns the codes (N, S) of the detector's own signals."""
     z, valid = detector.derive(params, rows)

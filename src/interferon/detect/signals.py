@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from interferon.detect.fleet import BLOCK, Index, grown, places
+from interferon.detect.fleet import BLOCK, Index, grown, places, room
 from interferon.detect.settings import Settings
 from interferon.detect.signal_protocol import Memory, Numbers, SignalDetector, reading
 from interferon.detect.windows import GAP, Bools, Codes, Floats
@@ -33,10 +33,10 @@ ALARMED = 4.0  # nats: from here on a machine is not calm
 class SignalState:
     """What is known of the signals of every machine; arrays (capacity, D, S) of D detectors unless said.
 
-    low, high: the range; below, above: spread of its ends; least, most: what the quiet rows of this day reached. active: judged at all;
-    where not, the range has no end. rows (capacity,): since learnt, −1 before. evidence: −log p of the last row, and loud (capacity,) the
-    largest of a machine. last (capacity, D): row of a detector's last alarm; told (capacity,): row of the last one told. params, memory:
-    of each detector, arrays (capacity, S, …).
+    low, high: the range, which of a signal that is not judged has no end; below, above: spread of its ends; least, most: what the quiet
+    rows of this day reached. rows (capacity,): since learnt, −1 before. loud (capacity,): largest −log p of a machine in its last row. last
+    (capacity, D): row of a detector's last alarm; told (capacity,): row of the last one told. params, memory: of each detector, arrays
+    (capacity, S, …).
     """
 
     signals: int
@@ -49,8 +49,6 @@ class SignalState:
     above: Numbers
     least: Numbers
     most: Numbers
-    active: Bools
-    evidence: Numbers
     loud: Numbers
     params: list[dict[str, Numbers]] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
@@ -58,15 +56,17 @@ class SignalState:
 
 @dataclass(frozen=True)
 class Seen:
-    """Of the given machines, (n,) each: p, 1 where not judged; whether that is to be told; and if so, which detector says most."""
+    """Of the given machines, (n,) each: p, 1 where not judged; whether that is to be told; and if so, which detector says most.
+    evidence (n, D, S): −log p of each detector and signal."""
 
     p: Floats
     detector: NDArray[np.int64]
     rising: Bools
+    evidence: Numbers
 
 
 _FILL = {"rows": -1, "told": -1 << 30, "last": -1 << 30, "below": 1.0, "above": 1.0}
-_PER_ENTITY = ("rows", "told", "last", "low", "high", "below", "above", "least", "most", "active", "evidence", "loud")
+_PER_ENTITY = ("rows", "told", "last", "low", "high", "below", "above", "least", "most", "loud")
 
 
 def new_state(signals: int, detectors: Detectors) -> SignalState:
@@ -83,8 +83,6 @@ def new_state(signals: int, detectors: Detectors) -> SignalState:
         above=wide.copy(),
         least=wide.copy(),
         most=wide.copy(),
-        active=wide.astype(np.bool_),
-        evidence=wide.copy(),
         loud=np.empty(0, dtype=np.float32),
     )
     state.params = [{} for _ in detectors]
@@ -102,8 +100,10 @@ def learn(state: SignalState, entities: Sequence[int], rows: Sequence[Codes], de
 
 def observe(state: SignalState, settings: Settings, entities: Index, codes: Codes, detectors: Detectors) -> Seen:
     """Judges one row (n, S) of codes in the machines' own scale; `entities` (n,) ascending."""
-    seen = Seen(np.ones(len(entities)), np.zeros(len(entities), dtype=np.int64), np.zeros(len(entities), dtype=np.bool_))
-    if not len(entities) or not detectors:
+    count = len(entities)
+    evidence = np.zeros((count, len(detectors), state.signals), dtype=np.float32)
+    seen = Seen(np.ones(count), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.bool_), evidence)
+    if not count or not detectors:
         return seen
     _make_room(state, int(entities[-1]) + 1)
     here = np.flatnonzero(state.rows[entities] >= 0)
@@ -120,7 +120,7 @@ def _observe(state: SignalState, settings: Settings, of: tuple[Index, Codes, Det
     evidence = evidence_of(state, entities, numbers, detectors)
     each: Numbers = np.maximum.reduce([evidence[:, :, signal] for signal in range(state.signals)])  # several times faster than by axis
     loud = np.maximum.reduce([each[:, column] for column in range(len(detectors))])
-    state.loud[places(entities)] = loud
+    state.loud[places(entities)], seen.evidence[block] = loud, evidence
     seen.p[block] = np.exp(-loud.astype(np.float64))
     limit = -math.log(settings.p_on)
     if loud.max() > limit:
@@ -130,12 +130,12 @@ def _observe(state: SignalState, settings: Settings, of: tuple[Index, Codes, Det
     state.rows[entities] += 1
 
 
-def why(state: SignalState, entity: int) -> list[tuple[int, float]]:
-    """Returns (signal, share) of what is strange about the machine's single signals now, largest first; shares sum to 1.
+def why(seen: Seen, place: int) -> list[tuple[int, float]]:
+    """Returns (signal, share) of what is strange about the single signals of the machine at `place`, largest first; shares sum to 1.
 
     A signal's part is its −log p, summed over the detectors whose alarm it raises or comes near to.
     """
-    parts = np.maximum(state.evidence[entity], 0.0).astype(np.float64) ** 2
+    parts = seen.evidence[place].astype(np.float64) ** 2
     shares = parts.sum(axis=0)
     if not shares.sum():
         return []
@@ -146,7 +146,7 @@ def why(state: SignalState, entity: int) -> list[tuple[int, float]]:
 def numbers_of(state: SignalState, entities: Index, codes: Codes, detectors: Detectors) -> Numbers:
     """The detectors' numbers (n, D, S); moves their memory on by a row."""
     place = places(entities)
-    row, active = reading(codes, state.rows[place], state.loud[place] < ALARMED), state.active[place]
+    row, active = reading(codes, state.rows[place], state.loud[place] < ALARMED), np.isfinite(state.high[place])
     out = np.empty((len(entities), len(detectors), state.signals), dtype=np.float32)
     for column, (detector, stored, kept) in enumerate(zip(detectors, state.params, state.memory, strict=True)):
         memory: Memory = {name: value[place] for name, value in kept.items()}
@@ -169,9 +169,7 @@ def evidence_of(state: SignalState, entities: Index, numbers: Numbers, detectors
     evidence: Numbers = np.maximum(over, under, out=over)
     evidence *= rates[:, :, None]
     np.maximum(evidence, np.float32(0.0), out=evidence)
-    np.minimum(evidence, np.float32(STRONGEST), out=evidence)
-    state.evidence[at] = evidence
-    return evidence
+    return np.minimum(evidence, np.float32(STRONGEST), out=evidence)
 
 
 def _told(state: SignalState, entities: Index, on: Bools) -> Bools:
@@ -219,7 +217,7 @@ def teach(
 ) -> None:
     """Puts in what each detector learnt of each machine, and makes their memory fresh. `spoke` (n, S): signals that had a value."""
     _make_room(state, int(entities.max()) + 1)
-    state.active[entities] = spoke[:, None, :]
+    state.high[entities] = np.where(spoke[:, None, :], np.float32(0.0), np.inf)
     for column, (detector, each) in enumerate(zip(detectors, learnt, strict=True)):
         stored = state.params[column]
         for name in each[0]:
@@ -231,24 +229,25 @@ def teach(
 
 def bound(state: SignalState, entities: Index, ends: Ends, detectors: Detectors) -> None:
     """Sets the ranges. What a detector's number has no meaning for is judged no longer."""
+    spoke = np.isfinite(state.high[entities])
+    low, high, below, above = (np.broadcast_to(end, spoke.shape).astype(np.float32) for end in ends)
     floors = np.array([detector.floor for detector in detectors], dtype=np.float32)[:, None]
-    state.low[entities], state.high[entities] = ends[0], ends[1]
-    state.below[entities], state.above[entities] = np.maximum(ends[2], floors), np.maximum(ends[3], floors)
-    most = np.array([detector.most for detector in detectors])[:, None]
-    state.active[entities] &= state.high[entities] <= most
+    below, above = np.maximum(below, floors), np.maximum(above, floors)
+    judged = spoke & (high <= np.array([detector.most for detector in detectors])[:, None])
     for column, detector in enumerate(detectors):
         if not detector.both:
-            state.low[entities, column] = -np.inf
+            low[:, column] = -np.inf
         if detector.most == np.inf and not detector.grows:  # its number is 0 as long as all is well
-            state.high[entities, column], state.above[entities, column] = 0.0, detector.floor
-    unbound(state, entities)
+            high[:, column], above[:, column] = 0.0, detector.floor
+    state.low[entities], state.high[entities], state.below[entities], state.above[entities] = low, high, below, above
+    unbound(state, entities, judged)
     state.told[entities], state.last[entities] = _FILL["told"], _FILL["last"]
 
 
-def unbound(state: SignalState, entities: Index) -> None:
-    """Takes the ends off the ranges that are not judged, and begins the day that may widen the others."""
-    state.low[entities] = np.where(state.active[entities], state.low[entities], -np.inf)
-    state.high[entities] = np.where(state.active[entities], state.high[entities], np.inf)
+def unbound(state: SignalState, entities: Index, judged: Bools) -> None:
+    """Takes the ends off the ranges (n, D, S) that are not `judged`, and begins the day that may widen the others."""
+    state.low[entities] = np.where(judged, state.low[entities], -np.inf)
+    state.high[entities] = np.where(judged, state.high[entities], np.inf)
     state.least[entities], state.most[entities] = state.low[entities], state.high[entities]
 
 
@@ -262,7 +261,7 @@ def extremes(state: SignalState, entities: Index, rows: Codes, detectors: Detect
     begins = np.diff(blocks, axis=0, prepend=-1) != 0
     finishes = np.concatenate([begins[1:] & (blocks[:-1] >= 0), np.ones((1, len(detectors)), dtype=np.bool_)])
     low, high = ends[0].copy()
-    state.evidence[entities], state.loud[entities] = 0.0, 0.0
+    state.loud[entities] = 0.0
     for row, codes in enumerate(rows):
         state.rows[entities] = row
         numbers = numbers_of(state, entities, codes, detectors)
@@ -282,7 +281,7 @@ def _fresh(detector: SignalDetector, entities: int, signals: int) -> Memory:
 def _make_room(state: SignalState, entities: int) -> None:
     if entities <= len(state.rows):
         return
-    capacity = max(16, 1 << (entities - 1).bit_length())
+    capacity = room(entities)
     for name in _PER_ENTITY:
         setattr(state, name, grown(getattr(state, name), capacity, _FILL.get(name, 0)))
     for stored in state.params:

@@ -49,14 +49,13 @@ def lend(state: SignalState, entities: Index, shared: Common, own: Codes, settin
     signals.teach(state, entities, [[one] * len(entities) for one in shared.learnt], shared.spoke, detectors)
     signals.bound(state, entities, shared.ends, detectors)
     beyond = np.zeros((len(entities), len(detectors), state.signals), dtype=np.int64)
+    evidence = np.zeros(beyond.shape, dtype=np.float32)
     state.loud[entities] = 0.0
     for row, codes in enumerate(own):
         state.rows[entities] = shared.rows - len(own) + row
         evidence = signals.evidence_of(state, entities, signals.numbers_of(state, entities, codes, detectors), detectors)
         state.loud[entities] = evidence.max(axis=(1, 2))
         beyond += evidence > -math.log(settings.p_on)
-    state.active[entities] &= 2 * beyond < max(1, len(own))
-    signals.unbound(state, entities)
-    state.evidence[entities] = np.where(state.active[entities], state.evidence[entities], np.float32(0.0))
-    state.loud[entities] = state.evidence[entities].max(axis=(1, 2))
+    signals.unbound(state, entities, 2 * beyond < max(1, len(own)))
+    state.loud[entities] = np.where(np.isfinite(state.high[entities]), evidence, np.float32(0.0)).max(axis=(1, 2))
     state.rows[entities] = shared.rows

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from interferon.detect.calibrate import evidence
 from interferon.detect.fit import Model, Portfolio, fit, fused
-from interferon.detect.fleet import BLOCK, Index, Rings, grow, grown, new_rings, places, prime, push, window_of
-from interferon.detect.protocol import derived, with_axis
+from interferon.detect.fleet import BLOCK, Index, Rings, grow, grown, new_rings, places, prime, push, room, window_of
+from interferon.detect.fleet_bits import Bits
+from interferon.detect.protocol import derived, of_bits, with_axis
 from interferon.detect.series import moved
 from interferon.detect.settings import Settings
 from interferon.detect.windows import GAP, STEP, Bools, Codes, Floats, Rows, Window, encode, hold
@@ -66,14 +67,14 @@ class TelemetryState:
     active: Bools
     shift: Floats
     held: Codes
-    quiet_total: Index
-    quiet_count: Index
+    quiet_total: NDArray[np.int32]
+    quiet_count: NDArray[np.int32]
     tails: Floats
     mean: Floats
     p: Floats
     alarm: Bools
     params: list[dict[str, Floats]] = field(default_factory=list)
-    rings: list[Rings] = field(default_factory=list)
+    rings: list[Rings | Bits] = field(default_factory=list)
 
 
 _FILL = {"slot": -1, "seen": -1, "spread": 1.0, "p": 1.0}
@@ -102,14 +103,14 @@ def new_state(settings: Settings, signals: int, portfolio: Portfolio) -> Telemet
         active=np.empty(wide, dtype=np.bool_),
         shift=np.empty(wide),
         held=np.empty(wide, dtype=np.int16),
-        quiet_total=np.empty(wide, dtype=np.int64),
-        quiet_count=np.empty(wide, dtype=np.int64),
+        quiet_total=np.empty(wide, dtype=np.int32),
+        quiet_count=np.empty(wide, dtype=np.int32),
         tails=np.empty((0, len(portfolio) + 1, 2)),
         mean=np.empty(flat),
         p=np.empty(flat),
         alarm=np.empty(flat, dtype=np.bool_),
         params=[{} for _ in portfolio],
-        rings=[new_rings(detector.window(settings), signals) for detector in portfolio],
+        rings=[new_rings(detector.window(settings), signals, bits=of_bits(detector)) for detector in portfolio],
     )
 
 
@@ -217,7 +218,7 @@ def silent(state: TelemetryState, before: int) -> list[int]:
 def _make_room(state: TelemetryState, entities: int) -> None:
     if entities <= len(state.status):
         return
-    capacity = max(16, 1 << (entities - 1).bit_length())
+    capacity = room(entities)
     for name in _PER_ENTITY:
         setattr(state, name, grown(getattr(state, name), capacity, _FILL.get(name, 0)))
     for stored, rings in zip(state.params, state.rings, strict=True):
@@ -284,6 +285,6 @@ def _adapt(state: TelemetryState, entities: Index, codes: Codes, quiet: Bools) -
     state.quiet_count[at] += counted
     full = entities[state.rows[entities] % state.settings.adapt_every == 0]
     if len(full):
-        settings, total, count = state.settings, state.quiet_total[full], state.quiet_count[full]
+        settings, total, count = state.settings, state.quiet_total[full].astype(np.int64), state.quiet_count[full].astype(np.int64)
         state.shift[full] = moved(state.shift[full], total, count, settings.adapt_rows, settings.adapt_bound)
         state.quiet_total[full], state.quiet_count[full] = 0, 0

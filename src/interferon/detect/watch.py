@@ -147,7 +147,7 @@ def _telemetry(
     for place in np.flatnonzero(seen.rising | alone.rising):
         whole, here, p = int(entities[place]), int(local[place]), float(both[place])
         by_signal = alone.rising[place] and (alone.p[place] <= seen.p[place] or not seen.rising[place])
-        shares = single.why(shard.signals, here) if by_signal else telemetry.why(shard.telemetry, here, portfolios.telemetry)
+        shares = single.why(alone, int(place)) if by_signal else telemetry.why(shard.telemetry, here, portfolios.telemetry)
         named = tuple((signals[whole][slot], share) for slot, share in shares if slot < len(signals[whole]))
         detector = portfolios.signals[int(alone.detector[place])] if by_signal else None
         alike = nearest(shard.examples, here, _codes(shard.telemetry, local[place : place + 1], values[place : place + 1])[0])

@@ -26,8 +26,7 @@ class TelemetryGaps:
     Reference: none; the binomial standard error.
     """
 
-    name = "gaps"
-    weight = 0.5
+    name, bits, weight = "gaps", True, 0.5
     QUIET = staticmethod(plant)
     LOUD = staticmethod(silence)
 

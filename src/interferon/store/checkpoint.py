@@ -144,6 +144,8 @@ def _made(name: str) -> Callable[[list[Any]], Any]:
         return lambda values: kind(*values)
 
     def filled(values: list[Any]) -> Any:
+        if len(values) != len(fields):
+            raise InputError(f"checkpoint holds {qualified} as another version of this program keeps it; begin anew without it")
         made = object.__new__(kind)
         for field, item in zip(fields, values, strict=True):
             object.__setattr__(made, field, item)
