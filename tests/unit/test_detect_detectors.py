@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from interferon.detect.fit import fit
+from interferon.detect.fit import fit, in_single
 from interferon.detect.protocol import TelemetryDetector, derived, with_axis
 from interferon.detect.series import judge
 from interferon.detect.settings import FILE
@@ -95,6 +95,6 @@ def test_records_are_judged_the_same_frame_by_frame() -> None:
         for entity in due(state):
             learn(state, entity, FILES.records)
     for entity in range(2):
-        block = judge(fit([values[:400, entity]], FILES.records, settings), values[400:, entity], FILES.records)
+        block = judge(in_single(fit([values[:400, entity]], FILES.records, settings)), values[400:, entity], FILES.records)
         np.testing.assert_allclose([verdicts.p[entity] for verdicts in found[400:]], block.p, rtol=0, atol=1e-9)
     assert found[450].alarm[1]

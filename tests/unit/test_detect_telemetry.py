@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from interferon.detect.fit import fit
+from interferon.detect.fit import fit, in_single
 from interferon.detect.series import hysteresis, judge, moved
 from interferon.detect.settings import FILE
 from interferon.detect.telemetry import (
@@ -55,7 +55,7 @@ def test_frames_and_blocks_agree() -> None:
     values[500:560, 1, 2] += 4.0
     verdicts = run(state := new_state(SETTINGS, 4, TELEMETRY), values)
     for entity in range(values.shape[1]):
-        block = judge(fit([values[:300, entity]], TELEMETRY, SETTINGS), values[300:, entity], TELEMETRY)
+        block = judge(in_single(fit([values[:300, entity]], TELEMETRY, SETTINGS)), values[300:, entity], TELEMETRY)
         np.testing.assert_allclose([verdict.p[entity] for verdict in verdicts[300:]], block.p, rtol=0, atol=1e-9)
         assert [bool(verdict.alarm[entity]) for verdict in verdicts[300:]] == block.alarm.tolist()
         shares = dict(why(state, entity, TELEMETRY))
@@ -149,7 +149,7 @@ def test_a_model_can_be_put_in_anew() -> None:
     values = fleet(entities=1)
     run(state := new_state(SETTINGS, 4, TELEMETRY), values[:600])
     install(state, 0, fit([values[300:600, 0]], TELEMETRY, state.settings), TELEMETRY)
-    block = judge(fit([values[300:600, 0]], TELEMETRY, SETTINGS), values[600:, 0], TELEMETRY)
+    block = judge(in_single(fit([values[300:600, 0]], TELEMETRY, SETTINGS)), values[600:, 0], TELEMETRY)
     assert run(state, values[600:], 600)[-1].p[0] == pytest.approx(block.p[-1], abs=1e-9)
 
 

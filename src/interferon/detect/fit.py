@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,6 +62,12 @@ def fit(segments: Sequence[Floats], portfolio: Portfolio, settings: Settings, *,
     params = tuple(detector.learn(rows, use, settings) for detector in portfolio)
     tails = _calibrated(rows, use, place, portfolio, settings)
     return Model(centre, spread, active, params, tails, settings, codes[-settings.long :])
+
+
+def in_single(model: Model) -> Model:
+    """Returns the model as a fleet keeps it: the detectors' parameters in single precision."""
+    params = tuple({name: value.astype(np.float32).astype(np.float64) for name, value in one.items()} for one in model.params)
+    return replace(model, params=params)
 
 
 def _mean_code(codes: Codes) -> Floats:

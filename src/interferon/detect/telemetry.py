@@ -6,16 +6,17 @@ entity index, so that a checkpoint stores it as it is. No loop over entities but
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interferon.detect.calibrate import evidence
-from interferon.detect.fit import Model, Portfolio, fit, fused
+from interferon.detect.fit import Model, Portfolio, fit, fused, in_single
 from interferon.detect.fleet import BLOCK, Index, Rings, grow, grown, new_rings, places, prime, push, room, window_of
 from interferon.detect.fleet_bits import Bits
-from interferon.detect.protocol import derived, of_bits, with_axis
+from interferon.detect.protocol import Params, derived, of_bits, with_axis
 from interferon.detect.series import moved
 from interferon.detect.settings import Settings
 from interferon.detect.windows import GAP, STEP, Bools, Codes, Floats, Rows, Window, encode, hold
@@ -73,7 +74,7 @@ class TelemetryState:
     mean: Floats
     p: Floats
     alarm: Bools
-    params: list[dict[str, Floats]] = field(default_factory=list)
+    params: list[dict[str, NDArray[np.float32]]] = field(default_factory=list)
     rings: list[Rings | Bits] = field(default_factory=list)
 
 
@@ -169,7 +170,7 @@ def learn_from(state: TelemetryState, entity: int, segments: list[Floats], portf
 
 
 def install(state: TelemetryState, entity: int, model: Model, portfolio: Portfolio) -> None:
-    """Puts a fitted model in place for `entity`. The model must have been fitted with the state's window lengths."""
+    """Puts a fitted model, in single precision, in place for `entity`. It must have been fitted with the state's window lengths."""
     _make_room(state, entity + 1)
     _release(state, entity)
     state.rows[entity] = 0
@@ -182,6 +183,7 @@ def lend(state: TelemetryState, entity: int, model: Model, portfolio: Portfolio)
 
 
 def _put(state: TelemetryState, entity: int, model: Model, portfolio: Portfolio, status: int) -> None:
+    model = in_single(model)
     state.status[entity] = status
     state.centre[entity], state.spread[entity], state.active[entity] = model.centre, model.spread, model.active
     state.shift[entity], state.quiet_total[entity], state.quiet_count[entity] = 0.0, 0, 0
@@ -192,7 +194,7 @@ def _put(state: TelemetryState, entity: int, model: Model, portfolio: Portfolio,
     for detector, params, stored, rings in zip(portfolio, model.params, state.params, state.rings, strict=True):
         for name, value in params.items():
             if name not in stored:
-                stored[name] = np.zeros((len(state.status), *value.shape))
+                stored[name] = np.zeros((len(state.status), *value.shape), dtype=np.float32)
             stored[name][entity] = value
         prime(rings, entity, derived(detector, with_axis(params), recent), int(state.rows[entity]))
 
@@ -202,10 +204,11 @@ def why(state: TelemetryState, entity: int, portfolio: Portfolio) -> list[tuple[
     if entity >= len(state.status) or not judged(state.status[entity]):
         return []
     one = np.array([entity])
-    parts, windows = _parts(state, one, portfolio)
+    known = _known(state, one)
+    parts, windows = _parts(state, one, portfolio, known)
     shares = np.zeros(state.signals)
-    for column, (detector, stored) in enumerate(zip(portfolio, state.params, strict=True)):
-        shares += detector.weight * parts[0, column] * detector.why({k: v[one] for k, v in stored.items()}, windows[column])[0]
+    for column, (detector, params) in enumerate(zip(portfolio, known, strict=True)):
+        shares += detector.weight * parts[0, column] * detector.why(params, windows[column])[0]
     shares /= shares.sum()
     return [(int(signal), float(shares[signal])) for signal in np.argsort(-shares, kind="stable") if shares[signal] > 0]
 
@@ -223,7 +226,7 @@ def _make_room(state: TelemetryState, entities: int) -> None:
         setattr(state, name, grown(getattr(state, name), capacity, _FILL.get(name, 0)))
     for stored, rings in zip(state.params, state.rings, strict=True):
         for key in stored:
-            stored[key] = np.asarray(grown(stored[key], capacity), dtype=np.float64)
+            stored[key] = np.asarray(grown(stored[key], capacity), dtype=np.float32)
         grow(rings, capacity)
 
 
@@ -256,10 +259,11 @@ def _judge(state: TelemetryState, entities: Index, values: Floats, portfolio: Po
     np.copyto(held, codes, where=valid)
     state.held[at] = held
     rows = Rows(held / STEP, valid, codes=codes)
-    for detector, stored, rings in zip(portfolio, state.params, state.rings, strict=True):
-        push(rings, entities, state.rows[at], derived(detector, {k: v[at] for k, v in stored.items()}, rows))
+    known = _known(state, at)
+    for detector, params, rings in zip(portfolio, known, state.rings, strict=True):
+        push(rings, entities, state.rows[at], derived(detector, params, rows))
     state.rows[at] += state.status[at] == WATCHING  # of the others `_collect` counts
-    parts, _ = _parts(state, entities, portfolio)
+    parts, _ = _parts(state, entities, portfolio, known)
     weight = 1.0 / settings.smooth
     line = weight * fused(parts, portfolio) + (1.0 - weight) * state.mean[at]
     p = np.exp(-evidence(line, state.tails[at, -1, 0], state.tails[at, -1, 1]))
@@ -268,12 +272,17 @@ def _judge(state: TelemetryState, entities: Index, values: Floats, portfolio: Po
     _adapt(state, entities, codes, (p > settings.p_quiet) & ~alarm)
 
 
-def _parts(state: TelemetryState, entities: Index, portfolio: Portfolio) -> tuple[Floats, list[Window]]:
+def _known(state: TelemetryState, at: Index | slice) -> list[dict[str, Floats]]:
+    """The parameters of each detector, of the entities `at`."""
+    return [{name: value[at].astype(np.float64) for name, value in stored.items()} for stored in state.params]
+
+
+def _parts(state: TelemetryState, entities: Index, portfolio: Portfolio, known: Sequence[Params]) -> tuple[Floats, list[Window]]:
     """Evidence (n, D) of each detector and the windows it saw."""
     parts, windows, at = np.empty((len(entities), len(portfolio))), [], places(entities)
-    for column, (detector, stored, rings) in enumerate(zip(portfolio, state.params, state.rings, strict=True)):
+    for column, (detector, params, rings) in enumerate(zip(portfolio, known, state.rings, strict=True)):
         windows.append(window_of(rings, entities, state.settings.spread_floor))
-        statistic = detector.score({k: v[at] for k, v in stored.items()}, windows[-1])
+        statistic = detector.score(params, windows[-1])
         parts[:, column] = evidence(statistic, state.tails[at, column, 0], state.tails[at, column, 1])
     return parts, windows
 
