@@ -64,7 +64,7 @@ def test_an_attack_on_one_signal_is_told_soon_and_named(recording: object, signa
 def test_what_alarms_is_not_learnt() -> None:
     values = np.concatenate([leap(), leap()[-LAST:], leap()[-LAST:]])
     state = learnt([values])
-    level = NAMES.index("level_20")
+    level = NAMES.index("level_3")
     before = float(state.high[0, level, 2])
     run(state, [values])
     assert state.rows[0] > TRAIN + 1440  # a day's end has passed
@@ -73,7 +73,7 @@ def test_what_alarms_is_not_learnt() -> None:
 
 def test_calm_days_widen_a_range_within_a_bound() -> None:
     state = learnt([pump()])
-    level = NAMES.index("level_20")
+    level = NAMES.index("level_180")
     high, spread = float(state.high[0, level, 0]), float(state.above[0, level, 0])
     state.most[0, level, 0] = high + 100 * spread
     run(state, [np.concatenate([pump(), pump()[:500]])])

@@ -1,6 +1,6 @@
 """Detector: one signal no longer agrees with what the machine's other signals say about it.
 
-Loaded into `interferon.detectors.telemetry_signals`, once for each span; pure.
+Loaded into `interferon.detectors.telemetry_signals`; pure.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class TelemetryAgreement:
     Reference: Hoerl and Kennard (1970), Ridge regression; Whittaker (1990), Graphical models, for residuals from the inverse.
     """
 
-    both, rate, most, grows = True, 1.6, np.inf, True
+    both, rate, floor, most, grows = True, 1.6, 0.1, np.inf, True
     says = "does not agree with what the other signals say about it"
     techniques = ("T0856", "T0836")
     QUIET = staticmethod(pump)
     LOUD = staticmethod(apart)
 
-    def __init__(self, span: int = 60, floor: float = 0.1) -> None:
-        self.name, self.span, self.floor, self.warm = f"agreement_{span}", span, floor, 2 * span
+    def __init__(self, span: int = 60) -> None:
+        self.name, self.span, self.warm = f"agreement_{span}", span, 2 * span
 
     def memory(self) -> Mapping[str, tuple[tuple[int, ...], str, float]]:
         return {"held": ((), "int16", 0), "mean": ((), "float32", 0), "base": ((), "float32", 0)}

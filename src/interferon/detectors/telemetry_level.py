@@ -29,7 +29,7 @@ class TelemetryLevel:
     QUIET = staticmethod(pump)
     LOUD = staticmethod(leap)
 
-    def __init__(self, span: int = 20, rate: float = 2.2) -> None:
+    def __init__(self, span: int = 3, rate: float = 2.2) -> None:
         self.name, self.span, self.rate, self.warm = f"level_{span}", span, rate, 2 * span
 
     def memory(self) -> Mapping[str, tuple[tuple[int, ...], str, float]]:
