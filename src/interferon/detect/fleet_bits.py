@@ -30,11 +30,10 @@ def new_bits(window: int, signals: int) -> Bits:
 
 
 def prime_bits(bits: Bits, entity: int, codes: Codes, row: int) -> None:
-    """Fills the window of `entity` with the last rows of `codes` (N, S), the oldest where the next row, number `row`, is written; a row that
-    is not there counts as 0."""
-    recent = np.zeros((bits.window, codes.shape[1]), dtype=np.bool_)
+    """Fills the window of `entity` with the last rows of `codes` (N, S), the oldest where the next row, number `row`, is written. Where
+    they are fewer they are repeated: their shares are then those of the window, as they are in rings."""
     last = codes[-bits.window :] == UNIT
-    recent[bits.window - len(last) :] = last
+    recent = last[np.arange(-bits.window, 0) % len(last)] if len(last) else np.zeros((bits.window, codes.shape[1]), dtype=np.bool_)
     bits.ring[entity] = np.packbits(np.roll(recent, row % bits.window, axis=0), axis=-1)
     bits.total[entity] = recent.sum(axis=0)
 

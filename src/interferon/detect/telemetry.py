@@ -170,7 +170,7 @@ def learn_from(state: TelemetryState, entity: int, segments: list[Floats], portf
 
 
 def install(state: TelemetryState, entity: int, model: Model, portfolio: Portfolio) -> None:
-    """Puts a fitted model, in single precision, in place for `entity`. It must have been fitted with the state's window lengths."""
+    """Puts a fitted model in place for `entity`, in single precision. It must have been fitted with the state's window lengths."""
     _make_room(state, entity + 1)
     _release(state, entity)
     state.rows[entity] = 0
