@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from interferon.bench import detect_drawn, detect_skab, detect_tep, poison, progress, rules, start, stream, throughput, watch
+from interferon.bench import JOINED, detect_drawn, detect_skab, detect_tep, poison, progress, rules, start, stream, throughput, watch
 from interferon.bench.opponents import missing
 
-PARTS: Final = ("tables", "watch", "start", "poison", "throughput", "stream", "rules")  # all but the first are suites of their own, too
+PARTS: Final = ("tables", *JOINED)  # all but the first are suites of their own, too
 
 
 def cases(part: str = "") -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from interferon.detect import examples, misfit, retired, telemetry
 from interferon.detect import signals as single
-from interferon.detect.windows import Floats, Ints, encode
+from interferon.detect.windows import Floats, Ints
 from interferon.model.events import Baseline
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def replace(watch: Watch, portfolios: Portfolios, entity: int, rows: Floats, tim
     _retire(watch, entity)
     of = shard.telemetry
     telemetry.learn_from(of, here, [rows], portfolios.telemetry)
-    codes = encode((rows - of.centre[here]) / of.spread[here], ~np.isnan(rows) & of.active[here])
+    codes = telemetry.in_own_scale(of, here, rows)
     examples.keep(shard.examples, here, codes, times)
     if portfolios.signals:
         single.learn(shard.signals, [here], [codes], portfolios.signals)

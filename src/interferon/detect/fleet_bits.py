@@ -1,6 +1,7 @@
 """Rolling windows of a whole fleet over signals that are 0 or 1: one bit a row and signal, and how many of them are set.
 
-Part of the telemetry state beside `interferon.detect.fleet`, which calls it alone; says of a window what its rings would, to the bit.
+Part of the telemetry state beside `interferon.detect.fleet`, which calls it alone; says of a whole window what its rings would, to
+the bit.
 """
 
 from __future__ import annotations

@@ -199,6 +199,11 @@ def _put(state: TelemetryState, entity: int, model: Model, portfolio: Portfolio,
         prime(rings, entity, derived(detector, with_axis(params), recent), int(state.rows[entity]))
 
 
+def in_own_scale(state: TelemetryState, entities: Index | int, values: Floats) -> Codes:
+    """Returns raw rows, NaN is missing, as codes in the scale learnt of `entities`: one row (n, S) of n, or any rows (…, S) of one."""
+    return encode((values - state.centre[entities]) / state.spread[entities], ~np.isnan(values) & state.active[entities])
+
+
 def why(state: TelemetryState, entity: int, portfolio: Portfolio) -> list[tuple[int, float]]:
     """Returns (signal, share) of what is strange about `entity` now, largest first; shares are positive and sum to 1."""
     if entity >= len(state.status) or not judged(state.status[entity]):

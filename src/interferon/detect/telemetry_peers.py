@@ -64,14 +64,14 @@ class Pool:
     common: signals_peers.Common | None
 
 
-def group_of(kind: str, names: Sequence[str]) -> Group:
+def _group(kind: str, names: Sequence[str]) -> Group:
     """Machines of one kind with the same signals, in whatever order they came."""
     return (kind, *sorted(names))
 
 
 def take(peers: Peers, kind: str, names: Sequence[str], rows: tuple[Codes, Ints], own: tuple[Floats, Floats]) -> None:
     """Remembers a machine that has just been learnt: its rows (N, ≥ S), codes in its own scale, their times; that scale, (≥ S,) each."""
-    (codes, times), (centre, spread), group = rows, own, group_of(kind, names)
+    (codes, times), (centre, spread), group = rows, own, _group(kind, names)
     size = len(names)
     record = Record(tuple(names), codes[-ROWS:, :size].copy(), times[-ROWS:].copy(), centre[:size].copy(), spread[:size].copy())
     peers.groups[group] = [*peers.groups.pop(group, []), record][-MOST:]
@@ -99,7 +99,7 @@ def borrow(
     whole, alone = of
     borrowers: dict[Asked, list[tuple[int, Codes]]] = {}
     for entity, kind, names in young:
-        records = peers.groups.get(group_of(kind, names), [])
+        records = peers.groups.get(_group(kind, names), [])
         if len(records) < FEWEST:
             continue
         own, times = telemetry.collected(whole, entity), telemetry.collected_at(whole, entity)

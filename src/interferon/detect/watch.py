@@ -21,7 +21,7 @@ from interferon.detect.fit import Portfolio
 from interferon.detect.settings import Settings
 from interferon.detect.signal_protocol import SignalDetector
 from interferon.detect.stream_protocol import Detector, group_of
-from interferon.detect.windows import Codes, encode
+from interferon.detect.windows import Codes
 from interferon.model.network import Network
 from interferon.model.records import Finding
 
@@ -150,7 +150,9 @@ def _telemetry(
         shares = single.why(alone, int(place)) if by_signal else telemetry.why(shard.telemetry, here, portfolios.telemetry)
         named = tuple((signals[whole][slot], share) for slot, share in shares if slot < len(signals[whole]))
         detector = portfolios.signals[int(alone.detector[place])] if by_signal else None
-        alike = nearest(shard.examples, here, _codes(shard.telemetry, local[place : place + 1], values[place : place + 1])[0])
+        alike = nearest(
+            shard.examples, here, telemetry.in_own_scale(shard.telemetry, local[place : place + 1], values[place : place + 1])[0]
+        )
         finding = _finding(names[whole], end, p, named, detector, alike)
         if shard.telemetry.status[here] == telemetry.PROVISIONAL:
             finding = msgspec.structs.replace(finding, summary=finding.summary + telemetry_peers.TOLD)
@@ -159,12 +161,8 @@ def _telemetry(
 
 def _signals(shard: Shard, local: np.ndarray, values: np.ndarray, detectors: Sequence[SignalDetector]) -> single.Seen:
     """Single signals, in the scale that the machine's model learnt and that no later learning moves."""
-    codes = _codes(shard.telemetry, local, values)
+    codes = telemetry.in_own_scale(shard.telemetry, local, values)
     return single.observe(shard.signals, shard.telemetry.settings, local.astype(np.int64), codes, detectors)
-
-
-def _codes(of: telemetry.TelemetryState, local: np.ndarray, values: np.ndarray) -> Codes:
-    return encode((values - of.centre[local]) / of.spread[local], ~np.isnan(values) & of.active[local])
 
 
 def _learn(watch: Watch, portfolios: Portfolios, names: Sequence[str], signals: Sequence[Sequence[str]], entities: np.ndarray) -> None:
@@ -190,7 +188,7 @@ def _fit(watch: Watch, shard: Shard, portfolios: Portfolios) -> list[tuple[int, 
     for entity in ready:
         rows, times = telemetry.collected(of, entity), telemetry.collected_at(of, entity)
         telemetry.learn(of, entity, portfolios.telemetry)
-        codes = encode((rows - of.centre[entity]) / of.spread[entity], ~np.isnan(rows) & of.active[entity])
+        codes = telemetry.in_own_scale(of, entity, rows)
         keep(shard.examples, entity, codes, times)
         baselines.first(watch.lives, shard.members[entity], rows, times)
         taught.append((shard.members[entity], (codes, times), (of.centre[entity], of.spread[entity])))
