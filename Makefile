@@ -24,9 +24,9 @@ SUITE := --no-loadscope-reorder tests/browser tests/integration tests/unit
 test: setup
 	$(BIN)/pytest $(PYTEST_ARGS) $(SUITE) $(ARGS)
 
-# the long proofs: crash walks, seeds, replays over many batch borders; see docs/testing.md
+# the long proofs: crash walks, seeds, replays over many batch borders; see docs/testing.md. -rsP: shows what was measured, also where it passed
 acceptance: setup
-	$(BIN)/pytest $(PYTEST_ARGS) tests/acceptance $(ARGS)
+	$(BIN)/pytest $(PYTEST_ARGS) -rsP tests/acceptance $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

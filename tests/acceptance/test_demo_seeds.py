@@ -1,44 +1,15 @@
 """Over seeds 1–20: attacks are contained, limits hold, look-alikes are left alone, orders ship. Ratios over seeds are ratios of sums."""
 
-import json
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
-
 import pytest
 
+from .demo_runs import Result, counted, demo, lost, play
+
 SEEDS = range(1, 21)
-COUNTED = 0.02  # a seed that loses less OTIF than this without response is printed, not counted
-Result = dict[str, Any]
-
-
-def run(seed: int) -> Result:
-    """The command, as the contract has it."""
-    command = [str(Path(sys.executable).with_name("interferon")), "demo", "--headless", "--json", "--seed", str(seed)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1200)
-    assert done.returncode == 0, done.stderr
-    found: Result = json.loads(done.stdout)
-    return found
 
 
 @pytest.fixture(scope="module")
 def results() -> list[Result]:
-    first = run(SEEDS[0])  # alone, so that the others find the closure table kept
-    with ThreadPoolExecutor(2) as pool:
-        found = [first, *pool.map(run, SEEDS[1:])]
-    for result in found:
-        sys.stdout.write(f"{result}\n")
-    return found
-
-
-def counted(results: list[Result]) -> list[Result]:
-    return [r for r in results if r["otif_no_attack"] - r["otif_no_response"] >= COUNTED]
-
-
-def lost(results: list[Result], arm: str) -> float:
-    return float(sum(r["otif_no_attack"] - r[arm] for r in counted(results)))
+    return play(SEEDS, lambda seed: demo("--seed", seed))
 
 
 def test_there_are_different_attacks_and_enough_that_looks_like_one(results: list[Result]) -> None:

@@ -4,13 +4,7 @@ The scenario files come from a seeded draw over the whole vocabulary, so that th
 its six scripts. Ratios over seeds are ratios of sums.
 """
 
-import json
 import random
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,12 +15,12 @@ from interferon.twin.machines import signals_of
 from interferon.twin.scenario import known
 from interferon.twin.vocabulary import ATTACKS, BENIGN, Action
 
+from .demo_runs import Result, demo, lost, play
+
 # few draws cost orders where nobody responds. 346 is the first from 301 on that does, found by the passive arms alone before ours was
 # ever played; 201–203 are the first of a range that nobody had looked at. None was played before the bounds below stood
 SEEDS = (201, 202, 203, 346)
-COUNTED = 0.02
 HOURS = 60
-Result = dict[str, Any]
 
 
 def target(draw: random.Random, action: Action, network: Network, taken: set[str]) -> str:
@@ -75,34 +69,18 @@ def scenario(seed: int, network: Network) -> str:
     return "\n".join(lines)
 
 
-def run(seed: int, folder: Path) -> Result:
-    file = folder / f"drawn-{seed}.toml"
-    file.write_text(scenario(seed, load(folder / "medica")), encoding="utf-8")
-    program = str(Path(sys.executable).with_name("interferon"))
-    command = [program, "demo", str(folder / "medica"), "--headless", "--json", "--seed", str(seed), "--scenario", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1200)
-    assert done.returncode == 0, done.stderr
-    found: Result = json.loads(done.stdout)
-    return found
-
-
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
     folder = tmp_path_factory.mktemp("drawn")
     examples.write("medica", folder / "medica")
-    first = run(SEEDS[0], folder)  # alone, so that the others find the closure table kept
-    found = [first]
-    with ThreadPoolExecutor(2) as pool:
-        for result in pool.map(lambda seed: run(seed, folder), SEEDS[1:]):
-            found.append(result)
-            sys.stdout.write(f"{result}\n")
-            sys.stdout.flush()
-    return found
+    network = load(folder / "medica")
 
+    def run(seed: int) -> Result:
+        file = folder / f"drawn-{seed}.toml"
+        file.write_text(scenario(seed, network), encoding="utf-8")
+        return demo(folder / "medica", "--seed", seed, "--scenario", file)
 
-def lost(results: list[Result], arm: str) -> float:
-    counted = [r for r in results if r["otif_no_attack"] - r["otif_no_response"] >= COUNTED]
-    return float(sum(r["otif_no_attack"] - r[arm] for r in counted))
+    return play(SEEDS, run)
 
 
 def test_attacks_are_contained(results: list[Result]) -> None:

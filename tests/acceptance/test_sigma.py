@@ -1,10 +1,12 @@
 """SigmaHQ's whole rule set on its own recorded tests and on attack recordings: counts and equality alone, no times."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
+from interferon import bench
 from interferon.bench.rules import EVERY, Indexed, Plain, recorded
 from interferon.rules.engine import Engine
 from interferon.rules.records import Rule
@@ -39,7 +41,9 @@ def test_every_windows_rule_has_its_place(windows: list[Rule]) -> None:
 
 
 def test_recorded_tests_are_exact_but_for_those_on_the_page(data: Path, published: RuleSet) -> None:
-    assert [row["holds"] for row in recorded(data / "sigma" / RECORDINGS, published.rules)] == [True, True]
+    rows = list(recorded(data / "sigma" / RECORDINGS, published.rules))
+    sys.stdout.writelines(f"{bench.line(row)}\n" for row in rows)
+    assert [row["holds"] for row in rows] == [True, True]
     found = list(outcomes(recordings(data / "sigma" / RECORDINGS), {rule.id: rule for rule in published.rules}))
     told = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     inexact = {(each.recording.name, str(each.expected), str(each.got)) for each in found if not each.exact}

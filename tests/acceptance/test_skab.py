@@ -1,6 +1,7 @@
 """Detection on a real testbed, row by row and without a clock: what `interferon bench detect` claims, and the command itself."""
 
 import csv
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from interferon import bench
 from interferon.bench import detect_skab
 from interferon.bench.measures import quality
 from interferon.cli import detect as command
@@ -17,6 +19,7 @@ pytestmark = pytest.mark.data
 
 def test_every_figure_holds(data: Path) -> None:
     rows = list(detect_skab.cases(data / "skab"))
+    sys.stdout.writelines(f"{bench.line(row)}\n" for row in rows)
     assert len(rows) == 8
     assert [row for row in rows if not row["holds"]] == []
     best = {row["case"]: row for row in rows if row["metric"] == "f1"}

@@ -1,6 +1,7 @@
 """Detection on the Tennessee Eastman process: what `interferon bench detect` claims, and the command itself on the files as they are."""
 
 import csv
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from interferon import bench
 from interferon.bench import detect_tep
 from interferon.bench.measures import auroc
 from interferon.cli import detect as command
@@ -17,6 +19,7 @@ pytestmark = pytest.mark.data
 
 def test_every_figure_holds_and_nobody_but_the_clock_is_better(data: Path) -> None:
     rows = list(detect_tep.cases(data / "tep"))
+    sys.stdout.writelines(f"{bench.line(row)}\n" for row in rows)
     assert [row["holds"] for row in rows[:2]] == [True, True]
     for row in rows[:2]:
         assert row["value"] > max(value for name, value in row["baselines"].items() if name != "a clock")
