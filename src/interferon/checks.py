@@ -276,7 +276,7 @@ def _evidence(detector: SignalDetector, values: np.ndarray, beside: np.ndarray |
     signals.learn(state, range(len(machines)), [codes[:SIGNAL_TRAIN] for codes in machines], [detector])
     out = []
     for row in np.stack(machines, axis=1)[SIGNAL_TRAIN:]:
-        out.append(signals.observe(state, LIVE, np.arange(len(machines)), row, [detector]).evidence[0, 0])
+        out.append(signals.observe(state, LIVE, np.arange(len(machines)), row, [detector]).evidence(0)[0])
     return np.array(out)
 
 

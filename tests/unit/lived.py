@@ -48,7 +48,7 @@ class Lived:
         for place, row in enumerate(values):
             frame = (self.now, self.now + MINUTE, np.arange(2), row)
             seen = watch.observe(self.watch, self.portfolios, NAMES, SLOTS, frame, work if place == 0 else ())
-            self.p.append(dict(seen.judged))
+            self.p.append(dict(zip(*(part.tolist() for part in seen.judged), strict=True)))
             self.rising.append([alarm.entity for alarm in seen.alarms])
             self.row += 1
         return self

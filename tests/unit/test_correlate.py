@@ -2,12 +2,15 @@
 
 import math
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from interferon.correlate import declared, evidence, fdr, incidents
 from interferon.correlate.case import HOUR, IncidentState
@@ -357,6 +360,11 @@ def test_discoveries_keep_the_clear_ones() -> None:
 MINUTE = 60_000_000
 
 
+def asked(pairs: Sequence[tuple[int, float]]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Pairs (entity, p) as the watch hands them on."""
+    return np.array([entity for entity, _ in pairs], dtype=np.int64), np.array([p for _, p in pairs])
+
+
 def alarms(p: float, minutes: int, fleet: int = 300) -> list[tuple[int, float]]:
     """(minute, p) of the findings when entity 0 begins to ring at minute 0 and shows `p` from then on, in a fleet that is quiet."""
     state = fdr.new_state()
@@ -364,7 +372,8 @@ def alarms(p: float, minutes: int, fleet: int = 300) -> list[tuple[int, float]]:
     told = []
     for minute in range(minutes):
         judged = [(0, p), *((number, 0.1 + 0.9 * (number * 0.6180339887 % 1)) for number in range(1, fleet))]
-        told += [(minute, one.p) for one in fdr.admit(state, {0: alarm} if minute == 0 else {}, judged, START + minute * MINUTE)]
+        rising = {0: alarm} if minute == 0 else {}
+        told += [(minute, one.p) for one in fdr.admit(state, rising, asked(judged), START + minute * MINUTE)]
     return told
 
 
@@ -381,9 +390,9 @@ def test_faint_alarm_stands_when_it_lasts() -> None:
 
 def test_alarm_that_ends_is_forgotten() -> None:
     state = fdr.new_state()
-    fdr.admit(state, {0: finding(0, "plc-1", "telemetry.pattern")}, [(0, 0.03), (1, 0.5)], START)
+    fdr.admit(state, {0: finding(0, "plc-1", "telemetry.pattern")}, asked([(0, 0.03), (1, 0.5)]), START)
     assert list(state.pending) == [0]
-    assert fdr.admit(state, {}, [(0, 0.6), (1, 0.5)], START + MINUTE) == []
+    assert fdr.admit(state, {}, asked([(0, 0.6), (1, 0.5)]), START + MINUTE) == []
     assert state.pending == {}
 
 
@@ -394,5 +403,6 @@ def test_fleet_on_which_nothing_happens_gives_few_findings() -> None:
     days, told = 20, 0
     for window in range(days * 32):  # independent windows
         judged = [(entity, draw.random()) for entity in range(200)]
-        told += len(fdr.admit(state, {entity: alarm for entity, p in judged if p < 0.036}, judged, START + window * fdr.SPAN))
+        rising = {entity: alarm for entity, p in judged if p < 0.036}
+        told += len(fdr.admit(state, rising, asked(judged), START + window * fdr.SPAN))
     assert told <= 2 * days

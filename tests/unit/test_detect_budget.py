@@ -3,6 +3,7 @@
 import math
 
 import msgspec
+import numpy as np
 import pytest
 
 from interferon.detect import budget
@@ -30,7 +31,7 @@ def finding(entity: int, p: float, signal: str = "flow") -> Finding:
 
 
 def admit(state: budget.BudgetState, now: int, alarms: dict[int, float], quiet: float = 0.5, signal: str = "flow") -> list[Finding]:
-    judged = [(entity, alarms.get(entity, quiet)) for entity in range(60)]
+    judged = np.arange(60), np.array([alarms.get(entity, quiet) for entity in range(60)])
     return budget.admit(state, {entity: finding(entity, p, signal) for entity, p in alarms.items()}, judged, lambda entity: "plc", now)
 
 
@@ -59,7 +60,7 @@ def test_a_held_alarm_is_told_when_time_has_passed_and_forgotten_when_it_is_over
     first = admit(state, START, {1: 1e-4, 2: 1e-4})
     assert [one.entity for one in first] == ["asset:m-1"]
     assert 2 in state.held
-    lasting = budget.admit(state, {}, [(entity, 1e-4 if entity == 2 else 0.5) for entity in range(60)], lambda _: "plc", START + DAY)
+    lasting = budget.admit(state, {}, (np.arange(60), np.where(np.arange(60) == 2, 1e-4, 0.5)), lambda _: "plc", START + DAY)
     assert [(one.entity, one.time) for one in lasting] == [("asset:m-2", START + DAY)]
     admit(state, START + DAY + 1, {4: 1e-4, 5: 1e-4})
     admit(state, START + DAY + 2, {}, quiet=0.9)
@@ -69,7 +70,7 @@ def test_a_held_alarm_is_told_when_time_has_passed_and_forgotten_when_it_is_over
 def test_one_class_does_not_spend_what_is_another_s() -> None:
     state = budget.new_state(1.0, P_ON)
     kinds = ["plc", "robot"]
-    judged = [(0, 2e-5), (1, 2e-5)]
+    judged = np.arange(2), np.full(2, 2e-5)
     alarms = {0: finding(0, 2e-5), 1: finding(1, 2e-5)}
     assert len(budget.admit(state, alarms, judged, kinds.__getitem__, START)) == 2
 
@@ -91,7 +92,7 @@ def test_one_machine_does_not_spend_the_class_s_budget() -> None:
 def test_what_a_work_order_explains_is_told_and_costs_nothing() -> None:
     state = budget.new_state(1.0, P_ON)
     explained = {entity: msgspec.structs.replace(finding(entity, 2e-5), declared="W1") for entity in range(30)}
-    judged = [(entity, 2e-5) for entity in range(60)]
+    judged = np.arange(60), np.full(60, 2e-5)
     assert len(budget.admit(state, explained, judged, lambda _: "plc", START)) == 30
     assert budget.admit(state, explained, judged, lambda _: "plc", START + 1) == []
     assert (len(state.asked), len(state.own), len(state.held)) == (0, 0, 0)

@@ -55,7 +55,7 @@ def test_an_attack_on_one_signal_is_told_soon_and_named(recording: object, signa
     alarms = told(seen := run(state, [values], last=begin + 90))
     assert len(alarms) == 1
     assert begin <= alarms[0][0] < begin + 90
-    assert by is None or seen[-1].evidence[0, NAMES.index(by), signal] > -np.log(LIVE.p_on)
+    assert by is None or seen[-1].evidence(0)[NAMES.index(by), signal] > -np.log(LIVE.p_on)
     shares = signals.why(seen[-1], 0)
     assert shares[0][0] == signal
     assert sum(share for _, share in shares) == pytest.approx(1.0)
@@ -126,7 +126,7 @@ def test_a_short_life_says_less() -> None:
     first = len(leap()) - LAST
     row = codes(leap())[first]
     few, many = (signals.observe(state, replace(LIVE, p_on=1e-4), np.array([0]), row[None], SIGNALS) for state in (part, whole))
-    assert 0 < few.evidence[0].max() < many.evidence[0].max()
+    assert 0 < few.evidence(0).max() < many.evidence(0).max()
 
 
 def test_a_machine_that_is_silent_altogether_says_nothing_of_one_sensor() -> None:
@@ -134,7 +134,7 @@ def test_a_machine_that_is_silent_altogether_says_nothing_of_one_sensor() -> Non
     values[-LAST:] = np.nan
     state = learnt([values])
     seen = run(state, [values], last=TRAIN + 400)
-    assert seen[-1].evidence[0, NAMES.index("silence")].max() == 0.0
+    assert seen[-1].evidence(0)[NAMES.index("silence")].max() == 0.0
 
 
 @given(st.integers(1, 60), st.integers(0, 2**32 - 1))

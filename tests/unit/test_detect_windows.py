@@ -66,7 +66,7 @@ def test_bits_say_exactly_what_a_ring_of_noughts_and_ones_says(table: np.ndarray
     repeated = table[np.arange(-window, 0) % len(table)]
     ones = np.array([0, table[-window:].sum(), repeated.sum()])
     assert isinstance(kept[1], Bits)
-    assert kept[1].total.sum(axis=1).tolist() == np.unpackbits(kept[1].ring, axis=-1).sum(axis=(1, 2)).tolist() == ones.tolist()
+    assert kept[1].total.sum(axis=1).tolist() == np.unpackbits(kept[1].ring, axis=-1).sum(axis=(0, 2)).tolist() == ones.tolist()
 
 
 @given(st.integers(1, 1 << 20))

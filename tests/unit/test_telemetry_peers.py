@@ -58,7 +58,7 @@ class Plant:
             here, start = np.flatnonzero(self.since <= at), START + at * MINUTE
             seen = watch.observe(self.watch, PORTFOLIOS, self.names, self.slots, (start, start + MINUTE, here, values[at, here]), ())
             self.alarms += seen.alarms
-            self.judged.append(seen.judged)
+            self.judged.append(list(zip(*(part.tolist() for part in seen.judged), strict=True)))
 
     def status(self, entity: int) -> int:
         return int(self.watch.shards[self.watch.home[entity]].telemetry.status[self.watch.local[entity]])

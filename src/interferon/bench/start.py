@@ -64,8 +64,8 @@ class Seer:
         """Scores (n,) of row number `at`, (n, SLOTS)."""
         start, here, found = START + at * MINUTE, np.flatnonzero(self.since <= at), np.zeros(len(values))
         seen = watch.observe(self.watch, self.portfolios, self.names, self.slots, (start, start + MINUTE, here, values[here]), ())
-        for entity, p in seen.judged:
-            found[entity] = -math.log(p)
+        judged, p = seen.judged
+        found[judged] = -np.log(p)
         self.begun += [(at, alarm.entity) for alarm in seen.alarms]
         return found
 

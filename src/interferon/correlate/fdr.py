@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from interferon.model.records import Finding
 
@@ -33,24 +35,30 @@ def new_state(alpha: float = 0.05) -> FdrState:
     return FdrState(alpha)
 
 
-def admit(state: FdrState, rising: Mapping[int, Finding], judged: Sequence[tuple[int, float]], now: int) -> list[Finding]:
+def admit(state: FdrState, rising: Mapping[int, Finding], judged: tuple[NDArray[np.int64], NDArray[np.float64]], now: int) -> list[Finding]:
     """The alarms that stand in this frame, as findings with the p that they stand by.
 
-    `rising`: alarms that begin in this frame by fleet-wide index; `judged`: (index, p) of every entity that was judged, the quiet ones
-    included, for they are the questions that were asked. An alarm is told once; until then it waits for as long as its p stays small.
+    `rising`: alarms that begin in this frame by fleet-wide index; `judged`: index (n,), ascending, and p (n,) of every entity that was
+    judged, the quiet ones included, for they are the questions that were asked. An alarm is told once; until then it waits for as long as
+    its p stays small.
     """
     state.pending.update(rising)
-    gained = state.gained  # nearly every machine is quiet and has gathered nothing: it is spared the call
-    sustained = [_sustained(state, entity, p, now) if p <= ODD or entity in gained else min(1.0, 2 * p) for entity, p in judged]
+    entities, p_values = judged
+    sustained = np.minimum(1.0, 2.0 * p_values)
+    odd = p_values <= ODD  # nearly every machine is quiet and has gathered nothing: it is spared the call
+    odd |= np.isin(entities, np.fromiter(state.gained, dtype=np.int64))
+    for place in np.flatnonzero(odd).tolist():
+        sustained[place] = _sustained(state, int(entities[place]), float(p_values[place]), now)
     if not state.pending:
         return []
-    stands = discoveries(sustained, state.alpha)
+    stands = discoveries(sustained.tolist(), state.alpha)
     found = []
-    for (entity, p), long_p, stand in zip(judged, sustained, stands, strict=True):
-        if stand and entity in state.pending:
-            found.append(msgspec.structs.replace(state.pending.pop(entity), p=long_p, time=now))
-        elif p > OVER:
-            state.pending.pop(entity, None)
+    for place in np.flatnonzero(np.isin(entities, np.fromiter(state.pending, dtype=np.int64))).tolist():
+        entity = int(entities[place])
+        if stands[place]:
+            found.append(msgspec.structs.replace(state.pending.pop(entity), p=float(sustained[place]), time=now))
+        elif p_values[place] > OVER:
+            del state.pending[entity]
     return sorted(found, key=lambda finding: (finding.time, finding.entity, finding.id))
 
 

@@ -8,12 +8,15 @@ work order and machine, and costs nothing: the work was announced, and its alarm
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
+import numpy as np
 
+from interferon.detect.fleet import Index, grown, room
+from interferon.detect.windows import Bools, Floats
 from interferon.model.records import Finding
 
 COST: Final = 0.55  # nats that one alarm adds to what its class asks for
@@ -30,7 +33,8 @@ class BudgetState:
 
     monthly: alarms a machine and month. least: nats asked for while nothing is spent. asked: class → nats asked for beyond that; own: the
     same for one machine. held: machine → alarm that waits for more evidence. rung: what was told (`_key`) → when it last began to alarm.
-    kinds, members: class of each machine seen, and how many there are of each. at: time of the last frame.
+    kinds, members: class of each machine seen, and how many there are of each; known (capacity,): whether it was. at: time of the last
+    frame.
     """
 
     monthly: float
@@ -41,6 +45,7 @@ class BudgetState:
     rung: dict[tuple[int, str, str], int] = field(default_factory=dict)
     kinds: dict[int, str] = field(default_factory=dict)
     members: dict[str, int] = field(default_factory=dict)
+    known: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     at: int = 0
 
 
@@ -51,24 +56,28 @@ def new_state(monthly: float, p_on: float) -> BudgetState:
 
 
 def admit(
-    state: BudgetState, alarms: Mapping[int, Finding], judged: Sequence[tuple[int, float]], kind_of: Callable[[int], str], now: int
+    state: BudgetState, alarms: Mapping[int, Finding], judged: tuple[Index, Floats], kind_of: Callable[[int], str], now: int
 ) -> list[Finding]:
     """The alarms that the budget lets through in this frame.
 
-    `alarms`: those that begin, by fleet-wide index; `judged`: (index, p) of every machine judged; `kind_of`: class of a new machine. What
-    is held back is told as soon as its evidence suffices, and forgotten when it is over. What a work order explains is told at once.
+    `alarms`: those that begin, by fleet-wide index; `judged`: index (n,), ascending, and p (n,) of every machine judged; `kind_of`: class
+    of a new machine. What is held back is told as soon as its evidence suffices, and forgotten when it is over. What a work order explains
+    is told at once.
     """
     _pass_time(state, now)
-    for entity, _ in judged:
-        if entity not in state.kinds:
-            kind = state.kinds[entity] = kind_of(entity)
-            state.members[kind] = state.members.get(kind, 0) + 1
+    entities, p_values = judged
+    if len(entities) and entities[-1] >= len(state.known):
+        state.known = np.asarray(grown(state.known, room(int(entities[-1]) + 1)), dtype=np.bool_)
+    for entity in entities[~state.known[entities]].tolist():
+        kind = state.kinds[entity] = kind_of(entity)
+        state.members[kind] = state.members.get(kind, 0) + 1
+        state.known[entity] = True
     fresh = {entity: finding for entity, finding in sorted(alarms.items()) if _news(state, entity, finding, now)}
     told = [_tell(state, entity, finding, now) for entity, finding in fresh.items() if finding.declared]
     state.held.update({entity: finding for entity, finding in fresh.items() if not finding.declared})
     if not state.held:
         return told
-    current = dict(judged)
+    current = dict(zip(entities.tolist(), p_values.tolist(), strict=True))
     for entity, finding in sorted(state.held.items()):
         p = finding.p if entity in alarms else current.get(entity, finding.p)
         kind = state.kinds.get(entity, "")

@@ -66,7 +66,7 @@ def fit(segments: Sequence[Floats], portfolio: Portfolio, settings: Settings, *,
 
 def in_single(model: Model) -> Model:
     """Returns the model as a fleet keeps it: the detectors' parameters in single precision."""
-    params = tuple({name: value.astype(np.float32).astype(np.float64) for name, value in one.items()} for one in model.params)
+    params = tuple({name: value.astype(np.float32) for name, value in one.items()} for one in model.params)
     return replace(model, params=params)
 
 

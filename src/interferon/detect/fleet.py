@@ -14,7 +14,7 @@ from interferon.detect.fleet_bits import Bits, new_bits, prime_bits, push_bits, 
 from interferon.detect.windows import GAP, Codes, Ints, Window, features
 
 Index = NDArray[np.int64]
-BLOCK = 512  # machines that are judged, or learnt, together: what is worked on then stays in the cache
+BLOCK = 1024  # machines that are judged, or learnt, together: what is worked on then stays in the cache
 
 
 def grown(array: NDArray[np.generic], capacity: int, fill: float = 0) -> NDArray[np.generic]:
@@ -33,14 +33,17 @@ def room(entities: int) -> int:
 def places(entities: Index) -> Index | slice:
     """Returns `entities` (n,), ascending and unique, as a slice where they have no hole: numpy then copies nothing. What is read by it is
     a view: changed by what is written later."""
-    if len(entities) and len(entities) == entities[-1] - entities[0] + 1:
-        return slice(int(entities[0]), int(entities[-1]) + 1)
+    if len(entities):
+        first, last = int(entities[0]), int(entities[-1])
+        if len(entities) == last - first + 1:
+            return slice(first, last + 1)
     return entities
 
 
 @dataclass
 class Rings:
-    """ring (capacity, window, S) int16; total (capacity, S) int32, squares int64, count int16 of what the ring holds."""
+    """ring (window, capacity, S) int16: a row of all that were learnt at once is then in one piece; total (capacity, S) int32, squares
+    int64, count int16 of what the ring holds."""
 
     window: int
     ring: Codes
@@ -56,7 +59,7 @@ def new_rings(window: int, signals: int, *, bits: bool = False) -> Rings | Bits:
     sums = (0, signals)
     return Rings(
         window,
-        np.empty((0, window, signals), dtype=np.int16),
+        np.empty((window, 0, signals), dtype=np.int16),
         np.empty(sums, dtype=np.int32),
         np.empty(sums, dtype=np.int64),
         np.empty(sums, dtype=np.int16),
@@ -65,9 +68,10 @@ def new_rings(window: int, signals: int, *, bits: bool = False) -> Rings | Bits:
 
 def grow(rings: Rings | Bits, capacity: int) -> None:
     """Makes room for `capacity` entities; new rings hold gaps, new bits nothing."""
-    for part in fields(rings)[1:]:
-        fill = float(GAP) if part.name == "ring" and isinstance(rings, Rings) else 0
-        setattr(rings, part.name, grown(getattr(rings, part.name), capacity, fill))
+    for part in fields(rings)[2:]:
+        setattr(rings, part.name, grown(getattr(rings, part.name), capacity))
+    longer = grown(rings.ring.swapaxes(0, 1), capacity, float(GAP) if isinstance(rings, Rings) else 0)
+    rings.ring = np.ascontiguousarray(longer.swapaxes(0, 1))
 
 
 def prime(rings: Rings | Bits, entity: int, codes: Codes, row: int = 0) -> None:
@@ -80,7 +84,7 @@ def prime(rings: Rings | Bits, entity: int, codes: Codes, row: int = 0) -> None:
     last = codes[-size:]
     recent[size - len(last) :] = last
     values = np.where(recent != GAP, recent, 0).astype(np.int64)
-    rings.ring[entity] = np.roll(recent, row % size, axis=0)
+    rings.ring[:, entity] = np.roll(recent, row % size, axis=0)
     rings.total[entity] = values.sum(axis=0)
     rings.squares[entity] = (values * values).sum(axis=0)
     rings.count[entity] = (recent != GAP).sum(axis=0)
@@ -90,20 +94,19 @@ def push(rings: Rings | Bits, entities: Index, rows: Index, codes: Codes) -> Non
     """Writes one row `codes` (n, S) for each of `entities` (n,), whose running row numbers since priming are `rows` (n,)."""
     at, place = places(entities), rows % rings.window
     if isinstance(at, slice) and (place == place[0]).all():  # all were learnt at once: the same place for each
-        spot: tuple[Index | slice, Index | int] = (at, int(place[0]))
+        spot: tuple[Index | int, Index | slice] = (int(place[0]), at)
     else:
-        spot = (entities, place)
+        spot = (place, entities)
     if isinstance(rings, Bits):
         push_bits(rings, spot, codes)
         return
-    old, new = rings.ring[spot].astype(np.int32), codes.astype(np.int32)
+    gone, came, went = rings.ring[spot], codes != GAP, rings.ring[spot] != GAP
+    old, new = gone.astype(np.int32), codes.astype(np.int32)
     rings.ring[spot] = codes
-    came, went = codes != GAP, old != GAP
-    whole = bool(came.all() and went.all())
-    if not whole:
+    if not (came.all() and went.all()):
         new *= came
         old *= went
-        rings.count[at] += came.astype(np.int16) - went.astype(np.int16)
+        rings.count[at] += came.view(np.int8) - went.view(np.int8)
     rings.total[at] += new - old
     new *= new  # at most 2³⁰
     old *= old
@@ -115,4 +118,4 @@ def window_of(rings: Rings | Bits, entities: Index, floor: float) -> Window:
     at = places(entities)
     if isinstance(rings, Bits):
         return window_of_bits(rings, at, floor)
-    return features(rings.total[at].astype(np.int64), rings.squares[at], rings.count[at].astype(np.int64), rings.window, floor)
+    return features(rings.total[at], rings.squares[at], rings.count[at], rings.window, floor)

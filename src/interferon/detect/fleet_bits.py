@@ -7,18 +7,19 @@ the bit.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interferon.detect.windows import STEP, Codes, Ints, Window, features
+from interferon.detect.windows import STEP, Codes, Floats, Ints, Window, features
 
 UNIT = int(STEP)  # the code of 1
 
 
 @dataclass
 class Bits:
-    """ring (capacity, window, ⌈S/8⌉): bits of the S signals, packed; total (capacity, S): how many of the window's are set."""
+    """ring (window, capacity, ⌈S/8⌉): bits of the S signals, packed; total (capacity, S): how many of the window's are set."""
 
     window: int
     ring: NDArray[np.uint8]
@@ -27,7 +28,7 @@ class Bits:
 
 def new_bits(window: int, signals: int) -> Bits:
     """Returns empty bits."""
-    return Bits(window, np.empty((0, window, -(-signals // 8)), dtype=np.uint8), np.empty((0, signals), dtype=np.int32))
+    return Bits(window, np.empty((window, 0, -(-signals // 8)), dtype=np.uint8), np.empty((0, signals), dtype=np.int32))
 
 
 def prime_bits(bits: Bits, entity: int, codes: Codes, row: int) -> None:
@@ -35,20 +36,30 @@ def prime_bits(bits: Bits, entity: int, codes: Codes, row: int) -> None:
     they are fewer they are repeated: their shares are then those of the window, as they are in rings."""
     last = codes[-bits.window :] == UNIT
     recent = last[np.arange(-bits.window, 0) % len(last)] if len(last) else np.zeros((bits.window, codes.shape[1]), dtype=np.bool_)
-    bits.ring[entity] = np.packbits(np.roll(recent, row % bits.window, axis=0), axis=-1)
+    bits.ring[:, entity] = np.packbits(np.roll(recent, row % bits.window, axis=0), axis=-1)
     bits.total[entity] = recent.sum(axis=0)
 
 
-def push_bits(bits: Bits, spot: tuple[Ints | slice, Ints | int], codes: Codes) -> None:
-    """Writes one row `codes` (n, S) at `spot`: the entities, and the place in each one's ring."""
-    old = np.unpackbits(bits.ring[spot], axis=-1, count=codes.shape[1])
-    new = codes == UNIT
-    bits.ring[spot] = np.packbits(new, axis=-1)
-    bits.total[spot[0]] += new.astype(np.int32) - old
+def push_bits(bits: Bits, spot: tuple[Ints | int, Ints | slice], codes: Codes) -> None:
+    """Writes one row `codes` (n, S) at `spot`: the place in each one's ring, and the entities."""
+    old, new, total = bits.ring[spot], np.packbits(codes == UNIT, axis=-1), bits.total[spot[1]]
+    told = np.flatnonzero(old != new) // new.shape[1]  # of nearly all machines nothing changes
+    change = np.unpackbits(new[told], axis=-1, count=codes.shape[1]).astype(np.int32)
+    change -= np.unpackbits(old[told], axis=-1, count=codes.shape[1])
+    total[told] += change
+    bits.ring[spot], bits.total[spot[1]] = new, total
 
 
 def window_of_bits(bits: Bits, at: Ints | slice, floor: float) -> Window:
     """Returns the features (n, S) of the entities `at`: looked up, for a window holds one of few numbers of bits."""
-    number = np.arange(bits.window + 1)[:, None]
-    each, total = features(number * UNIT, number * UNIT**2, np.full_like(number, bits.window), bits.window, floor), bits.total[at]
-    return Window(each.mean[:, 0].take(total), each.spread[:, 0].take(total))
+    mean, spread = _table(bits.window, floor)
+    total = bits.total[at]
+    return Window(mean.take(total), spread.take(total))
+
+
+@lru_cache
+def _table(window: int, floor: float) -> tuple[Floats, Floats]:
+    """Mean and log-spread (window + 1,) by the number of bits that are set."""
+    number = np.arange(window + 1)[:, None]
+    each = features(number * UNIT, number * UNIT**2, np.full_like(number, window), window, floor)
+    return each.mean[:, 0], each.spread[:, 0]

@@ -10,16 +10,17 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interferon.detect.settings import Settings
 from interferon.detect.windows import Bools, Codes, Floats, Rows, Window, encode, rolling
 
-Params = Mapping[str, Floats]
+Params = Mapping[str, Floats | NDArray[np.float32]]
 
 
 class TelemetryDetector(Protocol):
-    """A stateless judge of rolling windows. `Params` are plain float64 arrays; in `derive`, `score` and `why` each has one more axis
-    in front: as many as there are rows (one entity a row) or 1 (all rows of one entity)."""
+    """A stateless judge of rolling windows. `Params` are plain arrays, float64 as they are learnt and float32 in a fleet; in `derive`,
+    `score` and `why` each has one more axis in front: as many as there are rows (one entity a row) or 1 (all rows of one entity)."""
 
     name: str
     weight: float  # of its −log p in the fused evidence; 1 in all over the detectors that usually have something to say
@@ -60,7 +61,7 @@ def derived(detector: TelemetryDetector, params: Params, rows: Rows) -> Codes:
     return encode(z, valid)
 
 
-def with_axis(params: Params) -> dict[str, Floats]:
+def with_axis(params: Params) -> Params:
     """Returns the parameters of one entity with the leading axis that `derive`, `score` and `why` expect."""
     return {key: value[None] for key, value in params.items()}
 

@@ -12,6 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from interferon.detect.fleet import Rings
+from interferon.detect.fleet_bits import Bits
+
 Kept = dict[str, NDArray[np.generic]]  # where it was → what one entity had there
 # what belongs to the entity or to its learning, whichever baseline is in force
 APART: Final = frozenset({"status", "seen", "slot", "waiting", "when"})
@@ -41,5 +44,8 @@ def _arrays(value: object, name: str) -> Iterator[tuple[str, NDArray[np.generic]
             yield from _arrays(item, f"{name}.{key}")
     elif is_dataclass(value):
         for field in fields(value):
+            array = getattr(value, field.name)
+            if isinstance(value, (Rings, Bits)) and field.name == "ring":
+                array = array.swapaxes(0, 1)  # the entity comes second there
             if field.name not in APART:
-                yield from _arrays(getattr(value, field.name), f"{name}.{field.name}")
+                yield from _arrays(array, f"{name}.{field.name}")

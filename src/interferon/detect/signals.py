@@ -57,12 +57,22 @@ class SignalState:
 @dataclass(frozen=True)
 class Seen:
     """Of the given machines, (n,) each: p, 1 where not judged; whether that is to be told; and if so, which detector says most.
-    evidence (n, D, S): −log p of each detector and signal."""
+    shape: D, S; beyond: −log p of the numbers outside of their range, pieces of (place (m,) in a flat array (n, D, S), value (m,)).
+    """
 
     p: Floats
     detector: NDArray[np.int64]
     rising: Bools
-    evidence: Numbers
+    shape: tuple[int, int]
+    beyond: list[tuple[Index, Numbers]] = field(default_factory=list)
+
+    def evidence(self, place: int) -> Numbers:
+        """Returns −log p (D, S) of each detector and signal of the machine at `place`; 0 within the range."""
+        found, size = np.zeros(self.shape, dtype=np.float32), self.shape[0] * self.shape[1]
+        for where, value in self.beyond:
+            here = where // size == place
+            found.reshape(-1)[where[here] % size] = value[here]
+        return found
 
 
 _FILL = {"rows": -1, "told": -1 << 30, "last": -1 << 30, "below": 1.0, "above": 1.0}
@@ -101,12 +111,12 @@ def learn(state: SignalState, entities: Sequence[int], rows: Sequence[Codes], de
 def observe(state: SignalState, settings: Settings, entities: Index, codes: Codes, detectors: Detectors) -> Seen:
     """Judges one row (n, S) of codes in the machines' own scale; `entities` (n,) ascending."""
     count = len(entities)
-    evidence = np.zeros((count, len(detectors), state.signals), dtype=np.float32)
-    seen = Seen(np.ones(count), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.bool_), evidence)
+    shape = (len(detectors), state.signals)
+    seen = Seen(np.ones(count), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.bool_), shape)
     if not count or not detectors:
         return seen
     _make_room(state, int(entities[-1]) + 1)
-    here = np.flatnonzero(state.rows[entities] >= 0)
+    here = np.flatnonzero(state.rows[places(entities)] >= 0)
     for start in range(0, len(here), BLOCK):
         block = places(here[start : start + BLOCK])
         _observe(state, settings, (entities[block], codes[block], detectors), seen, block)
@@ -114,19 +124,25 @@ def observe(state: SignalState, settings: Settings, entities: Index, codes: Code
 
 
 def _observe(state: SignalState, settings: Settings, of: tuple[Index, Codes, Detectors], seen: Seen, block: Index | slice) -> None:
-    """Judges some of the machines, and writes what is found to their `block` of `seen`."""
+    """Judges some of the machines, and writes what is found to their `block` of `seen`. Nearly all numbers lie within their range, so that
+    only the others are looked at."""
     entities, codes, detectors = of
     numbers = numbers_of(state, entities, codes, detectors)
-    evidence = evidence_of(state, entities, numbers, detectors)
-    each: Numbers = np.maximum.reduce([evidence[:, :, signal] for signal in range(state.signals)])  # several times faster than by axis
-    loud = np.maximum.reduce([each[:, column] for column in range(len(detectors))])
-    state.loud[places(entities)], seen.evidence[block] = loud, evidence
+    beyond = outside(state, entities, numbers)
+    evidence, limit = evidence_of(state, entities, numbers, beyond, detectors), np.float32(-math.log(settings.p_on))
+    each: Numbers = np.zeros(numbers.shape[:2], dtype=np.float32)
+    column = beyond // state.signals
+    np.maximum.at(each.reshape(-1), column, evidence)
+    loud: Numbers = np.zeros(len(entities), dtype=np.float32)
+    np.maximum.at(loud, column // len(detectors), evidence)
+    state.loud[places(entities)] = loud
+    seen.beyond.append((_moved(beyond, block, len(detectors) * state.signals), evidence))
     seen.p[block] = np.exp(-loud.astype(np.float64))
-    limit = -math.log(settings.p_on)
     if loud.max() > limit:
         rising = _told(state, entities, each > limit)
         seen.rising[block], seen.detector[block] = rising, np.where(rising, each.argmax(axis=1), 0)
-    _widen(state, entities, numbers, each >= limit, detectors)
+    _reach(state, entities, numbers, beyond[each.reshape(-1).take(column) < limit])
+    _widen(state, entities, detectors)
     state.rows[entities] += 1
 
 
@@ -135,7 +151,7 @@ def why(seen: Seen, place: int) -> list[tuple[int, float]]:
 
     A signal's part is its −log p, summed over the detectors whose alarm it raises or comes near to.
     """
-    parts = seen.evidence[place].astype(np.float64) ** 2
+    parts = seen.evidence(place).astype(np.float64) ** 2
     shares = parts.sum(axis=0)
     if not shares.sum():
         return []
@@ -157,19 +173,39 @@ def numbers_of(state: SignalState, entities: Index, codes: Codes, detectors: Det
     return out
 
 
-def evidence_of(state: SignalState, entities: Index, numbers: Numbers, detectors: Detectors) -> Numbers:
-    """−log p (n, D, S): how many spreads beyond the range, times the detector's rate and the weight of the life seen; 0 within it."""
+def outside(state: SignalState, entities: Index, numbers: Numbers) -> Index:
+    """Places (m,) in the flat array of the numbers (n, D, S) that lie outside of their range."""
     at = places(entities)
-    seen = state.rows[at].astype(np.float32)
+    found = numbers > state.high[at]
+    found |= numbers < state.low[at]
+    return np.flatnonzero(found)
+
+
+def evidence_of(state: SignalState, entities: Index, numbers: Numbers, beyond: Index, detectors: Detectors) -> Numbers:
+    """−log p (m,) of the numbers `beyond` their range: by how many spreads, times the detector's rate and the weight of the life seen."""
+    spot, number, column = _spot(state, entities, beyond), numbers.reshape(-1).take(beyond), beyond // state.signals
+    over, under = number - _flat(state.high, spot), _flat(state.low, spot) - number
+    over /= _flat(state.above, spot)
+    under /= _flat(state.below, spot)
+    seen = state.rows[places(entities)].astype(np.float32)
     rates = np.array([detector.rate for detector in detectors], dtype=np.float32) * (seen / (seen + YOUNG))[:, None]
-    over = numbers - state.high[at]
-    over /= state.above[at]
-    under = state.low[at] - numbers
-    under /= state.below[at]
     evidence: Numbers = np.maximum(over, under, out=over)
-    evidence *= rates[:, :, None]
-    np.maximum(evidence, np.float32(0.0), out=evidence)
-    return np.minimum(evidence, np.float32(STRONGEST), out=evidence)
+    evidence *= rates.reshape(-1).take(column)
+    return np.clip(evidence, np.float32(0.0), np.float32(STRONGEST), out=evidence)
+
+
+def _spot(state: SignalState, entities: Index, flat: Index) -> Index:
+    """Where in the flat arrays of the state the places `flat` (m,) of an array of `entities` (n,) are."""
+    return _moved(flat, places(entities), state.high[0].size)
+
+
+def _moved(flat: Index, to: Index | slice, size: int) -> Index:
+    """Places `flat` (m,) in an array of n rows of `size`, in the array of which those are the rows `to` (n,)."""
+    return flat + to.start * size if isinstance(to, slice) else to.take(flat // size) * size + flat % size
+
+
+def _flat(array: Numbers, spot: Index) -> Numbers:
+    return array.reshape(-1).take(spot)
 
 
 def _told(state: SignalState, entities: Index, on: Bools) -> Bools:
@@ -183,17 +219,16 @@ def _told(state: SignalState, entities: Index, on: Bools) -> Bools:
     return np.asarray(rising)
 
 
-def _widen(state: SignalState, entities: Index, numbers: Numbers, alarmed: Bools, detectors: Detectors) -> None:
-    """Lets ranges grow by what calm rows reached, once a day and no faster than `WIDEN`; what alarms (n, D) is never taken in."""
-    at, loud = places(entities), np.nonzero(alarmed)
-    for held, extreme in ((state.most, np.maximum), (state.least, np.minimum)):
-        reached = held[at]
-        before = reached[loud]
-        extreme(reached, numbers, out=reached)
-        reached[loud] = before
-        if not isinstance(at, slice):
-            held[at] = reached
-    ready = entities[(state.rows[at] + 1) % DAY == 0]
+def _reach(state: SignalState, entities: Index, numbers: Numbers, calm: Index) -> None:
+    """Remembers how far beyond their range the numbers at the places `calm` (m,) came, which do not alarm."""
+    spot, number = _spot(state, entities, calm), numbers.reshape(-1).take(calm)
+    state.most.reshape(-1)[spot] = np.maximum(_flat(state.most, spot), number)
+    state.least.reshape(-1)[spot] = np.minimum(_flat(state.least, spot), number)
+
+
+def _widen(state: SignalState, entities: Index, detectors: Detectors) -> None:
+    """Lets ranges grow by what calm rows reached, once a day and no faster than `WIDEN`; what alarms is never taken in."""
+    ready = entities[(state.rows[places(entities)] + 1) % DAY == 0]
     if not len(ready):
         return
     grows = np.array([detector.grows for detector in detectors])[:, None]

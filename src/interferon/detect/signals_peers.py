@@ -53,7 +53,9 @@ def lend(state: SignalState, entities: Index, shared: Common, own: Codes, settin
     state.loud[entities] = 0.0
     for row, codes in enumerate(own):
         state.rows[entities] = shared.rows - len(own) + row
-        evidence = signals.evidence_of(state, entities, signals.numbers_of(state, entities, codes, detectors), detectors)
+        numbers = signals.numbers_of(state, entities, codes, detectors)
+        outside, evidence = signals.outside(state, entities, numbers), np.zeros(beyond.shape, dtype=np.float32)
+        evidence.reshape(-1)[outside] = signals.evidence_of(state, entities, numbers, outside, detectors)
         state.loud[entities] = evidence.max(axis=(1, 2))
         beyond += evidence > -math.log(settings.p_on)
     signals.unbound(state, entities, 2 * beyond < max(1, len(own)))

@@ -120,17 +120,20 @@ def observe(state: TelemetryState, frame: Frame, portfolio: Portfolio) -> Verdic
     entities = frame.entities.astype(np.int64)
     if len(entities):
         _make_room(state, int(entities[-1]) + 1)
-    present = ~np.isnan(frame.values).all(axis=1)
+    at, present = places(entities), ~np.isnan(frame.values[:, 0])
+    mute = np.flatnonzero(~present)
+    present[mute] = ~np.isnan(frame.values[mute]).all(axis=1)
     state.seen[entities[present]] = frame.time
-    watched = np.flatnonzero(judged(state.status[entities]))
-    before = state.alarm[entities]
+    watched = np.flatnonzero(judged(state.status[at]))
+    before = state.alarm[at].copy()
     for start in range(0, len(watched), BLOCK):
         block = places(watched[start : start + BLOCK])
         _judge(state, entities[block], frame.values[block], portfolio)
-    learning = state.status[entities] != WATCHING
-    _collect(state, entities[learning], frame.values[learning], frame.time)
-    p, alarm = state.p[entities], state.alarm[entities]
-    status = np.where(present, state.status[entities], ABSENT).astype(np.int8)
+    learning = state.status[at] != WATCHING
+    if learning.any():
+        _collect(state, entities[learning], frame.values[learning], frame.time)
+    p, alarm = state.p[at].copy(), state.alarm[at].copy()
+    status = np.where(present, state.status[at], np.int8(ABSENT))
     return Verdicts(status, p, np.maximum(-np.log(p), 0.0), alarm, alarm & ~before)
 
 
@@ -201,7 +204,10 @@ def _put(state: TelemetryState, entity: int, model: Model, portfolio: Portfolio,
 
 def in_own_scale(state: TelemetryState, entities: Index | int, values: Floats) -> Codes:
     """Returns raw rows, NaN is missing, as codes in the scale learnt of `entities`: one row (n, S) of n, or any rows (…, S) of one."""
-    return encode((values - state.centre[entities]) / state.spread[entities], ~np.isnan(values) & state.active[entities])
+    at = entities if isinstance(entities, int) else places(entities)
+    scaled = values - state.centre[at]
+    scaled /= state.spread[at]
+    return encode(scaled, ~np.isnan(values) & state.active[at])
 
 
 def why(state: TelemetryState, entity: int, portfolio: Portfolio) -> list[tuple[int, float]]:
@@ -277,9 +283,9 @@ def _judge(state: TelemetryState, entities: Index, values: Floats, portfolio: Po
     _adapt(state, entities, codes, (p > settings.p_quiet) & ~alarm)
 
 
-def _known(state: TelemetryState, at: Index | slice) -> list[dict[str, Floats]]:
+def _known(state: TelemetryState, at: Index | slice) -> list[Params]:
     """The parameters of each detector, of the entities `at`."""
-    return [{name: value[at].astype(np.float64) for name, value in stored.items()} for stored in state.params]
+    return [{name: value[at] for name, value in stored.items()} for stored in state.params]
 
 
 def _parts(state: TelemetryState, entities: Index, portfolio: Portfolio, known: Sequence[Params]) -> tuple[Floats, list[Window]]:

@@ -73,8 +73,17 @@ class Sighting(msgspec.Struct, frozen=True):
 
     findings: list[Finding]
     alarms: list[Alarm]
-    judged: list[tuple[int, float]]  # (fleet-wide index, p), ascending
+    looked: list[tuple[np.ndarray, np.ndarray]]  # of each shard, fleet-wide index, ascending, and p; (n,) each
     work: list[tuple[int, dict[str, Any]]]  # (time, what it announces) of each work order, for correlation
+
+    @property
+    def judged(self) -> tuple[np.ndarray, np.ndarray]:
+        """Fleet-wide index (n,), ascending, and p (n,) of every machine that was judged."""
+        if not self.looked:
+            return np.zeros(0, dtype=np.int64), np.zeros(0)
+        entities, p = (np.concatenate(part) for part in zip(*self.looked, strict=True))
+        order = np.argsort(entities, kind="stable")
+        return entities[order], p[order]
 
 
 def new_watch(network: Network, settings: Settings, portfolios: Portfolios, *, shards: int, learn_us: int, width: int = WIDTH) -> Watch:
@@ -117,11 +126,11 @@ def observe(
         sighting.findings.extend(stream.observe(shard.stream, mine, portfolios.stream, end, watch.feeds, watch.habits))
         here = home == number
         if here.any():
-            _telemetry(watch, shard, portfolios, names, signals, (start, end, entities[here], values[here]), sighting)
+            part = (entities, values) if here.all() else (entities[here], values[here])
+            _telemetry(watch, shard, portfolios, names, signals, (start, end, *part), sighting)
     _learn(watch, portfolios, names, signals, entities)
     shadows.follow(watch, portfolios, names, frame, sighting.findings)
     stream_peers.take(watch.habits, rows, portfolios.stream, watch.shards[0].stream.peers)
-    sighting.judged.sort()
     sighting.alarms.sort(key=lambda alarm: alarm.entity)
     return sighting
 
@@ -141,7 +150,7 @@ def _telemetry(
     alone = _signals(shard, local, values, portfolios.signals)
     judged = telemetry.judged(seen.status)
     both = np.minimum(1.0, 2.0 * np.minimum(seen.p, alone.p)) if portfolios.signals else seen.p  # the better of two looks
-    sighting.judged.extend(zip(entities[judged].tolist(), both[judged].tolist(), strict=True))
+    sighting.looked.append((entities[judged], both[judged]))
     own = seen.status == telemetry.WATCHING
     misfit.take(watch.fitting, entities[own], both[own], end)
     for place in np.flatnonzero(seen.rising | alone.rising):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int16]
+Whole = NDArray[np.int64] | NDArray[np.int32] | NDArray[np.int16]
 Bools = NDArray[np.bool_]
 
 STEP = 512.0  # codes per standard deviation
@@ -92,15 +93,23 @@ def hold(codes: Codes, before: Codes) -> Codes:
     return np.where(last >= 0, held, before)
 
 
-def features(total: Ints, squares: Ints, count: Ints, window: int, floor: float) -> Window:
-    """Returns mean and log-spread, 0.5 log(variance + floor²), from exact window sums of codes, all (N, S)."""
+def features(total: Whole, squares: Whole, count: Whole, window: int, floor: float) -> Window:
+    """Returns mean and log-spread, 0.5 log(variance + floor²), from exact window sums of codes, all (N, S) integers.
+
+    They are multiplied as float64, which holds such integers exactly for windows of up to 2,900 rows, and several times as fast.
+    """
     enough = count >= min(window, max(2, window // 4))
     whole = bool(enough.all())
-    n = count if whole else np.where(enough, count, 1)
-    mean = total / n
+    n, mean = count.astype(np.float64), total.astype(np.float64)
+    if not whole:
+        n[~enough] = 1.0
+    spread = squares * n
+    spread -= mean * mean
+    mean /= n
     mean /= STEP
     # exact integers up to the one division: no cancellation however large the mean is
-    spread = (squares * n - total * total) / (n * n)
+    n *= n
+    spread /= n
     spread /= STEP * STEP
     if not whole:
         spread[~enough] = 0.0
@@ -142,6 +151,7 @@ def _moving_sum(values: Ints, window: int) -> Ints:
     return running
 
 
-def times(rows: Floats, matrix: Floats) -> Floats:
-    """Returns rows (N, A) times matrix (N or 1, A, B): each row by itself, so that the result does not depend on N."""
-    return np.asarray(np.matmul(rows[:, None, :], matrix)[:, 0], dtype=np.float64)
+def times(rows: Floats, matrix: Floats | NDArray[np.float32]) -> Floats:
+    """Returns rows (N, A) times matrix (N or 1, A, B), in the precision of the matrix: each row by itself, so that the result does not
+    depend on N."""
+    return np.asarray(np.matmul(rows.astype(matrix.dtype)[:, None, :], matrix)[:, 0], dtype=np.float64)

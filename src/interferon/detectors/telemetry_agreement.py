@@ -10,18 +10,20 @@ from collections.abc import Mapping
 import numpy as np
 
 from interferon.detect.signal_examples import apart, pump
-from interferon.detect.signal_protocol import Memory, Numbers, Reading, follow, present, within
+from interferon.detect.signal_protocol import Ints, Memory, Numbers, Reading, follow, present, within
 from interferon.detect.windows import STEP, Bools, Codes, Floats
 
 CLIP, WEAR = 16.0, 3.0  # deviations of the residual: in all, and those that the slow baseline follows
 RIDGE = 180.0  # weight of the prior in the regression, in rows
 BASELINE = 1440  # rows over which the slow baseline follows
+EVERY = 4  # rows: the regression is linear, so that a residual of their mean says what the mean of their residuals would
 _ALWAYS = np.ones(1, dtype=np.float32)
 ROOM = 8.0  # largest reading, in spreads, that takes part in another one's expectation
 
 
 class TelemetryAgreement:
-    """Exponential mean over `span` rows of the residual of each signal's ridge regression on the others, less its own slow mean.
+    """Exponential mean over `span` rows of the residual of each signal's ridge regression on the others, less its own slow mean; moved on
+    every fourth row, by the mean of the four.
 
     With G the second moments of the standardised rows and P = (G + λI)⁻¹, the residual of signal j is (P z)ⱼ / Pⱼⱼ, in units of its
     spread. Wear changes a relation over weeks: the slow mean follows residuals within ±3 spreads, never while the machine is in alarm;
@@ -40,7 +42,7 @@ class TelemetryAgreement:
         self.name, self.span, self.warm = f"agreement_{span}", span, 2 * span
 
     def memory(self) -> Mapping[str, tuple[tuple[int, ...], str, float]]:
-        return {"held": ((), "int16", 0), "mean": ((), "float32", 0), "base": ((), "float32", 0)}
+        return {"held": ((), "int16", 0), "sum": ((), "float32", 0), "mean": ((), "float32", 0), "base": ((), "float32", 0)}
 
     def learn(self, codes: Codes) -> Mapping[str, Floats]:
         z = np.where(present(codes), codes, 0) / STEP
@@ -50,19 +52,32 @@ class TelemetryAgreement:
         return {"matrix": (matrix / np.maximum((z @ matrix).std(axis=0), 0.05)).T}
 
     def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
-        mean: Numbers = memory["mean"]  # type: ignore[assignment]
-        base: Numbers = memory["base"]  # type: ignore[assignment]
         held: Codes = memory["held"]  # type: ignore[assignment]
+        mean, base, total = (np.asarray(memory[name], dtype=np.float32) for name in ("mean", "base", "sum"))  # no copy
         np.copyto(held, row.codes, where=row.seen)
-        z = within(held * np.float32(1.0 / STEP), ROOM)
-        residual = np.matmul(params["matrix"], z[:, :, None])[:, :, 0]  # each machine by itself: the result does not depend on how many
-        residual = within(residual, CLIP)
-        follow(mean, residual, _ALWAYS, self.span)
-        settled = row.calm & (row.rows >= BASELINE // 2)
-        if settled.any():
-            step = within(residual, WEAR)
-            step -= base
-            step /= np.clip(row.rows, BASELINE // 2, BASELINE).astype(np.float32)[:, None]
-            step *= settled.astype(np.float32)[:, None]
-            base += step
+        total += within(held * np.float32(1.0 / STEP), ROOM)
+        ready = row.rows % EVERY == EVERY - 1
+        if ready.all():
+            _follow(params["matrix"], (mean, base, total), (row.rows, row.calm), self.span)
+        elif ready.any():
+            some = (mean[ready], base[ready], total[ready])
+            _follow(params["matrix"][ready], some, (row.rows[ready], row.calm[ready]), self.span)
+            mean[ready], base[ready], total[ready] = some
         return mean - base
+
+
+def _follow(matrix: Numbers, memory: tuple[Numbers, Numbers, Numbers], of: tuple[Ints, Bools], span: int) -> None:
+    """Moves mean and slow baseline (n, S) on by the mean of the rows that were summed, and empties the sum. `of`: row number, calm (n,)."""
+    mean, base, total = memory
+    rows, calm = of
+    # each machine by itself: the result does not depend on how many
+    residual = within(np.matmul(matrix, total[:, :, None])[:, :, 0] * np.float32(1.0 / EVERY), CLIP)
+    total[:] = 0.0
+    follow(mean, residual, _ALWAYS, span / EVERY)
+    settled = calm & (rows >= BASELINE // 2)
+    if settled.any():
+        step = within(residual, WEAR)
+        step -= base
+        step *= (EVERY / np.clip(rows, BASELINE // 2, BASELINE).astype(np.float32))[:, None]
+        step *= settled.astype(np.float32)[:, None]
+        base += step

@@ -56,7 +56,7 @@ class TelemetryDistance:
 
     def score(self, params: Params, window: Window) -> Floats:
         parts = _components(params, window)
-        return np.asarray(np.log((parts * parts).sum(axis=1) / params["size"] + EPSILON))
+        return np.asarray(np.log(np.vecdot(parts, parts) / params["size"] + EPSILON))
 
     def why(self, params: Params, window: Window) -> Floats:
         parts = _components(params, window) ** 2

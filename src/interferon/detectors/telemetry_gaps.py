@@ -41,13 +41,15 @@ class TelemetryGaps:
         return (~rows.valid).astype(np.float64), np.ones_like(rows.valid)
 
     def score(self, params: Params, window: Window) -> Floats:
-        return np.asarray(np.log(_squares(params, window).mean(axis=1) + EPSILON))
+        deviation = _deviation(params, window)
+        return np.asarray(np.log(np.vecdot(deviation, deviation) / deviation.shape[1] + EPSILON))
 
     def why(self, params: Params, window: Window) -> Floats:
-        return proportions(_squares(params, window))
+        return proportions(_deviation(params, window) ** 2)
 
 
-def _squares(params: Params, window: Window) -> Floats:
-    share = np.where(np.isnan(window.mean), params["usual"], window.mean)
-    deviation = (share - params["usual"]) / params["scale"]
-    return np.asarray(deviation * deviation)
+def _deviation(params: Params, window: Window) -> Floats:
+    deviation = window.mean - params["usual"]
+    deviation /= params["scale"]
+    np.copyto(deviation, 0.0, where=np.isnan(deviation))  # a window of which too little is known
+    return deviation

@@ -14,16 +14,19 @@ from interferon.detect.signal_examples import pump, repeat
 from interferon.detect.signal_protocol import Ints, Memory, Numbers, Reading
 from interferon.detect.windows import Bools, Codes, Floats
 
-EVERY, ANCHORS = 4, 48  # a hash of the last four readings is kept every fourth row, 48 of them: lags up to 192 rows
-_SALT = (40503, 30011, 51787, 21269)
+ANCHORS = 48  # hashes that are kept of a signal
+MIX, KEPT = np.uint64(0x9E3779B97F4A7C15), np.uint64(3 << 46)  # two bits of the hash choose one row in four: lags up to about 192 rows
 
 
 class TelemetryReplay:
     """log(1 + number of times in a row that the last four readings were found again at one and the same distance in the past).
 
-    Noise never repeats itself, so a handful of finds at one lag is proof. The last `EVERY` readings are hashed to 16 bits and compared
-    with the hashes kept; a find sets the lag, and from then on every fourth row has one chance to confirm or to halve the count. Signals
-    that take few values repeat themselves; one that did so while it was learnt is left out.
+    Noise never repeats itself, so a handful of finds at one lag is proof. The last four readings are hashed; the hash itself says whether
+    it is kept, so that a recording played again is kept, and met again, at the same places. It is compared with the last `ANCHORS`
+    that were kept. A find sets the lag, counted in kept hashes, and from then on each one has one chance to confirm or to halve the count.
+    What stands still is not kept. Signals that take few values repeat themselves; one that did so while it was learnt is left out.
+
+    Reference: Manber (1994), Finding similar files in a large file system, for anchors that the content chooses.
     """
 
     name, both, rate, floor, warm, most, grows = "replay", False, 1.8, 0.2, 5, 2.2, False
@@ -33,53 +36,58 @@ class TelemetryReplay:
     LOUD = staticmethod(repeat)
 
     def memory(self) -> Mapping[str, tuple[tuple[int, ...], str, float]]:
-        ring = ((ANCHORS,), "uint16", 0.0)
-        return {"past": ((), "uint64", 0), "ring": ring, "lag": ((), "int16", 0), "run": ((), "int16", 0)}
+        ring, past = ((ANCHORS,), "uint16", 0.0), ((), "uint64", 0.0)  # the last four readings, 16 bits each
+        return {"past": past, "ring": ring, "place": ((), "int8", 0), "lag": ((), "int8", 0), "run": ((), "int16", 0)}
 
     def learn(self, codes: Codes) -> Mapping[str, Floats]:
         return {}
 
     def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
-        past: NDArray[np.uint64] = memory["past"]  # type: ignore[assignment]  # the last four readings, 16 bits each
-        ring, lag = memory["ring"], memory["lag"]
-        run: Codes = memory["run"]  # type: ignore[assignment]
-        held = past.astype(np.uint16)
-        np.copyto(held, row.codes.view(np.uint16), where=row.seen)
-        past <<= np.uint64(16)
-        past |= held
-        mark = _hashed(past)
-        where = np.nonzero((_any(ring == mark[..., None]) | (run > 0)) & judged)  # of all others, nothing changes
-        out: Numbers = np.zeros(held.shape, dtype=np.float32)
-        if len(where[0]):
-            now = _followed(ring[where] == mark[where][:, None], lag[where].astype(np.int64), run[where], row.rows[where[0]])
-            lag[where], run[where] = now
-            out[where] = np.log1p(now[1].astype(np.float32))
-        kept = np.flatnonzero(row.rows % EVERY == 0)
-        ring[kept, :, row.rows[kept] // EVERY % ANCHORS] = mark[kept]
+        past: NDArray[np.uint64] = memory["past"]  # type: ignore[assignment]
+        now = row.codes.view(np.uint16)
+        moved = row.seen & judged
+        moved &= now != past.astype(np.uint16)
+        longer = past << np.uint64(16)
+        longer |= now
+        np.copyto(past, longer, where=row.seen)
+        longer *= MIX
+        moved &= (longer & KEPT) == 0
+        kept = np.flatnonzero(moved)
+        mark = np.maximum(longer.reshape(-1).take(kept) >> np.uint64(48), np.uint64(1)).astype(np.uint16)
+        _meet({name: each.reshape(len(judged) * judged.shape[1], -1) for name, each in memory.items()}, kept, mark)
+        run = memory["run"]
+        out: Numbers = np.zeros(run.shape, dtype=np.float32)
+        if run.any():
+            out[:] = np.log1p(run.astype(np.float32))
         return out
 
 
-def _any(found: Bools) -> Bools:
-    """Whether any of the last axis is true: eight at a time, for a search along a short axis is slow."""
-    eights = found.view(np.uint64)
-    return np.asarray(np.bitwise_or.reduce([eights[..., place] for place in range(eights.shape[-1])]), dtype=np.bool_)
+def _meet(memory: Memory, kept: Ints, mark: NDArray[np.uint16]) -> None:
+    """Looks for each hash `mark` (m,), never 0, of the signals `kept` (m,) among those that they keep, counts, and keeps it.
+
+    `memory`: arrays of one row a signal. Places are taken from flat arrays, for that is several times as fast.
+    """
+    ring, places = memory["ring"].reshape(-1), memory["place"].reshape(-1)
+    place, found = places.take(kept).astype(np.int64), memory["ring"].take(kept, axis=0) == mark[:, None]
+    first = found.argmax(axis=1)
+    hit = found.reshape(-1).take(first + np.arange(0, found.size, ANCHORS))
+    told = np.flatnonzero(hit | (memory["run"].reshape(-1).take(kept) != 0))
+    if len(told):
+        _count(memory, kept[told], found[told], (place[told], first[told]))
+    ring[kept * ANCHORS + place] = mark
+    place += 1
+    place[place == ANCHORS] = 0
+    places[kept] = place
 
 
-def _followed(found: Bools, lag: Ints, run: np.ndarray, number: Ints) -> tuple[Ints, np.ndarray]:
-    """Lag and run (m,) after row `number`, where `found` (m, ANCHORS) are the hashes that are met again."""
-    each = np.arange(len(found))
-    here = found[each, (number - lag) // EVERY % ANCHORS]
-    chance = (lag > 0) & ((number - lag) % EVERY == 0)
-    run = np.where(chance, np.where(here, run + 1, run // 2), run)
-    newest = (number - 1) // EVERY
-    place = found.argmax(axis=1)
-    block = newest - (newest - place) % ANCHORS
-    fresh = (run == 0) & found[each, place] & (block >= 1)
-    return np.where(fresh, number - EVERY * block, lag), np.where(fresh, 1, run)
-
-
-def _hashed(past: NDArray[np.uint64]) -> NDArray[np.uint16]:
-    mark = past.astype(np.uint16) * np.uint16(_SALT[0])
-    for place, salt in enumerate(_SALT[1:], 1):
-        mark = (mark ^ (mark >> np.uint16(7))) + (past >> np.uint64(16 * place)).astype(np.uint16) * np.uint16(salt)
-    return np.asarray(mark, dtype=np.uint16)
+def _count(memory: Memory, kept: Ints, found: Bools, at: tuple[Ints, Ints]) -> None:
+    """Confirms or halves the counts of `kept` (m,), whose hashes were found (m, ANCHORS) in the ring; `at`: the place where the new one
+    goes, and the first at which it was found."""
+    place, first = at
+    runs, lags, each = memory["run"].reshape(-1), memory["lag"].reshape(-1), np.arange(len(kept))
+    run, lag = runs[kept].astype(np.int64), lags[kept].astype(np.int64)
+    here = found[each, (place - lag) % ANCHORS] & (lag > 0)
+    run = np.where(here, np.minimum(run + 1, np.iinfo(np.int16).max), run // 2)
+    fresh = (run == 0) & found[each, first]
+    lags[kept] = np.where(fresh, (place - first - 1) % ANCHORS + 1, lag)
+    runs[kept] = np.where(fresh, 1, run)

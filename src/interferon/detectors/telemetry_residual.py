@@ -56,14 +56,10 @@ class TelemetryResidual:
         return times(rows.z, params["matrix"]), rows.valid
 
     def score(self, params: Params, window: Window) -> Floats:
-        return np.asarray(np.log(_squares(params, window).sum(axis=1) / params["size"] + EPSILON))
+        deviation = standardised(params, window)
+        return np.asarray(np.log(np.vecdot(deviation, deviation) / params["size"] + EPSILON))
 
     def why(self, params: Params, window: Window) -> Floats:
-        squares = _squares(params, window)
+        squares = standardised(params, window) ** 2
         signals = window.mean.shape[1]
         return proportions(squares[:, :signals] + squares[:, signals:])
-
-
-def _squares(params: Params, window: Window) -> Floats:
-    deviation = standardised(params, window)
-    return np.asarray(np.multiply(deviation, deviation, out=deviation))
