@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from interferon.model.records import DeadLetter
 from interferon.sense.frames import ClosedFrame, Pending, add_rows, add_telemetry, close, slots
-from interferon.sense.names import NameTable, decoded, dense
+from interferon.sense.names import NameTable, decoded, dense, numbered
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,14 +183,16 @@ def _take(state: Admission, batch: pa.RecordBatch, known: Known, dead: list[Dead
     good = np.ones(len(time), dtype=bool)
     _refuse_late(state, batch, time, frame, good, dead)
     codes, texts = decoded(batch.column("entity"))
-    for code in np.flatnonzero(np.bincount(codes, minlength=len(texts))).tolist():
+    numbers = numbered(state.entities, texts)
+    present = np.flatnonzero(np.bincount(codes, minlength=len(texts)))
+    for code in present[numbers[present] < 0].tolist():  # whoever has a number was not refused
         reason = _refusal(state, texts[code], known)
         if reason:
             for row in np.flatnonzero((codes == code) & good):
                 dead.append(_dead(batch, int(row), reason))
             good &= codes != code
     if family == "telemetry":
-        _take_telemetry(state, batch, (time, frame, codes), texts, good, dead)
+        _take_telemetry(state, batch, (time, frame, codes), (texts, numbers), good, dead)
     elif good.any():
         rows = batch if good.all() else batch.filter(pa.array(good))
         add_rows(state.pending, frame[good], rows)
@@ -201,6 +203,10 @@ def _refuse_late(
 ) -> None:
     """A row is late when the rows before it have already closed its frame. Moves the watermark."""
     newest = int(time[0]) if state.newest is None else state.newest
+    latest = max(newest, int(time.max()))
+    if frame.min() >= (latest - state.settings.lateness_us) // state.settings.frame_us:  # none is, whatever their order
+        state.newest = latest
+        return
     before = np.maximum.accumulate(np.concatenate(([newest], time)))
     state.newest = int(before[-1])
     late = frame < (before[:-1] - state.settings.lateness_us) // state.settings.frame_us
@@ -221,7 +227,7 @@ def _take_telemetry(
     state: Admission,
     batch: pa.RecordBatch,
     places: tuple[np.ndarray, np.ndarray, np.ndarray],
-    texts: list[str],
+    entities: tuple[list[str], np.ndarray],
     good: np.ndarray,
     dead: list[DeadLetter],
 ) -> None:
@@ -236,8 +242,8 @@ def _take_telemetry(
     signal_codes, signals = decoded(batch.column("signal"))
     if not good.all():
         time, frame, codes, signal_codes, value = time[good], frame[good], codes[good], signal_codes[good], value[good]
-    entity = dense(state.entities, codes, texts)
-    signal = dense(state.pending.signals, signal_codes, signals)
+    entity = dense(state.entities, codes, *entities)
+    signal = dense(state.pending.signals, signal_codes, signals, numbered(state.pending.signals, signals))
     add_telemetry(state.pending, frame, time, entity, slots(state.pending, entity, signal), value)
 
 

@@ -51,7 +51,7 @@ def slots(pending: Pending, entity: np.ndarray, signal: np.ndarray) -> np.ndarra
         pending.slot_of = wider
     while len(pending.slots) < need_e:
         pending.slots.append([])
-    found: np.ndarray = pending.slot_of[entity, signal]
+    found: np.ndarray = pending.slot_of.reshape(-1).take(entity.astype(np.int64) * pending.slot_of.shape[1] + signal)
     if (found < 0).any():
         for row in np.flatnonzero(found < 0):
             e, s = int(entity[row]), int(signal[row])
@@ -106,22 +106,32 @@ def _take_telemetry(pending: Pending, below: int) -> dict[int, tuple[np.ndarray,
         for parts in (pending.frame, pending.time, pending.entity, pending.slot, pending.value)
     )
     ready = frame < below
-    rest = ~ready
-    keep = bool(rest.any())
-    pending.frame, pending.time = ([frame[rest]], [time[rest]]) if keep else ([], [])
-    pending.entity, pending.slot, pending.value = ([entity[rest]], [slot[rest]], [value[rest]]) if keep else ([], [], [])
-    frame, time, entity, slot, value = frame[ready], time[ready], entity[ready], slot[ready], value[ready]
-    if (np.diff(time) < 0).any():  # last by time wins, then by place in the log: assignment below keeps the last
-        order = np.argsort(time, kind="stable")
-        frame, entity, slot, value = frame[order], entity[order], slot[order], value[order]
+    pending.frame, pending.time, pending.entity, pending.slot, pending.value = [], [], [], [], []
+    if not ready.all():
+        rest = ~ready
+        pending.frame, pending.time = [frame[rest]], [time[rest]]
+        pending.entity, pending.slot, pending.value = [entity[rest]], [slot[rest]], [value[rest]]
+        frame, time, entity, slot, value = frame[ready], time[ready], entity[ready], slot[ready], value[ready]
+    if frame.min() == frame.max():
+        return {int(frame[0]): _matrix(pending.width, time, entity, slot, value)}
     order = np.argsort(frame, kind="stable")
     numbers, starts = np.unique(frame[order], return_index=True)
-    ends = np.append(starts[1:], len(order))
-    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-    for number, begin, end in zip(numbers.tolist(), starts, ends, strict=True):
-        take = order[begin:end]
-        present, where = np.unique(entity[take], return_inverse=True)
-        values = np.full((len(present), pending.width), np.nan)
-        values[where, slot[take]] = value[take]
-        found[number] = (present.astype(np.int32), values)
-    return found
+    pieces = zip(numbers.tolist(), np.split(order, starts[1:]), strict=True)
+    return {number: _matrix(pending.width, time[take], entity[take], slot[take], value[take]) for number, take in pieces}
+
+
+def _matrix(width: int, time: np.ndarray, entity: np.ndarray, slot: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The entities (n,) of one frame's readings (m,), ascending, and their values (n, width); of several the last by time counts, then by
+    place in the log."""
+    there = np.zeros(int(entity.max()) + 1, dtype=bool)
+    there[entity] = True
+    present = np.flatnonzero(there)
+    cell = (np.cumsum(there) - 1)[entity] * width + slot
+    values = np.full(len(present) * width, np.nan)
+    filled = np.zeros(len(values), dtype=bool)
+    filled[cell] = True
+    if np.count_nonzero(filled) < len(cell) and (np.diff(time) < 0).any():  # else no two compete, or the later ones come later
+        order = np.argsort(time, kind="stable")
+        cell, value = cell[order], value[order]
+    values[cell] = value
+    return present.astype(np.int32), values.reshape(-1, width)

@@ -4,6 +4,7 @@ Used by `sense` alone. Never an Arrow batch's own dictionary codes: those change
 """
 
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 
 import numpy as np
 import pyarrow as pa
@@ -35,17 +36,20 @@ def decoded(column: pa.Array) -> tuple[np.ndarray, list[str]]:
     return codes.to_numpy(zero_copy_only=False), column.dictionary.to_pylist()
 
 
-def dense(table: NameTable, codes: np.ndarray, texts: list[str]) -> np.ndarray:
-    """Dense indices (n,) for dictionary codes, new names numbered by the row in which each first stands."""
-    if not len(codes):
-        return np.zeros(0, dtype=np.int32)
-    lookup = np.full(len(texts) + 1, -1, dtype=np.int32)  # the last place serves code −1
-    lookup[:-1] = [table.index.get(text, -1) for text in texts]
-    if (lookup[codes] < 0).any():
+def numbered(table: NameTable, texts: list[str]) -> np.ndarray:
+    """Dense indices (m + 1,) of m texts, −1 of new ones; the last place, −1, serves code −1."""
+    return np.fromiter(chain(map(table.index.get, texts, repeat(-1)), (-1,)), dtype=np.int32, count=len(texts) + 1)
+
+
+def dense(table: NameTable, codes: np.ndarray, texts: list[str], numbers: np.ndarray) -> np.ndarray:
+    """Dense indices (n,) for dictionary codes, whose texts have `numbers` (see `numbered`); new names are numbered by the row in which each
+    first stands."""
+    found: np.ndarray = numbers[codes]
+    if (found < 0).any():
         present, first = np.unique(codes, return_index=True)
         for place in np.argsort(first, kind="stable"):
             code = int(present[place])
             if code >= 0:
-                lookup[code] = table.put(texts[code])
-    found: np.ndarray = lookup[codes]
+                numbers[code] = table.put(texts[code])
+        found = numbers[codes]
     return found
