@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interferon.detect import signals
@@ -14,6 +14,7 @@ from interferon.detect.signal_examples import LAST, TRAIN, creep, freeze, leap, 
 from interferon.detect.signal_protocol import Memory, log_run, reading
 from interferon.detect.windows import GAP, STEP, Codes, Floats, encode, robust_scale
 from interferon.detectors.telemetry_cusum import TelemetryCusum
+from interferon.detectors.telemetry_replay import TelemetryReplay
 from interferon.detectors.telemetry_signals import SIGNALS
 from interferon.store import checkpoint
 
@@ -149,3 +150,27 @@ def test_stops_neither_fill_the_sums_nor_drag_the_mean(rows: int, seed: int) -> 
         now = reading(stopped, np.array([row]), np.ones(1, dtype=np.bool_))
         detector.update(params, memory, now, np.ones((1, 2), dtype=np.bool_))
     assert all((memory[name] == before[name]).all() for name in before)
+
+
+def replayed(table: Codes) -> Floats:
+    """The replay detector's number after each row of a machine's codes (N, S)."""
+    detector, judged = TelemetryReplay(), np.ones((1, table.shape[1]), dtype=np.bool_)
+    memory: Memory = {name: np.full((*judged.shape, *shape), first, dtype=kind) for name, (shape, kind, first) in detector.memory().items()}
+    rows = (reading(codes[None], np.array([row]), np.ones(1, dtype=np.bool_)) for row, codes in enumerate(table))
+    return np.array([detector.update({}, memory, row, judged)[0] for row in rows])
+
+
+@settings(max_examples=40)
+@given(st.integers(2, 140), st.integers(0, 2**32 - 1))
+def test_a_recording_played_again_is_met_at_whatever_distance(lag: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    life = draw.integers(-3000, 3000, (220, 1)).astype(np.int16)
+    again = np.tile(life[-lag:], (-(-280 // lag), 1))[:280]
+    number = replayed(np.concatenate([life, again]))[:, 0]
+    assert number[:220].max() < np.log1p(2.1)
+    assert number[-1] > np.log1p(5.9)
+
+
+@given(st.lists(st.integers(-3000, 3000), min_size=1, max_size=6, unique=True), st.integers(20, 60))
+def test_what_stands_still_is_no_recording(levels: list[int], rows: int) -> None:
+    assert replayed(np.repeat(levels, rows).astype(np.int16)[:, None]).max() < np.log1p(1.1)

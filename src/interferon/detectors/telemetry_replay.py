@@ -15,6 +15,7 @@ from interferon.detect.signal_protocol import Ints, Memory, Numbers, Reading
 from interferon.detect.windows import Bools, Codes, Floats
 
 ANCHORS = 48  # hashes that are kept of a signal
+AT_LEAST = 8  # one of so many readings that moved is kept whatever its hash says, or a short loop could be chosen that has none
 MIX, KEPT = np.uint64(0x9E3779B97F4A7C15), np.uint64(3 << 46)  # two bits of the hash choose one row in four: lags up to about 192 rows
 
 
@@ -37,13 +38,15 @@ class TelemetryReplay:
 
     def memory(self) -> Mapping[str, tuple[tuple[int, ...], str, float]]:
         ring, past = ((ANCHORS,), "uint16", 0.0), ((), "uint64", 0.0)  # the last four readings, 16 bits each
-        return {"past": past, "ring": ring, "place": ((), "int8", 0), "lag": ((), "int8", 0), "run": ((), "int16", 0)}
+        count = ((), "int8", 0.0)
+        return {"past": past, "ring": ring, "place": count, "lag": count, "since": count, "run": ((), "int16", 0)}
 
     def learn(self, codes: Codes) -> Mapping[str, Floats]:
         return {}
 
     def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
         past: NDArray[np.uint64] = memory["past"]  # type: ignore[assignment]
+        since: NDArray[np.int8] = memory["since"]  # type: ignore[assignment]
         now = row.codes.view(np.uint16)
         moved = row.seen & judged
         moved &= now != past.astype(np.uint16)
@@ -51,8 +54,12 @@ class TelemetryReplay:
         longer |= now
         np.copyto(past, longer, where=row.seen)
         longer *= MIX
-        moved &= (longer & KEPT) == 0
-        kept = np.flatnonzero(moved)
+        since += moved
+        chosen = (longer & KEPT) == 0
+        chosen |= since >= AT_LEAST
+        chosen &= moved
+        since *= ~chosen
+        kept = np.flatnonzero(chosen)
         mark = np.maximum(longer.reshape(-1).take(kept) >> np.uint64(48), np.uint64(1)).astype(np.uint16)
         _meet({name: each.reshape(len(judged) * judged.shape[1], -1) for name, each in memory.items()}, kept, mark)
         run = memory["run"]
