@@ -76,21 +76,19 @@ def _meet(memory: Memory, kept: Ints, mark: NDArray[np.uint16]) -> None:
     """
     ring, places = memory["ring"].reshape(-1), memory["place"].reshape(-1)
     place, found = places.take(kept).astype(np.int64), memory["ring"].take(kept, axis=0) == mark[:, None]
-    first = found.argmax(axis=1)
-    hit = found.reshape(-1).take(first + np.arange(0, found.size, ANCHORS))
-    told = np.flatnonzero(hit | (memory["run"].reshape(-1).take(kept) != 0))
-    if len(told):
-        _count(memory, kept[told], found[told], (place[told], first[told]))
+    told = memory["run"].reshape(-1).take(kept) != 0
+    told[np.flatnonzero(found) // ANCHORS] = True  # few are found
+    if told.any():
+        _count(memory, kept[told], found[told], place[told])
     ring[kept * ANCHORS + place] = mark
     place += 1
     place[place == ANCHORS] = 0
     places[kept] = place
 
 
-def _count(memory: Memory, kept: Ints, found: Bools, at: tuple[Ints, Ints]) -> None:
-    """Confirms or halves the counts of `kept` (m,), whose hashes were found (m, ANCHORS) in the ring; `at`: the place where the new one
-    goes, and the first at which it was found."""
-    place, first = at
+def _count(memory: Memory, kept: Ints, found: Bools, place: Ints) -> None:
+    """Confirms or halves the counts of `kept` (m,), whose hashes were found (m, ANCHORS) in the ring; `place` (m,): where the new one goes."""
+    first = found.argmax(axis=1)
     runs, lags, each = memory["run"].reshape(-1), memory["lag"].reshape(-1), np.arange(len(kept))
     run, lag = runs[kept].astype(np.int64), lags[kept].astype(np.int64)
     here = found[each, (place - lag) % ANCHORS] & (lag > 0)
