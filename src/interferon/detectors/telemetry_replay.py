@@ -87,7 +87,7 @@ def _meet(memory: Memory, kept: Ints, mark: NDArray[np.uint16]) -> None:
 
 
 def _count(memory: Memory, kept: Ints, found: Bools, place: Ints) -> None:
-    """Confirms or halves the counts of `kept` (m,), whose hashes were found (m, ANCHORS) in the ring; `place` (m,): where the new one goes."""
+    """Confirms or halves the counts of `kept` (m,), whose hashes were found (m, ANCHORS) in the ring; `place` (m,): of the new one."""
     first = found.argmax(axis=1)
     runs, lags, each = memory["run"].reshape(-1), memory["lag"].reshape(-1), np.arange(len(kept))
     run, lag = runs[kept].astype(np.int64), lags[kept].astype(np.int64)
