@@ -35,11 +35,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scale:
-    """Machines; rows that each learns from, and that pass before the clock runs; ticks that are timed, of each kind; machines that the
-    half-space trees are timed on."""
+    """Machines; rows that each learns from, as many as in an installation, and that pass before the clock runs; ticks that are timed, of
+    each kind; machines that the half-space trees are timed on."""
 
     machines: int = 5000
-    learn: int = 360
+    learn: int = LIVE.learn_rows
     settle: int = 60
     ticks: int = 60
     sample: int = 3
@@ -81,20 +81,25 @@ def cases(scale: Scale = FULL) -> Iterator[dict[str, Any]]:
     """Every figure about speed and memory, with its target and baselines."""
     plant = Plant(scale.machines)
     watched = Watched(plant, scale.learn)
-    history = plant.ticks(scale.learn + scale.settle)
-    for tick, values in enumerate(history):
+    learnt = np.empty((scale.learn, scale.sample, SIGNALS))
+    for tick in range(scale.learn):
         if tick == scale.learn - 1:
             progress(f"throughput: {scale.machines} machines are learnt")
+        values = plant.ticks(1)[0]
+        learnt[tick] = values[: scale.sample]
         watched.dense(tick * MINUTE, values)
-    first, count = len(history), scale.machines * scale.ticks
+    recent = plant.ticks(scale.settle)
+    for tick, values in enumerate(recent):
+        watched.dense((scale.learn + tick) * MINUTE, values)
+    first, count = scale.learn + scale.settle, scale.machines * scale.ticks
     ticks = plant.attacked(plant.ticks(scale.ticks))
     speed = count / _seconds(lambda tick: watched.dense((first + tick) * MINUTE, ticks[tick]), scale.ticks)
     fleet = f"{scale.machines} machines of {SIGNALS} signals, {len(TELEMETRY) + len(SINGLE)} detectors"
-    plain = count / _seconds(_z_score(history, ticks), scale.ticks)
+    plain = count / _seconds(_z_score(recent, ticks), scale.ticks)
     beside = {"a z-score of each signal": plain, "alarms explained": float(watched.alarms)}
     yield row(f"{fleet}: dense ticks", "rows a second of one core", speed, beside, (">=", DENSE))
     yield _narrow(scale, plant, watched, first + scale.ticks, plain)
-    yield from _river(scale, history, ticks, speed)
+    yield from _river(learnt, ticks, speed)
     held = {"arrays in memory": arrays(watched.watch) / scale.machines}
     stored = len(checkpoint.dump(watched.watch)) / scale.machines
     yield row(f"{fleet}: state", "bytes of a machine in the checkpoint", stored, held, ("<=", BYTES))
@@ -114,17 +119,17 @@ def _narrow(scale: Scale, plant: Plant, watched: Watched, first: int, plain: flo
     return row("the same from shuffled narrow Arrow batches", "rows a second of one core", speed, beside, (">=", NARROW))
 
 
-def _river(scale: Scale, history: Floats, ticks: Floats, speed: float) -> Iterator[dict[str, Any]]:
-    """How often our speed is that of the trees of a sample of the same machines, which learnt the same rows and only score."""
+def _river(learnt: Floats, ticks: Floats, speed: float) -> Iterator[dict[str, Any]]:
+    """How often our speed is that of the trees of a sample of the same machines, which learnt the same rows (N, m, S) and only score."""
     if RIVER in missing().get("river", ()):
         progress(f"not installed: river; left out: the speed of {RIVER} (`make bench` has it)")
         return
     seconds = 0.0
-    for machine in range(scale.sample):
-        known, rows = scaled(history[: scale.learn, machine], ticks[:, machine])
+    for machine in range(learnt.shape[1]):
+        known, rows = scaled(learnt[:, machine], ticks[:, machine])
         score = half_space_scorer(known)
         seconds += _seconds(partial(_scored, score, rows), 1)
-    trees = scale.sample * scale.ticks / seconds
+    trees = learnt.shape[1] * len(ticks) / seconds
     yield row("dense ticks", f"times as fast as {RIVER}", speed / trees, {"rows a second of theirs": trees}, (">=", TIMES_RIVER))
 
 
@@ -132,9 +137,9 @@ def _scored(score: Callable[[Floats], Floats], rows: Floats, _: int) -> Floats:
     return score(rows)
 
 
-def _z_score(history: Floats, ticks: Floats) -> Callable[[int], object]:
-    """The plainest judge: the largest deviation of a machine's signals, in spreads of what was learnt."""
-    centre, spread = np.nanmean(history, axis=0), np.nanstd(history, axis=0)
+def _z_score(recent: Floats, ticks: Floats) -> Callable[[int], object]:
+    """The plainest judge: the largest deviation of a machine's signals, in spreads of the last hour."""
+    centre, spread = np.nanmean(recent, axis=0), np.nanstd(recent, axis=0)
     return lambda tick: np.nanmax(np.abs(ticks[tick] - centre) / spread, axis=1)
 
 
