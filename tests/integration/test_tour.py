@@ -59,7 +59,7 @@ def test_a_recording_of_a_real_testbed_is_judged(place: Path, data: Path) -> Non
     (place / "SKAB").mkdir()
     (place / "SKAB/data").symlink_to(data / "skab")
     (printed,) = outputs("detect SKAB")
-    assert "4 stretches" in printed
+    assert "2 stretches" in printed
 
 
 @pytest.mark.data

@@ -36,11 +36,12 @@ class TelemetryDetector(Protocol):
         ...
 
     def derive(self, params: Params, rows: Rows) -> tuple[Floats, Bools]:
-        """Returns the detector's own signals (N, S) and which of them are there."""
+        """Returns the detector's own signals (N, S) and which of them are there; (N, k S) where it judges recorded files only."""
         ...
 
     def score(self, params: Params, window: Window) -> Floats:
-        """Returns the logarithm of a positive statistic, (N,); about 0 on data like the training data, more is stranger."""
+        """Returns the logarithm of a positive statistic, (N,); about 0 on data like the training data, more is stranger; −inf in every
+        row where training left it nothing to say: it then has no part in the evidence."""
         ...
 
     def why(self, params: Params, window: Window) -> Floats:

@@ -34,6 +34,7 @@ class _Carry:
     shift: Floats  # (S,) learnt move of the baseline, in spreads
     held: Codes  # (S,)
     recent: Codes  # (long, S)
+    shifts: Floats  # (long, S) the move of the baseline under which each of them was standardised
     mean: float  # smoothed evidence
     alarm: bool
 
@@ -42,7 +43,7 @@ def judge(model: Model, values: Floats, portfolio: Portfolio) -> Judged:
     """Returns the judgement of `values` (N, S), the rows that follow the training rows; NaN is missing."""
     every = model.settings.adapt_every
     held = hold(model.recent, np.zeros(model.recent.shape[1], dtype=np.int16))[-1]
-    carry = _Carry(np.zeros(model.centre.shape), held, model.recent, 0.0, False)
+    carry = _Carry(np.zeros(model.centre.shape), held, model.recent, np.zeros(model.recent.shape), 0.0, False)
     parts = [_chunk(model, values[start : start + every], portfolio, carry) for start in range(0, len(values), every)]
     if not parts:
         empty = np.empty(0)
@@ -79,13 +80,15 @@ def _with_history(codes: Codes, carry: _Carry) -> Rows:
     joined = np.concatenate([carry.recent, codes])
     # values inside `recent` are held from within it; the chunk's first gaps from what was last seen, however long ago
     held = np.concatenate([hold(carry.recent, carry.held), hold(codes, carry.held)])
-    return sequence(held / STEP, joined != GAP)
+    shift = np.concatenate([carry.shifts, np.broadcast_to(carry.shift, codes.shape)])
+    return sequence(held / STEP, joined != GAP, shift)
 
 
 def _carry_on(carry: _Carry, model: Model, codes: Codes, rows: Rows, line: Floats, p: Floats, alarm: Bools) -> None:
     settings = model.settings
     carry.held = np.rint(rows.z[-1] * STEP).astype(np.int16)
     carry.recent = np.concatenate([carry.recent, codes])[-settings.long :]
+    carry.shifts = np.concatenate([carry.shifts, np.broadcast_to(carry.shift, codes.shape)])[-settings.long :]
     carry.mean, carry.alarm = float(line[-1]), bool(alarm[-1])
     if len(codes) == settings.adapt_every:
         quiet = ((p > settings.p_quiet) & ~alarm)[:, None] & (codes != GAP)

@@ -58,5 +58,27 @@ def silence() -> Floats:
     return rows
 
 
+def basin() -> Floats:
+    """Returns (ROWS, 4) readings of a basin: its level, that of the store which its pump fills it from and its outflow goes back to, the
+    outflow, and the pump, which a controller starts at 4 and stops at 6."""
+    row = np.arange(ROWS, dtype=np.float64)
+    noise = np.stack([_noise(row, k) for k in range(3)], axis=1)
+    rows, level, pump = np.empty((ROWS, 4)), 5.0, 1.0
+    outflow = 1.5 + 0.2 * np.sin(row / 60.0)
+    for number in range(ROWS):
+        pump = 1.0 if level < 4.0 else 0.0 if level > 6.0 else pump
+        level += 0.05 * (3.0 * pump - outflow[number])
+        rows[number] = (level, 10.0 - level, outflow[number], pump)
+    rows[:, :3] += 0.01 * noise
+    return rows
+
+
+def stuck() -> Floats:
+    """Returns the basin with its level as it stood before the last rows: it neither rises nor falls, whatever the pump does."""
+    rows = basin()
+    rows[-LAST:, 0] = rows[-LAST - 1, 0]
+    return rows
+
+
 def _noise(row: Floats, channel: int) -> Floats:
     return np.asarray(np.modf(np.sin((row + 1.0) * (12.9898 + 7.13 * channel)) * 43758.5453)[0] * 1.7)

@@ -20,35 +20,50 @@ Bools = NDArray[np.bool_]
 STEP = 512.0  # codes per standard deviation
 LIMIT = 63.0  # standard deviations; beyond it a value is as strange as it can be
 GAP = np.int16(-32768)  # the code of a missing value
+LEAD = 2  # rows before the first that consecutive rows know
 
 
 @dataclass(frozen=True)
 class Rows:
     """Standardised rows: `z` (N, S) without gaps (the last value is held), `valid` (N, S) false where the value was missing.
 
-    `earlier` (N, S) is z one row before, or None where whoever made the rows does not keep it; ask for it by `before`. `codes` (N, S) are
-    those of z and valid, where whoever made the rows has them.
+    `lead` (LEAD, S) are the rows of z before the first one, or None where whoever made the rows does not keep them; ask for them by
+    `before` and `lagged`. `shift` (N, S) is how far the baseline had moved away from the training data when each row was standardised,
+    or None where it had not. `codes` (N, S) are those of z and valid, where whoever made the rows has them.
     """
 
     z: Floats
     valid: Bools
-    earlier: Floats | None = None
+    lead: Floats | None = None
     codes: Codes | None = None
+    shift: Floats | None = None
 
     @property
     def before(self) -> Floats:
-        """z one row before (N, S). A detector that asks for it judges recorded files only: the frame path keeps no such row."""
-        assert self.earlier is not None, "the frame path has no row before: this detector judges recorded files only"
-        return self.earlier
+        """z one row before (N, S)."""
+        return self.lagged(1)
+
+    def lagged(self, lag: int) -> Floats:
+        """Returns z `lag` rows before (N, S), `lag` from 0 to LEAD. A detector that asks for it judges recorded files only: the frame
+        path keeps no such row."""
+        assert self.lead is not None, "the frame path has no rows before: this detector judges recorded files only"
+        return np.concatenate([self.lead, self.z])[LEAD - lag : LEAD - lag + len(self.z)]
+
+    def fixed(self) -> Rows:
+        """Returns the rows on the baseline of the training data, which does not move."""
+        if self.shift is None:
+            return self
+        return Rows(self.z + self.shift, self.valid, None if self.lead is None else self.lead + self.shift[0])
 
     def part(self, start: int, stop: int) -> Rows:
-        """Returns the rows from `start` up to `stop`; the first still knows the row before it."""
-        return Rows(self.z[start:stop], self.valid[start:stop], None if self.earlier is None else self.earlier[start:stop])
+        """Returns the rows from `start` up to `stop`; the first still knows the rows before it."""
+        lead = None if self.lead is None else np.concatenate([self.lead, self.z[max(0, start - LEAD) : start]])[-LEAD:]
+        return Rows(self.z[start:stop], self.valid[start:stop], lead, None, None if self.shift is None else self.shift[start:stop])
 
 
-def sequence(z: Floats, valid: Bools) -> Rows:
-    """Returns consecutive rows, each with the one before it; the first is its own."""
-    return Rows(z, valid, np.concatenate([z[:1], z[:-1]]))
+def sequence(z: Floats, valid: Bools, shift: Floats | None = None) -> Rows:
+    """Returns consecutive rows, each with those before it; before the first one lie its own repetitions."""
+    return Rows(z, valid, np.repeat(z[:1], LEAD, axis=0), None, shift)
 
 
 @dataclass(frozen=True)

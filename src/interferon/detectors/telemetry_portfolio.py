@@ -11,12 +11,17 @@ from interferon.detect.recorded import Portfolios
 from interferon.detectors.telemetry_ahead import TelemetryAhead
 from interferon.detectors.telemetry_distance import TelemetryDistance
 from interferon.detectors.telemetry_gaps import TelemetryGaps
+from interferon.detectors.telemetry_invariants import TelemetryInvariants
+from interferon.detectors.telemetry_lagged import TelemetryLagged
 from interferon.detectors.telemetry_nearest import TelemetryNearest
 from interferon.detectors.telemetry_rarity import TelemetryRarity
 from interferon.detectors.telemetry_residual import TelemetryResidual
 
 TELEMETRY: tuple[TelemetryDetector, ...] = (TelemetryDistance(), TelemetryResidual(), TelemetryGaps())
 FILES = Portfolios(
-    series=(TelemetryDistance(1 / 3), TelemetryResidual(1 / 3), TelemetryAhead(1 / 3), TelemetryGaps()),
+    series=(
+        *(TelemetryDistance(1 / 4), TelemetryLagged(1 / 12), TelemetryResidual(1 / 3), TelemetryAhead(1 / 3), TelemetryGaps()),
+        TelemetryInvariants(1 / 4),  # it says nothing where a table has no states and levels
+    ),
     records=(TelemetryDistance(1 / 4), TelemetryResidual(1 / 4), TelemetryRarity(1 / 4), TelemetryNearest(1 / 4), TelemetryGaps()),
 )
