@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from interferon.detect.windows import Floats
+from interferon.detect.rhythm import DAY
+from interferon.detect.windows import Floats, Ints
 
 ROWS, TRAIN, LAST = 2400, 1440, 900
 
 
+def times(rows: int) -> Ints:
+    """Returns when the rows (rows,) of an example come, microseconds: ten minutes apart, so that few of them tell of weeks."""
+    return np.arange(rows) * (DAY // 144)
+
+
 def pump() -> Floats:
     """Returns (ROWS, 3) readings: a speed, and a flow and a temperature that follow it, with noise from a fixed table."""
-    row = np.arange(ROWS, dtype=np.float64)
+    return _pump(ROWS)
+
+
+def _pump(rows: int) -> Floats:
+    row = np.arange(rows, dtype=np.float64)
     noise = [np.modf(np.sin((row + 1.0) * (12.9898 + 7.13 * channel)) * 43758.5453)[0] * 1.7 for channel in range(3)]
     speed = 50.0 + 3.0 * np.sin(row / 9.0) + noise[0]
     return np.stack([speed, 0.8 * speed + 0.5 * noise[1], 40.0 + 0.2 * speed + 0.3 * noise[2]], axis=1)

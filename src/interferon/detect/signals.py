@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from interferon.detect.fleet import BLOCK, Index, grown, places, room
 from interferon.detect.settings import Settings
 from interferon.detect.signal_protocol import Memory, Numbers, SignalDetector, reading
-from interferon.detect.windows import GAP, Bools, Codes, Floats
+from interferon.detect.windows import GAP, Bools, Codes, Floats, Ints
 
 Detectors = Sequence[SignalDetector]
 Ends = tuple[Numbers, Numbers, Numbers, Numbers]  # low, high, below, above of `SignalState`, (n, D, S) each
@@ -90,33 +90,35 @@ def new_state(signals: int, detectors: Detectors) -> SignalState:
     return state
 
 
-def learn(state: SignalState, entities: Sequence[int], rows: Sequence[Codes], detectors: Detectors) -> None:
-    """Learns the ranges of `entities` from their training rows, codes (N, S) each and of one length; they are judged from then on."""
+def learn(state: SignalState, entities: Sequence[int], rows: Sequence[Codes], times: Sequence[Ints], detectors: Detectors) -> None:
+    """Learns the ranges of `entities` from their training rows, codes (N, S) each and of one length, whose times (N,) are in microseconds
+    UTC; they are judged from then on."""
     order = np.argsort(entities, kind="stable")
     for start in range(0, len(order), BLOCK):
         block = order[start : start + BLOCK]
-        _learn(state, np.array(entities, dtype=np.int64)[block], np.stack([rows[place] for place in block], axis=1), detectors)
+        codes, when = (np.stack([each[place] for place in block], axis=1) for each in (rows, times))
+        _learn(state, np.array(entities, dtype=np.int64)[block], codes, when, detectors)
 
 
-def observe(state: SignalState, settings: Settings, entities: Index, codes: Codes, detectors: Detectors) -> Seen:
-    """Judges one row (n, S) of codes in the machines' own scale; `entities` (n,) ascending."""
+def observe(state: SignalState, settings: Settings, time: int, entities: Index, codes: Codes, detectors: Detectors) -> Seen:
+    """Judges one row (n, S) of codes in the machines' own scale; `entities` (n,) ascending. `time`: its frame begins, microseconds UTC."""
     count = len(entities)
     evidence = np.zeros((count, len(detectors), state.signals), dtype=np.float32)
     seen = Seen(np.ones(count), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.bool_), evidence)
     if not count or not detectors:
         return seen
     _make_room(state, int(entities[-1]) + 1)
-    here = np.flatnonzero(state.rows[entities] >= 0)
+    here, when = np.flatnonzero(state.rows[entities] >= 0), np.array([time], dtype=np.int64)
     for start in range(0, len(here), BLOCK):
         block = places(here[start : start + BLOCK])
-        _observe(state, settings, (entities[block], codes[block], detectors), seen, block)
+        _observe(state, settings, (entities[block], codes[block], when, detectors), seen, block)
     return seen
 
 
-def _observe(state: SignalState, settings: Settings, of: tuple[Index, Codes, Detectors], seen: Seen, block: Index | slice) -> None:
+def _observe(state: SignalState, settings: Settings, of: tuple[Index, Codes, Ints, Detectors], seen: Seen, block: Index | slice) -> None:
     """Judges some of the machines, and writes what is found to their `block` of `seen`."""
-    entities, codes, detectors = of
-    numbers = numbers_of(state, entities, codes, detectors)
+    entities, codes, time, detectors = of
+    numbers = numbers_of(state, entities, codes, time, detectors)
     evidence = evidence_of(state, entities, numbers, detectors)
     each: Numbers = np.maximum.reduce([evidence[:, :, signal] for signal in range(state.signals)])  # several times faster than by axis
     loud = np.maximum.reduce([each[:, column] for column in range(len(detectors))])
@@ -143,10 +145,10 @@ def why(seen: Seen, place: int) -> list[tuple[int, float]]:
     return [(int(signal), float(shares[signal])) for signal in np.argsort(-shares, kind="stable") if shares[signal] > 0]
 
 
-def numbers_of(state: SignalState, entities: Index, codes: Codes, detectors: Detectors) -> Numbers:
-    """The detectors' numbers (n, D, S); moves their memory on by a row."""
+def numbers_of(state: SignalState, entities: Index, codes: Codes, time: Ints, detectors: Detectors) -> Numbers:
+    """The detectors' numbers (n, D, S); moves their memory on by a row. `time` (n,) or (1,): of the row."""
     place = places(entities)
-    row, active = reading(codes, state.rows[place], state.loud[place] < ALARMED), np.isfinite(state.high[place])
+    row, active = reading(codes, state.rows[place], state.loud[place] < ALARMED, time), np.isfinite(state.high[place])
     out = np.empty((len(entities), len(detectors), state.signals), dtype=np.float32)
     for column, (detector, stored, kept) in enumerate(zip(detectors, state.params, state.memory, strict=True)):
         memory: Memory = {name: value[place] for name, value in kept.items()}
@@ -203,10 +205,10 @@ def _widen(state: SignalState, entities: Index, numbers: Numbers, alarmed: Bools
     state.most[ready], state.least[ready] = state.high[ready], state.low[ready]
 
 
-def _learn(state: SignalState, entities: Index, rows: Codes, detectors: Detectors) -> None:
+def _learn(state: SignalState, entities: Index, rows: Codes, times: Ints, detectors: Detectors) -> None:
     learnt = [[detector.learn(rows[:, place]) for place in range(len(entities))] for detector in detectors]
     teach(state, entities, learnt, (rows != GAP).any(axis=0), detectors)
-    ends = extremes(state, entities, rows, detectors)
+    ends = extremes(state, entities, rows, times, detectors)
     spreads = ends.std(axis=0)
     bound(state, entities, (ends.min(axis=0)[0], ends.max(axis=0)[1], spreads[0], spreads[1]), detectors)
     state.rows[entities] = len(rows)
@@ -251,8 +253,9 @@ def unbound(state: SignalState, entities: Index, judged: Bools) -> None:
     state.least[entities], state.most[entities] = state.low[entities], state.high[entities]
 
 
-def extremes(state: SignalState, entities: Index, rows: Codes, detectors: Detectors) -> Numbers:
-    """Lowest and highest numbers of each block of the training rows, (BLOCKS, 2, n, D, S); leaves the memory at the last row."""
+def extremes(state: SignalState, entities: Index, rows: Codes, times: Ints, detectors: Detectors) -> Numbers:
+    """Lowest and highest numbers of each block of the training rows, (BLOCKS, 2, n, D, S); leaves the memory at the last row.
+    `times` (N, n), or (N, 1) where they are one for all."""
     shape = (len(entities), len(detectors), state.signals)
     ends = np.stack([np.full((BLOCKS, *shape), np.inf), np.full((BLOCKS, *shape), -np.inf)], axis=1).astype(np.float32)
     warm = np.array([min(detector.warm, len(rows) // 4) for detector in detectors])
@@ -264,7 +267,7 @@ def extremes(state: SignalState, entities: Index, rows: Codes, detectors: Detect
     state.loud[entities] = 0.0
     for row, codes in enumerate(rows):
         state.rows[entities] = row
-        numbers = numbers_of(state, entities, codes, detectors)
+        numbers = numbers_of(state, entities, codes, times[row], detectors)
         for column in np.flatnonzero(begins[row]):
             low[:, column], high[:, column] = np.inf, -np.inf
         np.minimum(low, numbers, out=low)
