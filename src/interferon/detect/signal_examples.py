@@ -84,3 +84,26 @@ def mute() -> Floats:
     rows = pump()
     rows[-LAST:, 1] = np.where(np.arange(LAST) % 4 > 0, np.nan, rows[-LAST:, 1])
     return rows
+
+
+def shifts() -> Floats:
+    """Returns three weeks and a half of the pump, whose speed is lower at night and on weekends, and all that follows it."""
+    return _worked(_by_day())
+
+
+def nightshift() -> Floats:
+    """Returns the same with the last nights worked as days are."""
+    by_day = _by_day()
+    by_day[-LAST:] = 1.0
+    return _worked(by_day)
+
+
+def _by_day() -> Floats:
+    """1 (3400,) on working days from six to six, 0 at night and on weekends; from one to the other within an hour."""
+    time = times(3400)
+    hour, weekend = time / (DAY // 24) % 24.0, (time // DAY + 3) % 7 >= 5
+    return np.asarray(np.where(weekend, 0.0, np.clip(6.5 - np.abs(hour - 12.0), 0.0, 1.0)))
+
+
+def _worked(by_day: Floats) -> Floats:
+    return np.asarray(_pump(len(by_day)) + 6.0 * by_day[:, None] * np.array([1.0, 0.8, 0.2]))
