@@ -90,13 +90,11 @@ def _fine(memory: Memory) -> tuple[Codes, Codes, Codes]:
 
 
 def _profile(weights: Codes, terms: Numbers) -> Numbers:
-    parts = weights.astype(np.float32)
-    parts *= terms
-    for size in (TERMS // 2, TERMS // 4):  # a sum along a short axis is slow
-        parts = parts[..., :size] + parts[..., size : 2 * size]
-    total: Numbers = parts[..., 0] + parts[..., 1]
-    total *= np.float32(1.0 / FINE)
-    return total
+    parts: list[Numbers] = [weights[..., term] * terms[..., term] for term in range(TERMS)]  # a sum along a short axis is slow
+    while len(parts) > 1:
+        half = len(parts) // 2
+        parts = [one + other for one, other in zip(parts[:half], parts[half:], strict=True)]
+    return np.asarray(parts[0] * np.float32(1.0 / FINE))
 
 
 def _follow(memory: Memory, apart: Numbers, terms: Numbers, quarter: Small, turns: Bools, calm: Bools) -> None:
