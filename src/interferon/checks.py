@@ -18,6 +18,7 @@ from interferon.detect.protocol import Params, TelemetryDetector, derived, of_bi
 from interferon.detect.settings import LIVE, Settings
 from interferon.detect.signal_examples import LAST as SIGNAL_LAST
 from interferon.detect.signal_examples import TRAIN as SIGNAL_TRAIN
+from interferon.detect.signal_examples import times as signal_times
 from interferon.detect.signal_protocol import SignalDetector
 from interferon.detect.stream_events import DAY, Event
 from interferon.detect.stream_protocol import Context, Detector
@@ -273,10 +274,12 @@ def _evidence(detector: SignalDetector, values: np.ndarray, beside: np.ndarray |
     """Evidence (N, S) over the rows after the training rows; with another machine `beside` it where one is given."""
     machines = [_codes(one) for one in (values, beside) if one is not None]
     state = signals.new_state(values.shape[1], [detector])
-    signals.learn(state, range(len(machines)), [codes[:SIGNAL_TRAIN] for codes in machines], [detector])
+    times = signal_times(len(values))
+    learnt = [codes[:SIGNAL_TRAIN] for codes in machines], [times[:SIGNAL_TRAIN]] * len(machines)
+    signals.learn(state, range(len(machines)), *learnt, [detector])
     out = []
-    for row in np.stack(machines, axis=1)[SIGNAL_TRAIN:]:
-        out.append(signals.observe(state, LIVE, np.arange(len(machines)), row, [detector]).evidence(0)[0])
+    for time, row in zip(times[SIGNAL_TRAIN:].tolist(), np.stack(machines, axis=1)[SIGNAL_TRAIN:], strict=True):
+        out.append(signals.observe(state, LIVE, time, np.arange(len(machines)), row, [detector]).evidence(0)[0])
     return np.array(out)
 
 

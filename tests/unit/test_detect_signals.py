@@ -17,8 +17,10 @@ from interferon.detectors.telemetry_cusum import TelemetryCusum
 from interferon.detectors.telemetry_replay import TelemetryReplay
 from interferon.detectors.telemetry_signals import SIGNALS
 from interferon.store import checkpoint
+from interferon.twin.draws import MINUTE
 
 NAMES = [detector.name for detector in SIGNALS]
+WHEN = np.arange(6000) * MINUTE
 
 
 def codes(values: Floats) -> Codes:
@@ -28,13 +30,14 @@ def codes(values: Floats) -> Codes:
 
 def learnt(machines: Sequence[Floats]) -> signals.SignalState:
     state = signals.new_state(machines[0].shape[1], SIGNALS)
-    signals.learn(state, range(len(machines)), [codes(values)[:TRAIN] for values in machines], SIGNALS)
+    signals.learn(state, range(len(machines)), [codes(values)[:TRAIN] for values in machines], [WHEN[:TRAIN]] * len(machines), SIGNALS)
     return state
 
 
 def run(state: signals.SignalState, machines: Sequence[Floats], first: int = TRAIN, last: int | None = None) -> list[signals.Seen]:
     table = np.stack([codes(values) for values in machines], axis=1)[first:last]
-    return [signals.observe(state, LIVE, np.arange(len(machines)), row, SIGNALS) for row in table]
+    times = WHEN[first : first + len(table)].tolist()
+    return [signals.observe(state, LIVE, time, np.arange(len(machines)), row, SIGNALS) for time, row in zip(times, table, strict=True)]
 
 
 def told(seen: Sequence[signals.Seen], machine: int = 0) -> list[tuple[int, str]]:
@@ -86,8 +89,8 @@ def test_frames_of_some_machines_give_the_same_as_frames_of_all() -> None:
     together = run(learnt(machines), machines, last=TRAIN + 700)
     state = learnt(machines)
     table = np.stack([codes(values) for values in machines], axis=1)[TRAIN : TRAIN + 700]
-    for one, row in zip(together, table, strict=True):
-        apart = [signals.observe(state, LIVE, np.array(group), row[group], SIGNALS) for group in ([0, 2], [1])]
+    for one, row, time in zip(together, table, WHEN[TRAIN:].tolist(), strict=False):
+        apart = [signals.observe(state, LIVE, time, np.array(group), row[group], SIGNALS) for group in ([0, 2], [1])]
         assert [apart[0].p[0], apart[1].p[0], apart[0].p[1]] == one.p.tolist()
 
 
@@ -116,17 +119,17 @@ def test_a_stored_state_goes_on_as_if_nothing_had_been() -> None:
 
 def test_machines_that_are_not_learnt_are_not_judged() -> None:
     state = signals.new_state(3, SIGNALS)
-    seen = signals.observe(state, LIVE, np.array([2, 5]), codes(pump())[:2], SIGNALS)
+    seen = signals.observe(state, LIVE, 0, np.array([2, 5]), codes(pump())[:2], SIGNALS)
     assert seen.p.tolist() == [1.0, 1.0]
     assert not seen.rising.any()
 
 
 def test_a_short_life_says_less() -> None:
     whole, part = learnt([leap()]), signals.new_state(3, SIGNALS)
-    signals.learn(part, [0], [codes(leap())[TRAIN - 240 : TRAIN]], SIGNALS)
+    signals.learn(part, [0], [codes(leap())[TRAIN - 240 : TRAIN]], [WHEN[TRAIN - 240 : TRAIN]], SIGNALS)
     first = len(leap()) - LAST
     row = codes(leap())[first]
-    few, many = (signals.observe(state, replace(LIVE, p_on=1e-4), np.array([0]), row[None], SIGNALS) for state in (part, whole))
+    few, many = (signals.observe(state, replace(LIVE, p_on=1e-4), 0, np.array([0]), row[None], SIGNALS) for state in (part, whole))
     assert 0 < few.evidence(0).max() < many.evidence(0).max()
 
 
@@ -147,7 +150,7 @@ def test_stops_neither_fill_the_sums_nor_drag_the_mean(rows: int, seed: int) -> 
     before = {name: value.copy() for name, value in memory.items()}
     stopped = np.array([[-4 * STEP, GAP]], dtype=np.int16)
     for row in range(rows):
-        now = reading(stopped, np.array([row]), np.ones(1, dtype=np.bool_))
+        now = reading(stopped, np.array([row]), np.ones(1, dtype=np.bool_), np.zeros(1, dtype=np.int64))
         detector.update(params, memory, now, np.ones((1, 2), dtype=np.bool_))
     assert all((memory[name] == before[name]).all() for name in before)
 
@@ -156,7 +159,7 @@ def replayed(table: Codes) -> Floats:
     """The replay detector's number after each row of a machine's codes (N, S)."""
     detector, judged = TelemetryReplay(), np.ones((1, table.shape[1]), dtype=np.bool_)
     memory: Memory = {name: np.full((*judged.shape, *shape), first, dtype=kind) for name, (shape, kind, first) in detector.memory().items()}
-    rows = (reading(codes[None], np.array([row]), np.ones(1, dtype=np.bool_)) for row, codes in enumerate(table))
+    rows = (reading(codes[None], np.array([row]), np.ones(1, dtype=np.bool_), WHEN[row : row + 1]) for row, codes in enumerate(table))
     return np.array([detector.update({}, memory, row, judged)[0] for row in rows])
 
 

@@ -231,11 +231,12 @@ def test_a_scale_follows_the_unit_of_the_signals(factor: float, moved: float, mi
 
 def test_a_number_beyond_the_peers_range_for_long_is_not_judged() -> None:
     codes = np.stack([encode(np.random.default_rng(k).normal(0, 1, (600, 2)), np.ones((600, 2), dtype=np.bool_)) for k in range(3)], axis=1)
-    common = signals_peers.common(codes, SIGNALS)
+    when = np.arange(600) * MINUTE
+    common = signals_peers.common(codes, when, SIGNALS)
     state = single.new_state(2, SIGNALS)
     own = codes[:60, 1:2].copy()
     own[:, 0, 1] += np.int16(20 * STEP)
-    signals_peers.lend(state, np.array([3]), common, own, LIVE, SIGNALS)
+    signals_peers.lend(state, np.array([3]), common, (own, when[:60, None]), LIVE, SIGNALS)
     names = [detector.name for detector in SIGNALS]
     assert np.isfinite(state.high[3, names.index("level_3")]).tolist() == [True, False]
     assert state.loud[3] < 10

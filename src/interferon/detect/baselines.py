@@ -100,7 +100,7 @@ def replace(watch: Watch, portfolios: Portfolios, entity: int, rows: Floats, tim
     codes = telemetry.in_own_scale(of, here, rows)
     examples.keep(shard.examples, here, codes, times)
     if portfolios.signals:
-        single.learn(shard.signals, [here], [codes], portfolios.signals)
+        single.learn(shard.signals, [here], [codes], [times], portfolios.signals)
     versions = lives.versions[entity]
     fresh = Version(number=versions[-1].number + 1, time=int(times[-1]), rows=len(rows), why=why)
     lives.versions[entity], lives.force[entity] = [*versions, fresh][-KEPT:], fresh.number

@@ -25,7 +25,7 @@ class Reading:
 
     codes, seen, z (n, S): GAP where missing; whether there was a value; the value in spreads, some number where there was none. there
     (n, S): `seen` as 0 and 1, for a product costs less than a choice. rows (n,): counts each machine's rows from 0; calm (n,): false while
-    the machine is in alarm.
+    the machine is in alarm. time (n,), or (1,) where it is one for all: beginning of the row's frame, microseconds UTC.
     """
 
     codes: Codes
@@ -34,12 +34,13 @@ class Reading:
     there: Numbers
     rows: Ints
     calm: Bools
+    time: Ints
 
 
-def reading(codes: Codes, rows: Ints, calm: Bools) -> Reading:
+def reading(codes: Codes, rows: Ints, calm: Bools, time: Ints) -> Reading:
     """Returns the row (n, S) of `codes` with all that follows from it."""
     seen = codes != GAP
-    return Reading(codes, seen, codes * np.float32(1.0 / STEP), seen.astype(np.float32), rows, calm)
+    return Reading(codes, seen, codes * np.float32(1.0 / STEP), seen.astype(np.float32), rows, calm, time)
 
 
 class SignalDetector(Protocol):

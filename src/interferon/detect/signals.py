@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from interferon.detect.fleet import BLOCK, Index, grown, places, room
 from interferon.detect.settings import Settings
 from interferon.detect.signal_protocol import Memory, Numbers, SignalDetector, reading
-from interferon.detect.windows import GAP, Bools, Codes, Floats
+from interferon.detect.windows import GAP, Bools, Codes, Floats, Ints
 
 Detectors = Sequence[SignalDetector]
+Halves = NDArray[np.float16]  # exact to a thousandth, which is enough of a spread
 Ends = tuple[Numbers, Numbers, Numbers, Numbers]  # low, high, below, above of `SignalState`, (n, D, S) each
 BLOCKS = 8  # pieces of the training rows whose extremes give the spread of an extreme
 DAY = 1440  # rows after which a range takes in what quiet days showed
@@ -45,8 +46,8 @@ class SignalState:
     last: NDArray[np.int32]
     low: Numbers
     high: Numbers
-    below: Numbers
-    above: Numbers
+    below: Halves
+    above: Halves
     least: Numbers
     most: Numbers
     loud: Numbers
@@ -89,8 +90,8 @@ def new_state(signals: int, detectors: Detectors) -> SignalState:
         last=np.empty((0, len(detectors)), dtype=np.int32),
         low=wide,
         high=wide.copy(),
-        below=wide.copy(),
-        above=wide.copy(),
+        below=wide.astype(np.float16),
+        above=wide.astype(np.float16),
         least=wide.copy(),
         most=wide.copy(),
         loud=np.empty(0, dtype=np.float32),
@@ -100,34 +101,36 @@ def new_state(signals: int, detectors: Detectors) -> SignalState:
     return state
 
 
-def learn(state: SignalState, entities: Sequence[int], rows: Sequence[Codes], detectors: Detectors) -> None:
-    """Learns the ranges of `entities` from their training rows, codes (N, S) each and of one length; they are judged from then on."""
+def learn(state: SignalState, entities: Sequence[int], rows: Sequence[Codes], times: Sequence[Ints], detectors: Detectors) -> None:
+    """Learns the ranges of `entities` from their training rows, codes (N, S) each and of one length, whose times (N,) are in microseconds
+    UTC; they are judged from then on."""
     order = np.argsort(entities, kind="stable")
     for start in range(0, len(order), BLOCK):
         block = order[start : start + BLOCK]
-        _learn(state, np.array(entities, dtype=np.int64)[block], np.stack([rows[place] for place in block], axis=1), detectors)
+        codes, when = (np.stack([each[place] for place in block], axis=1) for each in (rows, times))
+        _learn(state, np.array(entities, dtype=np.int64)[block], codes, when, detectors)
 
 
-def observe(state: SignalState, settings: Settings, entities: Index, codes: Codes, detectors: Detectors) -> Seen:
-    """Judges one row (n, S) of codes in the machines' own scale; `entities` (n,) ascending."""
+def observe(state: SignalState, settings: Settings, time: int, entities: Index, codes: Codes, detectors: Detectors) -> Seen:
+    """Judges one row (n, S) of codes in the machines' own scale; `entities` (n,) ascending. `time`: its frame begins, microseconds UTC."""
     count = len(entities)
     shape = (len(detectors), state.signals)
     seen = Seen(np.ones(count), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.bool_), shape)
     if not count or not detectors:
         return seen
     _make_room(state, int(entities[-1]) + 1)
-    here = np.flatnonzero(state.rows[places(entities)] >= 0)
+    here, when = np.flatnonzero(state.rows[places(entities)] >= 0), np.array([time], dtype=np.int64)
     for start in range(0, len(here), BLOCK):
         block = places(here[start : start + BLOCK])
-        _observe(state, settings, (entities[block], codes[block], detectors), seen, block)
+        _observe(state, settings, (entities[block], codes[block], when, detectors), seen, block)
     return seen
 
 
-def _observe(state: SignalState, settings: Settings, of: tuple[Index, Codes, Detectors], seen: Seen, block: Index | slice) -> None:
+def _observe(state: SignalState, settings: Settings, of: tuple[Index, Codes, Ints, Detectors], seen: Seen, block: Index | slice) -> None:
     """Judges some of the machines, and writes what is found to their `block` of `seen`. Nearly all numbers lie within their range, so that
     only the others are looked at."""
-    entities, codes, detectors = of
-    numbers = numbers_of(state, entities, codes, detectors)
+    entities, codes, time, detectors = of
+    numbers = numbers_of(state, entities, codes, time, detectors)
     beyond = outside(state, entities, numbers)
     evidence, limit = evidence_of(state, entities, numbers, beyond, detectors), np.float32(-math.log(settings.p_on))
     each: Numbers = np.zeros(numbers.shape[:2], dtype=np.float32)
@@ -159,10 +162,10 @@ def why(seen: Seen, place: int) -> list[tuple[int, float]]:
     return [(int(signal), float(shares[signal])) for signal in np.argsort(-shares, kind="stable") if shares[signal] > 0]
 
 
-def numbers_of(state: SignalState, entities: Index, codes: Codes, detectors: Detectors) -> Numbers:
-    """The detectors' numbers (n, D, S); moves their memory on by a row."""
+def numbers_of(state: SignalState, entities: Index, codes: Codes, time: Ints, detectors: Detectors) -> Numbers:
+    """The detectors' numbers (n, D, S); moves their memory on by a row. `time` (n,) or (1,): of the row."""
     place = places(entities)
-    row, active = reading(codes, state.rows[place], state.loud[place] < ALARMED), np.isfinite(state.high[place])
+    row, active = reading(codes, state.rows[place], state.loud[place] < ALARMED, time), np.isfinite(state.high[place])
     out = np.empty((len(entities), len(detectors), state.signals), dtype=np.float32)
     for column, (detector, stored, kept) in enumerate(zip(detectors, state.params, state.memory, strict=True)):
         memory: Memory = {name: value[place] for name, value in kept.items()}
@@ -204,8 +207,8 @@ def _moved(flat: Index, to: Index | slice, size: int) -> Index:
     return flat + to.start * size if isinstance(to, slice) else to.take(flat // size) * size + flat % size
 
 
-def _flat(array: Numbers, spot: Index) -> Numbers:
-    return array.reshape(-1).take(spot)
+def _flat(array: Numbers | Halves, spot: Index) -> Numbers:
+    return np.asarray(array.reshape(-1).take(spot), dtype=np.float32)
 
 
 def _told(state: SignalState, entities: Index, on: Bools) -> Bools:
@@ -238,10 +241,10 @@ def _widen(state: SignalState, entities: Index, detectors: Detectors) -> None:
     state.most[ready], state.least[ready] = state.high[ready], state.low[ready]
 
 
-def _learn(state: SignalState, entities: Index, rows: Codes, detectors: Detectors) -> None:
+def _learn(state: SignalState, entities: Index, rows: Codes, times: Ints, detectors: Detectors) -> None:
     learnt = [[detector.learn(rows[:, place]) for place in range(len(entities))] for detector in detectors]
     teach(state, entities, learnt, (rows != GAP).any(axis=0), detectors)
-    ends = extremes(state, entities, rows, detectors)
+    ends = extremes(state, entities, rows, times, detectors)
     spreads = ends.std(axis=0)
     bound(state, entities, (ends.min(axis=0)[0], ends.max(axis=0)[1], spreads[0], spreads[1]), detectors)
     state.rows[entities] = len(rows)
@@ -286,8 +289,9 @@ def unbound(state: SignalState, entities: Index, judged: Bools) -> None:
     state.least[entities], state.most[entities] = state.low[entities], state.high[entities]
 
 
-def extremes(state: SignalState, entities: Index, rows: Codes, detectors: Detectors) -> Numbers:
-    """Lowest and highest numbers of each block of the training rows, (BLOCKS, 2, n, D, S); leaves the memory at the last row."""
+def extremes(state: SignalState, entities: Index, rows: Codes, times: Ints, detectors: Detectors) -> Numbers:
+    """Lowest and highest numbers of each block of the training rows, (BLOCKS, 2, n, D, S); leaves the memory at the last row.
+    `times` (N, n), or (N, 1) where they are one for all."""
     shape = (len(entities), len(detectors), state.signals)
     ends = np.stack([np.full((BLOCKS, *shape), np.inf), np.full((BLOCKS, *shape), -np.inf)], axis=1).astype(np.float32)
     warm = np.array([min(detector.warm, len(rows) // 4) for detector in detectors])
@@ -299,7 +303,7 @@ def extremes(state: SignalState, entities: Index, rows: Codes, detectors: Detect
     state.loud[entities] = 0.0
     for row, codes in enumerate(rows):
         state.rows[entities] = row
-        numbers = numbers_of(state, entities, codes, detectors)
+        numbers = numbers_of(state, entities, codes, times[row], detectors)
         for column in np.flatnonzero(begins[row]):
             low[:, column], high[:, column] = np.inf, -np.inf
         np.minimum(low, numbers, out=low)

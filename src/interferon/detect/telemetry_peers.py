@@ -97,7 +97,7 @@ def borrow(
     """Lends to the `young`, (entity, kind, signals) each, what their peers have in common, where there are enough of them and they are
     alike. `pools`: what was made before in this frame, for other shards too."""
     whole, alone = of
-    borrowers: dict[Asked, list[tuple[int, Codes]]] = {}
+    borrowers: dict[Asked, list[tuple[int, Codes, Ints]]] = {}
     for entity, kind, names in young:
         records = peers.groups.get(_group(kind, names), [])
         if len(records) < FEWEST:
@@ -108,11 +108,12 @@ def borrow(
             pools[asked] = pool(records, names, asked[1:], whole.settings, detectors, whole.signals)
         if (model := lent(pools[asked], own, detectors[0])) is not None:
             telemetry.lend(whole, entity, model, detectors[0])
-            borrowers.setdefault(asked, []).append((entity, _coded(own, model)))
+            borrowers.setdefault(asked, []).append((entity, _coded(own, model), times))
     for asked, each in borrowers.items():
         if (common := pools[asked].common) is not None:
-            entities, codes = np.array([entity for entity, _ in each]), np.stack([rows for _, rows in each], axis=1)
-            signals_peers.lend(alone, entities, common, codes, whole.settings, detectors[1])
+            entities = np.array([entity for entity, _, _ in each])
+            rows = np.stack([codes for _, codes, _ in each], axis=1), np.stack([when for _, _, when in each], axis=1)
+            signals_peers.lend(alone, entities, common, rows, whole.settings, detectors[1])
 
 
 def pool(
@@ -132,8 +133,11 @@ def pool(
         centre, spread = scale(known, day[:rows], np.arange(len(days)) != place)
         moved.append((day - centre) / spread)
     model = fit(moved, detectors[0], settings, level=True)
-    common = signals_peers.common(np.stack([_coded(day, model) for day in moved], axis=1), detectors[1]) if detectors[1] else None
-    return Pool(known, model, common)
+    if not detectors[1]:
+        return Pool(known, model, None)
+    times = records[0].times[-length:]
+    codes = np.stack([_coded(day, model) for day in moved], axis=1)
+    return Pool(known, model, signals_peers.common(codes, times - times[0] + start, detectors[1]))
 
 
 def lent(pool: Pool, own: Floats, portfolio: Portfolio) -> Model | None:

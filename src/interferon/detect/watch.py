@@ -147,7 +147,7 @@ def _telemetry(
     start, end, entities, values = frame
     values, local = _fitted(values, shard.telemetry.signals), watch.local[entities]
     seen = telemetry.observe(shard.telemetry, telemetry.Frame(start, local, values), portfolios.telemetry)
-    alone = _signals(shard, local, values, portfolios.signals)
+    alone = _signals(shard, start, local, values, portfolios.signals)
     judged = telemetry.judged(seen.status)
     both = np.minimum(1.0, 2.0 * np.minimum(seen.p, alone.p)) if portfolios.signals else seen.p  # the better of two looks
     sighting.looked.append((entities[judged], both[judged]))
@@ -168,10 +168,10 @@ def _telemetry(
         sighting.alarms.append(Alarm(whole, stream.declare(shard.stream, finding)))
 
 
-def _signals(shard: Shard, local: np.ndarray, values: np.ndarray, detectors: Sequence[SignalDetector]) -> single.Seen:
+def _signals(shard: Shard, start: int, local: np.ndarray, values: np.ndarray, detectors: Sequence[SignalDetector]) -> single.Seen:
     """Single signals, in the scale that the machine's model learnt and that no later learning moves."""
     codes = telemetry.in_own_scale(shard.telemetry, local, values)
-    return single.observe(shard.signals, shard.telemetry.settings, local.astype(np.int64), codes, detectors)
+    return single.observe(shard.signals, shard.telemetry.settings, start, local.astype(np.int64), codes, detectors)
 
 
 def _learn(watch: Watch, portfolios: Portfolios, names: Sequence[str], signals: Sequence[Sequence[str]], entities: np.ndarray) -> None:
@@ -202,7 +202,8 @@ def _fit(watch: Watch, shard: Shard, portfolios: Portfolios) -> list[tuple[int, 
         baselines.first(watch.lives, shard.members[entity], rows, times)
         taught.append((shard.members[entity], (codes, times), (of.centre[entity], of.spread[entity])))
     if ready and portfolios.signals:
-        single.learn(shard.signals, ready, [codes for _, (codes, _), _ in taught], portfolios.signals)
+        own = [rows for _, rows, _ in taught]
+        single.learn(shard.signals, ready, [codes for codes, _ in own], [times for _, times in own], portfolios.signals)
     return taught
 
 

@@ -14,7 +14,7 @@ from interferon.detect.signal_examples import pump, repeat
 from interferon.detect.signal_protocol import Ints, Memory, Numbers, Reading
 from interferon.detect.windows import Bools, Codes, Floats
 
-ANCHORS = 48  # hashes that are kept of a signal
+ANCHORS = 52  # hashes that are kept of a signal
 AT_LEAST = 8  # one of so many readings that moved is kept whatever its hash says, or a short loop could be chosen that has none
 MIX, KEPT = np.uint64(0x9E3779B97F4A7C15), np.uint64(3 << 46)  # two bits of the hash choose one row in four: lags up to about 192 rows
 

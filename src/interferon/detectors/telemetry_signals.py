@@ -12,6 +12,7 @@ from interferon.detectors.telemetry_drift import TelemetryDrift
 from interferon.detectors.telemetry_dwell import TelemetryDwell
 from interferon.detectors.telemetry_flatline import TelemetryFlatline
 from interferon.detectors.telemetry_level import TelemetryLevel
+from interferon.detectors.telemetry_profile import TelemetryProfile
 from interferon.detectors.telemetry_replay import TelemetryReplay
 from interferon.detectors.telemetry_silence import TelemetrySilence
 from interferon.detectors.telemetry_step import TelemetryStep
@@ -27,4 +28,5 @@ SIGNALS: tuple[SignalDetector, ...] = (
     TelemetryDrift(),
     TelemetryCusum(),
     TelemetrySilence(),
+    TelemetryProfile(),
 )
