@@ -21,6 +21,7 @@ from interferon.bench.measures import row
 from interferon.bench.opponents import missing, scaled
 from interferon.bench.opponents.packaged import half_space_scorer
 from interferon.bench.throughput_world import SIGNALS, Plant, arrays
+from interferon.bench.watch_world import DAY
 from interferon.detect import watch
 from interferon.detect.settings import LIVE
 from interferon.detectors.telemetry_portfolio import TELEMETRY
@@ -35,11 +36,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scale:
-    """Machines; rows that each learns from, as many as in an installation, and that pass before the clock runs; ticks that are timed, of
+    """Machines; rows that each learns from, a day as in an installation, and that pass before the clock runs; ticks that are timed, of
     each kind; machines that the half-space trees are timed on."""
 
     machines: int = 5000
-    learn: int = LIVE.learn_rows
+    learn: int = DAY
     settle: int = 60
     ticks: int = 60
     sample: int = 3

@@ -70,7 +70,7 @@ class TelemetryProfile:
 
     def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
         off, level = _fine(memory)[0], np.asarray(memory["level"], dtype=np.int16)
-        quarter = np.broadcast_to(row.time * QUARTERS // DAY % QUARTERS, len(row.z)).astype(np.int8)[:, None]
+        quarter = (row.time * QUARTERS // DAY % QUARTERS).astype(np.int8)[:, None]
         turns = memory["quarter"] != quarter
         if turns.any():
             self._turn(memory, row, quarter, np.flatnonzero(turns.any(axis=1)))
@@ -84,8 +84,9 @@ class TelemetryProfile:
 
     def _turn(self, memory: Memory, row: Reading, quarter: Small, turns: Ints) -> None:
         """Follows the profile of the machines `turns` (m,), of which a signal is in another quarter of an hour than when last seen."""
-        own, quarter = {name: value[turns] for name, value in memory.items()}, quarter[turns]
-        day = np.broadcast_to(row.time // DAY, len(row.z))[turns]
+        own, day = {name: value[turns] for name, value in memory.items()}, row.time // DAY
+        if len(day) > 1:  # while it is learnt each machine has its own time
+            quarter, day = quarter[turns], day[turns]
         terms = _TERMS[((day + 3) % 7 >= 5).astype(np.int64), quarter[:, 0]][:, None]  # the epoch was a Thursday
         weights, seen = _fine(own)[2], (own["quarter"] != quarter) & row.seen[turns]
         apart = within(row.z[turns] - _profile(weights, terms), CLIP)
@@ -128,9 +129,12 @@ def _strange(memory: Memory) -> Numbers:
     days: Small = memory["days"]  # type: ignore[assignment]
     off, usual, weights = _fine(memory)
     out = np.zeros(off.shape, dtype=np.float32)
+    ready = days >= READY
+    if not ready.any():
+        return out
     units: Numbers = np.maximum(usual.astype(np.float32), np.float32(LEAST * FINE))
     strange = np.abs(off) > units * np.float32(ALLOWED)
-    strange &= days >= READY
+    strange &= ready
     where = np.nonzero(strange)
     if len(where[0]):
         far, unit = off[where].astype(np.float32), units[where]
