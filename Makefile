@@ -14,6 +14,8 @@ STATIC := src/interferon/web/static
 LOCK := $(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock'
 PYTEST_ARGS := -n 2 --dist loadfile -rs
 export UV_PYTHON_DOWNLOADS := never
+# the tests start hundreds of processes; without this, where it is set, each would compile all that it imports anew
+export PYTHONDONTWRITEBYTECODE :=
 
 run: setup
 	$(BIN)/interferon demo --port $(PORT)

@@ -173,3 +173,16 @@ def test_the_time_of_a_frame_reaches_it_in_training_and_after() -> None:
         state = watcher.watch.shards[0].signals
         if row in (100, 130):
             assert (state.memory[0]["quarter"][:2] == (START // MINUTE + row - 1) // 15 % 96).all()
+
+
+def test_a_slot_that_never_speaks_costs_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    turned = list[int]()
+    monkeypatch.setattr(TelemetryProfile, "_turn", lambda self, memory, row, quarter, turns: turned.append(len(turns)))
+    silent = np.full((60, 3, 2), GAP, dtype=np.int16)
+    silent[:, 0, 0] = 100
+    memory = fresh(3, 2)
+    memory["quarter"][0, 0] = (DAWN + QUARTER) // QUARTER % 96
+    followed(memory, silent[:15], DAWN + QUARTER + np.arange(15) * MINUTE)
+    assert turned == []
+    followed(memory, silent[:1], np.array([DAWN + 2 * QUARTER]))
+    assert turned == [1]

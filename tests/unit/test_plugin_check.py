@@ -67,7 +67,12 @@ def test_what_ships_keeps_every_promise(path: Path) -> None:
         ("detectors/activity_logs.py", "KINDS: Final", "SORTS: Final", "1: has no KINDS; such a detector has "),
         ("detectors/activity_logs.py", '"T1070"', '"TA70"', "TECHNIQUES names 'TA70'"),
         ("detectors/telemetry_gaps.py", "staticmethod(silence)", "staticmethod(plant)", "LOUD does not stand out"),
-        ("detectors/telemetry_gaps.py", "return proportions(_deviation", "return (_deviation", "shares of why are negative or do not sum to 1"),
+        (
+            "detectors/telemetry_gaps.py",
+            "return proportions(_deviation",
+            "return (_deviation",
+            "shares of why are negative or do not sum to 1",
+        ),
         ("connectors/event_lines.py", 'NAME: Final = "ndjson"', 'NAME: Final = "ND JSON"', "NAME is 'ND JSON'"),
         ("connectors/event_lines.py", '(".ndjson", ".jsonl")', '("ndjson",)', "SUFFIXES is ('ndjson',)"),
         ("connectors/event_lines.py", "EXAMPLE: Final", "SAMPLE: Final", "has no EXAMPLE; a connector has "),

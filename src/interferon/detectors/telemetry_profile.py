@@ -72,6 +72,7 @@ class TelemetryProfile:
         off, level = _fine(memory)[0], np.asarray(memory["level"], dtype=np.int16)
         quarter = (row.time * QUARTERS // DAY % QUARTERS).astype(np.int8)[:, None]
         turns = memory["quarter"] != quarter
+        turns &= row.seen
         if turns.any():
             self._turn(memory, row, quarter, np.flatnonzero(turns.any(axis=1)))
         step = within(row.z - level * np.float32(1.0 / FINE), CLIP)
@@ -83,7 +84,7 @@ class TelemetryProfile:
         return _strange(memory)
 
     def _turn(self, memory: Memory, row: Reading, quarter: Small, turns: Ints) -> None:
-        """Follows the profile of the machines `turns` (m,), of which a signal is in another quarter of an hour than when last seen."""
+        """Follows the profile of the machines `turns` (m,), of which a signal is seen for the first time in this quarter of an hour."""
         own, day = {name: value[turns] for name, value in memory.items()}, row.time // DAY
         if len(day) > 1:  # while it is learnt each machine has its own time
             quarter, day = quarter[turns], day[turns]
