@@ -46,20 +46,24 @@ def admit(state: FdrState, rising: Mapping[int, Finding], judged: tuple[NDArray[
     entities, p_values = judged
     sustained = np.minimum(1.0, 2.0 * p_values)
     odd = p_values <= ODD  # nearly every machine is quiet and has gathered nothing: it is spared the call
-    odd |= np.isin(entities, np.fromiter(state.gained, dtype=np.int64))
+    odd |= _among(entities, state.gained)
     for place in np.flatnonzero(odd).tolist():
         sustained[place] = _sustained(state, int(entities[place]), float(p_values[place]), now)
     if not state.pending:
         return []
     stands = discoveries(sustained.tolist(), state.alpha)
     found = []
-    for place in np.flatnonzero(np.isin(entities, np.fromiter(state.pending, dtype=np.int64))).tolist():
+    for place in np.flatnonzero(_among(entities, state.pending)).tolist():
         entity = int(entities[place])
         if stands[place]:
             found.append(msgspec.structs.replace(state.pending.pop(entity), p=float(sustained[place]), time=now))
         elif p_values[place] > OVER:
             del state.pending[entity]
     return sorted(found, key=lambda finding: (finding.time, finding.entity, finding.id))
+
+
+def _among(entities: NDArray[np.int64], some: Mapping[int, object]) -> NDArray[np.bool_]:
+    return np.isin(entities, np.fromiter(some, dtype=np.int64))
 
 
 def _sustained(state: FdrState, entity: int, p: float, now: int) -> float:

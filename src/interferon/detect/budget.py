@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
-import numpy as np
 
-from interferon.detect.fleet import Index, grown, room
-from interferon.detect.windows import Bools, Floats
+from interferon.detect.fleet import Index
+from interferon.detect.windows import Floats
 from interferon.model.records import Finding
 
 COST: Final = 0.55  # nats that one alarm adds to what its class asks for
@@ -33,8 +32,7 @@ class BudgetState:
 
     monthly: alarms a machine and month. least: nats asked for while nothing is spent. asked: class → nats asked for beyond that; own: the
     same for one machine. held: machine → alarm that waits for more evidence. rung: what was told (`_key`) → when it last began to alarm.
-    kinds, members: class of each machine seen, and how many there are of each; known (capacity,): whether it was. at: time of the last
-    frame.
+    kinds, members: class of each machine seen, and how many there are of each. at: time of the last frame.
     """
 
     monthly: float
@@ -45,7 +43,6 @@ class BudgetState:
     rung: dict[tuple[int, str, str], int] = field(default_factory=dict)
     kinds: dict[int, str] = field(default_factory=dict)
     members: dict[str, int] = field(default_factory=dict)
-    known: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     at: int = 0
 
 
@@ -66,12 +63,9 @@ def admit(
     """
     _pass_time(state, now)
     entities, p_values = judged
-    if len(entities) and entities[-1] >= len(state.known):
-        state.known = np.asarray(grown(state.known, room(int(entities[-1]) + 1)), dtype=np.bool_)
-    for entity in entities[~state.known[entities]].tolist():
+    for entity in [entity for entity in entities.tolist() if entity not in state.kinds]:
         kind = state.kinds[entity] = kind_of(entity)
         state.members[kind] = state.members.get(kind, 0) + 1
-        state.known[entity] = True
     fresh = {entity: finding for entity, finding in sorted(alarms.items()) if _news(state, entity, finding, now)}
     told = [_tell(state, entity, finding, now) for entity, finding in fresh.items() if finding.declared]
     state.held.update({entity: finding for entity, finding in fresh.items() if not finding.declared})

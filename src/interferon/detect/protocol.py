@@ -82,6 +82,18 @@ def standardised(params: Params, window: Window) -> Floats:
     return deviation
 
 
+def mean_square(params: Params, window: Window) -> Floats:
+    """Returns the mean square (N,) of the standardised features; `size` in the parameters is how many of them are in use."""
+    deviation = standardised(params, window)
+    return np.asarray(np.vecdot(deviation, deviation) / params["size"])
+
+
+def by_signal(squares: Floats) -> Floats:
+    """Returns the share (N, S) of each signal in `squares` (N, 2S), which hold one number of each signal and then another of each."""
+    one, other = np.split(squares, 2, axis=1)
+    return proportions(one + other)
+
+
 def proportions(parts: Floats) -> Floats:
     """Returns non-negative `parts` (N, S) divided by their sum; equal shares where all are zero."""
     total = parts.sum(axis=1, keepdims=True)

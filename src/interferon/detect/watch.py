@@ -73,17 +73,8 @@ class Sighting(msgspec.Struct, frozen=True):
 
     findings: list[Finding]
     alarms: list[Alarm]
-    looked: list[tuple[np.ndarray, np.ndarray]]  # of each shard, fleet-wide index, ascending, and p; (n,) each
+    judged: tuple[np.ndarray, np.ndarray]  # fleet-wide index, ascending, and p, of every machine that was judged; (n,) each
     work: list[tuple[int, dict[str, Any]]]  # (time, what it announces) of each work order, for correlation
-
-    @property
-    def judged(self) -> tuple[np.ndarray, np.ndarray]:
-        """Fleet-wide index (n,), ascending, and p (n,) of every machine that was judged."""
-        if not self.looked:
-            return np.zeros(0, dtype=np.int64), np.zeros(0)
-        entities, p = (np.concatenate(part) for part in zip(*self.looked, strict=True))
-        order = np.argsort(entities, kind="stable")
-        return entities[order], p[order]
 
 
 def new_watch(network: Network, settings: Settings, portfolios: Portfolios, *, shards: int, learn_us: int, width: int = WIDTH) -> Watch:
@@ -117,7 +108,8 @@ def observe(
     _settle(watch, names)
     rows = [row for batch in batches for row in stream.rows_from_batch(batch)]
     rows.sort(key=lambda row: (row.entity, row.time, row.feed, row.offset))
-    sighting = Sighting([], [], [], [(row.time, stream.announcement(row)) for row in rows if row.kind == "work.order"])
+    looked = [(np.zeros(0, dtype=np.int64), np.zeros(0))]
+    sighting = Sighting([], [], looked[0], [(row.time, stream.announcement(row)) for row in rows if row.kind == "work.order"])
     for row in rows:
         watch.feeds[row.feed] = min(watch.feeds.get(row.feed, row.time), row.time)
     home = watch.home[entities]
@@ -127,12 +119,14 @@ def observe(
         here = home == number
         if here.any():
             part = (entities, values) if here.all() else (entities[here], values[here])
-            _telemetry(watch, shard, portfolios, names, signals, (start, end, *part), sighting)
+            looked.append(_telemetry(watch, shard, portfolios, names, signals, (start, end, *part), sighting))
     _learn(watch, portfolios, names, signals, entities)
     shadows.follow(watch, portfolios, names, frame, sighting.findings)
     stream_peers.take(watch.habits, rows, portfolios.stream, watch.shards[0].stream.peers)
     sighting.alarms.sort(key=lambda alarm: alarm.entity)
-    return sighting
+    judged, p = (np.concatenate(part) for part in zip(*looked, strict=True))
+    order = np.argsort(judged, kind="stable")
+    return msgspec.structs.replace(sighting, judged=(judged[order], p[order]))
 
 
 def _telemetry(
@@ -143,14 +137,14 @@ def _telemetry(
     signals: Sequence[Sequence[str]],
     frame: tuple[int, int, np.ndarray, np.ndarray],
     sighting: Sighting,
-) -> None:
+) -> tuple[np.ndarray, np.ndarray]:
+    """Judges the frame of one shard's machines, adds the alarms that begin, and returns who was judged and their p."""
     start, end, entities, values = frame
     values, local = _fitted(values, shard.telemetry.signals), watch.local[entities]
     seen = telemetry.observe(shard.telemetry, telemetry.Frame(start, local, values), portfolios.telemetry)
     alone = _signals(shard, start, local, values, portfolios.signals)
     judged = telemetry.judged(seen.status)
     both = np.minimum(1.0, 2.0 * np.minimum(seen.p, alone.p)) if portfolios.signals else seen.p  # the better of two looks
-    sighting.looked.append((entities[judged], both[judged]))
     own = seen.status == telemetry.WATCHING
     misfit.take(watch.fitting, entities[own], both[own], end)
     for place in np.flatnonzero(seen.rising | alone.rising):
@@ -166,6 +160,7 @@ def _telemetry(
         if shard.telemetry.status[here] == telemetry.PROVISIONAL:
             finding = msgspec.structs.replace(finding, summary=finding.summary + telemetry_peers.TOLD)
         sighting.alarms.append(Alarm(whole, stream.declare(shard.stream, finding)))
+    return entities[judged], both[judged]
 
 
 def _signals(shard: Shard, start: int, local: np.ndarray, values: np.ndarray, detectors: Sequence[SignalDetector]) -> single.Seen:

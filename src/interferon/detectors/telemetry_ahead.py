@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from interferon.detect.protocol import Params, proportions, standardised
+from interferon.detect.protocol import Params, by_signal, mean_square, standardised
 from interferon.detect.settings import Settings
 from interferon.detect.telemetry_examples import plant, shuffle
 from interferon.detect.windows import Bools, Floats, Rows, Window, encode, feature_scale, rolling, times
@@ -57,14 +57,7 @@ class TelemetryAhead:
         return (rows.z - times(rows.before, params["matrix"])) / params["unit"], rows.valid
 
     def score(self, params: Params, window: Window) -> Floats:
-        return np.asarray(np.log(_squares(params, window).sum(axis=1) / params["size"] + EPSILON))
+        return np.asarray(np.log(mean_square(params, window) + EPSILON))
 
     def why(self, params: Params, window: Window) -> Floats:
-        squares = _squares(params, window)
-        signals = window.mean.shape[1]
-        return proportions(squares[:, :signals] + squares[:, signals:])
-
-
-def _squares(params: Params, window: Window) -> Floats:
-    deviation = standardised(params, window)
-    return np.asarray(np.multiply(deviation, deviation, out=deviation))
+        return by_signal(standardised(params, window) ** 2)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from interferon.detect.protocol import Params, proportions, standardised
+from interferon.detect.protocol import Params, by_signal, standardised
 from interferon.detect.settings import Settings
 from interferon.detect.telemetry_examples import jump, plant
 from interferon.detect.windows import Bools, Floats, Rows, Window, encode, feature_centre, feature_scale, rolling, times
@@ -59,9 +59,7 @@ class TelemetryDistance:
         return np.asarray(np.log(np.vecdot(parts, parts) / params["size"] + EPSILON))
 
     def why(self, params: Params, window: Window) -> Floats:
-        parts = _components(params, window) ** 2
-        signals = window.mean.shape[1]
-        return proportions(parts[:, :signals] + parts[:, signals:])
+        return by_signal(_components(params, window) ** 2)
 
 
 def _components(params: Params, window: Window) -> Floats:

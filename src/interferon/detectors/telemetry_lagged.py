@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from interferon.detect.protocol import Params, proportions
+from interferon.detect.protocol import Params, by_signal
 from interferon.detect.settings import Settings
 from interferon.detect.telemetry_examples import jump, plant
 from interferon.detect.windows import Bools, Floats, Rows, Window, times
@@ -70,8 +70,7 @@ class TelemetryLagged:
         return np.asarray(np.log(_squares(window).mean(axis=1) + EPSILON))
 
     def why(self, params: Params, window: Window) -> Floats:
-        within, outside = np.split(_squares(window), 2, axis=1)
-        return proportions(within + outside)
+        return by_signal(_squares(window))  # what T² says of a signal, and what Q says
 
 
 def _stacked(rows: Rows, lags: int) -> Floats:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from interferon.detect.protocol import Params, proportions, standardised
+from interferon.detect.protocol import Params, by_signal, mean_square, standardised
 from interferon.detect.settings import Settings
 from interferon.detect.telemetry_examples import plant, swap
 from interferon.detect.windows import Bools, Floats, Rows, Window, encode, feature_centre, feature_scale, rolling, times
@@ -56,10 +56,7 @@ class TelemetryResidual:
         return times(rows.z, params["matrix"]), rows.valid
 
     def score(self, params: Params, window: Window) -> Floats:
-        deviation = standardised(params, window)
-        return np.asarray(np.log(np.vecdot(deviation, deviation) / params["size"] + EPSILON))
+        return np.asarray(np.log(mean_square(params, window) + EPSILON))
 
     def why(self, params: Params, window: Window) -> Floats:
-        squares = standardised(params, window) ** 2
-        signals = window.mean.shape[1]
-        return proportions(squares[:, :signals] + squares[:, signals:])
+        return by_signal(standardised(params, window) ** 2)
