@@ -14,7 +14,7 @@ import pytest
 
 from interferon.model.network import Network
 from interferon.runtime.replay import CHECKPOINT
-from interferon.store import folder, log
+from interferon.store import checkpoint, folder, log
 from interferon.twin.range import Range
 from interferon.twin.scenario import parse
 
@@ -147,6 +147,22 @@ def test_killed_in_the_middle_and_resumed(recorded: Recorded, tmp_path: Path) ->
     interferon("replay", recorded.network, recorded.log, "--out", tmp_path, "--resume")
     assert told(tmp_path) == recorded.told
     assert not (tmp_path / CHECKPOINT).exists()
+
+
+def test_a_checkpoint_of_other_detectors_is_refused_in_one_line(recorded: Recorded, tmp_path: Path) -> None:
+    command = [*PROGRAM, "replay", str(recorded.network), str(recorded.log), "--out", str(tmp_path)]
+    running = subprocess.Popen(command)
+    while running.poll() is None and not _stamp(tmp_path):
+        time.sleep(0.002)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    state, *rest = checkpoint.load((tmp_path / CHECKPOINT).read_bytes())
+    state.watch.kept_by.pop()
+    checkpoint.save(tmp_path / CHECKPOINT, [state, *rest])
+    done = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "was kept with other detectors than those of this program; begin anew without --resume" in done.stderr
 
 
 def _stamp(out: Path) -> int:

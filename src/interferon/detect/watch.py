@@ -51,6 +51,7 @@ class Watch:
     fitting: misfit.MisfitState = field(default_factory=misfit.new_state)  # whose baseline no longer fits; by fleet-wide index
     lives: baselines.Baselines = field(default_factory=baselines.Baselines)
     peers: telemetry_peers.Peers = field(default_factory=telemetry_peers.Peers)  # what machines were learnt on, over all shards
+    kept_by: list[str] = field(default_factory=list)  # the detectors whose memory this is, as `keepers` tells them
 
 
 class Portfolios(msgspec.Struct, frozen=True):
@@ -77,6 +78,12 @@ class Sighting(msgspec.Struct, frozen=True):
     work: list[tuple[int, dict[str, Any]]]  # (time, what it announces) of each work order, for correlation
 
 
+def keepers(portfolios: Portfolios) -> list[str]:
+    """Says which detectors of telemetry there are, in their order, and what those of single signals remember: arrays kept by some can be
+    read by the very same only. Those of activity and trade keep theirs by name."""
+    return [*(one.name for one in portfolios.telemetry), *(f"{one.name} {dict(one.memory())}" for one in portfolios.signals)]
+
+
 def new_watch(network: Network, settings: Settings, portfolios: Portfolios, *, shards: int, learn_us: int, width: int = WIDTH) -> Watch:
     """An empty watch. `learn_us`: how long activity and trade are only learnt; `width`: most signals of an entity."""
     peers, leads, timing = stream.peers_of(network), stream.leads_of(network), stream.StreamSettings(learn_us=learn_us)
@@ -88,7 +95,7 @@ def new_watch(network: Network, settings: Settings, portfolios: Portfolios, *, s
         )
         for _ in range(shards)
     ]
-    return Watch(made, np.zeros(0, dtype=np.int16), np.zeros(0, dtype=np.int32))
+    return Watch(made, np.zeros(0, dtype=np.int16), np.zeros(0, dtype=np.int32), kept_by=keepers(portfolios))
 
 
 def observe(

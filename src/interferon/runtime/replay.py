@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from interferon.connectors import event_lines, telemetry_rows
 from interferon.connectors.table_file import read_table
-from interferon.detect.watch import WIDTH
+from interferon.detect.watch import WIDTH, keepers
 from interferon.flow.problem import opening
 from interferon.flow.reroute import Route, reroute, to_dict
 from interferon.model.errors import InputError
@@ -169,7 +169,7 @@ def replay(
     """
     position, lengths = Position(), None
     if resume:
-        state, position, lengths = _resumed(out)
+        state, position, lengths = _resumed(out, rules)
     began = time.perf_counter()
     with Records(out, lengths) as records:
         for number, item in enumerate(log_of):
@@ -211,7 +211,7 @@ def _answer(output: Output, state: State, rules: Rules, base: Route | None) -> N
         step(state, rules, Rerouted(time=output.time, plan=output.plan, route=to_dict(route)))
 
 
-def _resumed(out: Path | None) -> tuple[State, Position, dict[str, int]]:
+def _resumed(out: Path | None, rules: Rules) -> tuple[State, Position, dict[str, int]]:
     path = (out or Path()) / CHECKPOINT
     if out is None or not path.is_file():
         raise InputError(f"{path}: no checkpoint to go on from; run without --resume")
@@ -219,6 +219,8 @@ def _resumed(out: Path | None) -> tuple[State, Position, dict[str, int]]:
         state, position, lengths = checkpoint.load(path.read_bytes())
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    if state.watch.kept_by != keepers(rules.portfolios):
+        raise InputError(f"{path}: was kept with other detectors than those of this program; begin anew without --resume")
     return state, position, lengths
 
 
