@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from interferon.detect import signals, stream, stream_peers
+from interferon.detect import signals, signals_learn, stream, stream_peers
 from interferon.detect.protocol import Params, TelemetryDetector, derived, of_bits, statistic, with_axis
 from interferon.detect.settings import LIVE, Settings
 from interferon.detect.signal_examples import LAST as SIGNAL_LAST
@@ -276,7 +276,7 @@ def _evidence(detector: SignalDetector, values: np.ndarray, beside: np.ndarray |
     state = signals.new_state(values.shape[1], [detector])
     times = signal_times(len(values))
     learnt = [codes[:SIGNAL_TRAIN] for codes in machines], [times[:SIGNAL_TRAIN]] * len(machines)
-    signals.learn(state, range(len(machines)), *learnt, [detector])
+    signals_learn.learn(state, range(len(machines)), *learnt, [detector])
     out = []
     for time, row in zip(times[SIGNAL_TRAIN:].tolist(), np.stack(machines, axis=1)[SIGNAL_TRAIN:], strict=True):
         out.append(signals.observe(state, LIVE, time, np.arange(len(machines)), row, [detector]).evidence(0)[0])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interferon.detect import signals
+from interferon.detect import signals, signals_learn
 from interferon.detect.settings import LIVE
 from interferon.detect.signal_examples import LAST, TRAIN, creep, freeze, leap, mute, pump, repeat
 from interferon.detect.signal_protocol import Memory, log_run, reading
@@ -30,7 +30,9 @@ def codes(values: Floats) -> Codes:
 
 def learnt(machines: Sequence[Floats]) -> signals.SignalState:
     state = signals.new_state(machines[0].shape[1], SIGNALS)
-    signals.learn(state, range(len(machines)), [codes(values)[:TRAIN] for values in machines], [WHEN[:TRAIN]] * len(machines), SIGNALS)
+    signals_learn.learn(
+        state, range(len(machines)), [codes(values)[:TRAIN] for values in machines], [WHEN[:TRAIN]] * len(machines), SIGNALS
+    )
     return state
 
 
@@ -97,7 +99,8 @@ def test_frames_of_some_machines_give_the_same_as_frames_of_all() -> None:
 def test_machines_judged_and_learnt_in_blocks_are_as_machines_judged_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     machines = [pump(), freeze(), leap()]
     together = run(learnt(machines), machines, last=TRAIN + 700)
-    monkeypatch.setattr(signals, "BLOCK", 2)
+    for module in (signals, signals_learn):
+        monkeypatch.setattr(module, "BLOCK", 2)
     apart = run(learnt(machines), machines, last=TRAIN + 700)
     assert [one.p.tolist() for one in together] == [one.p.tolist() for one in apart]
     assert told(together, 2) == told(apart, 2) != []
@@ -126,7 +129,7 @@ def test_machines_that_are_not_learnt_are_not_judged() -> None:
 
 def test_a_short_life_says_less() -> None:
     whole, part = learnt([leap()]), signals.new_state(3, SIGNALS)
-    signals.learn(part, [0], [codes(leap())[TRAIN - 240 : TRAIN]], [WHEN[TRAIN - 240 : TRAIN]], SIGNALS)
+    signals_learn.learn(part, [0], [codes(leap())[TRAIN - 240 : TRAIN]], [WHEN[TRAIN - 240 : TRAIN]], SIGNALS)
     first = len(leap()) - LAST
     row = codes(leap())[first]
     few, many = (signals.observe(state, replace(LIVE, p_on=1e-4), 0, np.array([0]), row[None], SIGNALS) for state in (part, whole))

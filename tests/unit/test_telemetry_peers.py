@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interferon.detect import baselines, misfit, signals_peers, telemetry, telemetry_peers, watch
+from interferon.detect import baselines, misfit, signals_learn, signals_peers, telemetry, telemetry_peers, watch
 from interferon.detect import signals as single
 from interferon.detect.fit import fit
 from interferon.detect.fleet import grow, new_rings, prime, push, window_of
@@ -171,7 +171,7 @@ def test_shards_and_restarts_change_nothing(network: Network, shards: int, resta
 def test_machines_judged_in_blocks_are_as_machines_judged_at_once(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     values, one, many = pumps(5, DAY + 60), Plant(network, [0, DAY, 0, 0, DAY]), Plant(network, [0, DAY, 0, 0, DAY])
     one.play(values)
-    for module in (telemetry, single):
+    for module in (telemetry, single, signals_learn):
         monkeypatch.setattr(module, "BLOCK", 2)
     many.play(values)
     assert [many.status(k) for k in range(5)] == [WATCHING, PROVISIONAL, WATCHING, WATCHING, PROVISIONAL]

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from interferon.detect import examples, misfit, retired, telemetry
-from interferon.detect import signals as single
+from interferon.detect import examples, misfit, retired, signals_learn, telemetry
 from interferon.detect.windows import Floats, Ints
 from interferon.model.events import Baseline
 
@@ -100,7 +99,7 @@ def replace(watch: Watch, portfolios: Portfolios, entity: int, rows: Floats, tim
     codes = telemetry.in_own_scale(of, here, rows)
     examples.keep(shard.examples, here, codes, times)
     if portfolios.signals:
-        single.learn(shard.signals, [here], [codes], [times], portfolios.signals)
+        signals_learn.learn(shard.signals, [here], [codes], [times], portfolios.signals)
     versions = lives.versions[entity]
     fresh = Version(number=versions[-1].number + 1, time=int(times[-1]), rows=len(rows), why=why)
     lives.versions[entity], lives.force[entity] = [*versions, fresh][-KEPT:], fresh.number

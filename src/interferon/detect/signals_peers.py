@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from interferon.detect import signals
+from interferon.detect import signals, signals_learn
 from interferon.detect.fleet import Index
 from interferon.detect.settings import Settings
-from interferon.detect.signals import Detectors, Ends, SignalState
+from interferon.detect.signals import Detectors, SignalState
+from interferon.detect.signals_learn import Ends
 from interferon.detect.windows import GAP, Bools, Codes, Floats, Ints
 
 
@@ -36,8 +37,8 @@ def common(rows: Codes, times: Ints, detectors: Detectors) -> Common:
     joined, spoke = rows.transpose(1, 0, 2).reshape(-1, width), (rows != GAP).any(axis=(0, 1))[None]
     learnt, every = [detector.learn(joined) for detector in detectors], np.arange(machines)
     state = signals.new_state(width, detectors)
-    signals.teach(state, every, [[one] * machines for one in learnt], spoke, detectors)
-    ends = signals.extremes(state, every, rows, times[:, None], detectors)
+    signals_learn.teach(state, every, [[one] * machines for one in learnt], spoke, detectors)
+    ends = signals_learn.extremes(state, every, rows, times[:, None], detectors)
     low, high = ends[:, 0].min(axis=0).mean(axis=0), ends[:, 1].max(axis=0).mean(axis=0)
     below, above = (ends[:, side].std(axis=(0, 1)) for side in (0, 1))
     return Common(learnt, (low[None], high[None], below[None], above[None]), spoke, count)
@@ -47,8 +48,8 @@ def lend(state: SignalState, entities: Index, shared: Common, own: tuple[Codes, 
     """Judges `entities` (n,), ascending, by what their peers have in common, until they are learnt. Their own rows so far, codes (N, n, S)
     and times (N, n), warm the memory up; a number that lay beyond the peers' range in half of them is not judged: there a machine is unlike
     its peers."""
-    signals.teach(state, entities, [[one] * len(entities) for one in shared.learnt], shared.spoke, detectors)
-    signals.bound(state, entities, shared.ends, detectors)
+    signals_learn.teach(state, entities, [[one] * len(entities) for one in shared.learnt], shared.spoke, detectors)
+    signals_learn.bound(state, entities, shared.ends, detectors)
     beyond = np.zeros((len(entities), len(detectors), state.signals), dtype=np.int64)
     evidence = np.zeros(beyond.shape, dtype=np.float32)
     state.loud[entities] = 0.0
@@ -60,6 +61,6 @@ def lend(state: SignalState, entities: Index, shared: Common, own: tuple[Codes, 
         evidence.reshape(-1)[outside] = signals.evidence_of(state, entities, numbers, outside, detectors)
         state.loud[entities] = evidence.max(axis=(1, 2))
         beyond += evidence > -math.log(settings.p_on)
-    signals.unbound(state, entities, 2 * beyond < max(1, len(rows)))
+    signals_learn.unbound(state, entities, 2 * beyond < max(1, len(rows)))
     state.loud[entities] = np.where(np.isfinite(state.high[entities]), evidence, np.float32(0.0)).max(axis=(1, 2))
     state.rows[entities] = shared.rows

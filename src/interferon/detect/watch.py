@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from interferon.detect import baselines, misfit, shadows, stream, stream_peers, telemetry, telemetry_peers
+from interferon.detect import baselines, misfit, shadows, signals_learn, stream, stream_peers, telemetry, telemetry_peers
 from interferon.detect import signals as single
 from interferon.detect.examples import Examples, keep, nearest
 from interferon.detect.fit import Portfolio
@@ -205,7 +205,7 @@ def _fit(watch: Watch, shard: Shard, portfolios: Portfolios) -> list[tuple[int, 
         taught.append((shard.members[entity], (codes, times), (of.centre[entity], of.spread[entity])))
     if ready and portfolios.signals:
         own = [rows for _, rows, _ in taught]
-        single.learn(shard.signals, ready, [codes for codes, _ in own], [times for _, times in own], portfolios.signals)
+        signals_learn.learn(shard.signals, ready, [codes for codes, _ in own], [times for _, times in own], portfolios.signals)
     return taught
 
 
