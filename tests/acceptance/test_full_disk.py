@@ -3,6 +3,7 @@
 import errno
 import json
 import resource
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,12 +23,15 @@ START = 1_767_571_200_000_000
 @contextmanager
 def room_for(size: int) -> Iterator[None]:
     """No file of this process grows beyond `size` bytes meanwhile."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before, quiet = resource.getrlimit(resource.RLIMIT_FSIZE), sys.dont_write_bytecode
+    # what Python compiles meanwhile would be cut off too, without a word, and break every later process that imports it
+    sys.dont_write_bytecode = True
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        sys.dont_write_bytecode = quiet
 
 
 def test_the_event_log_is_whole_after_a_full_disk_and_goes_on(tmp_path: Path) -> None:

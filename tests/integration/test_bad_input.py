@@ -143,7 +143,8 @@ def limited(words: list[str], most: int) -> Ended:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
-    program = [sys.executable, "-c", "from interferon.cli import main; main()", *words]
+    # -B: what Python compiles would be cut off too, without a word, and break every later process that imports it
+    program = [sys.executable, "-B", "-c", "from interferon.cli import main; main()", *words]
     done = subprocess.run(program, preexec_fn=limit, capture_output=True, text=True, check=False)
     return Ended(done.returncode, done.stdout, done.stderr)
 
