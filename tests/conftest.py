@@ -67,8 +67,11 @@ def wait_for(ready: Callable[[], bool], process: "subprocess.Popen[bytes]", log:
 
 @contextmanager
 def running(args: list[str], port: int, log: Path, seconds: float = 60.0, **popen: Any) -> Iterator["subprocess.Popen[bytes]"]:
+    def heard() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a suite run in the background by a shell script hands down that it is ignored
+
     with log.open("wb") as out:
-        process = subprocess.Popen(args, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, **popen)
+        process = subprocess.Popen(args, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=heard, **popen)
     try:
         wait_for(lambda: answers(port), process, log, seconds)
         yield process
