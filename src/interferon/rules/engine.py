@@ -13,6 +13,7 @@ from interferon.rules.keywords import Spotter, keywords
 from interferon.rules.logsource import Place, covers, placed, places
 from interferon.rules.prefilter import Column, Outcomes
 from interferon.rules.records import All, Any, Condition, Not, Rule, Source, Test
+from interferon.rules.skim import Skimmer
 
 GATES: Final = 4_096  # remembered gates; a stream may bring any number of event ids
 VERDICTS: Final = 200_000  # remembered keys of one gate, or sets of tests that held
@@ -31,6 +32,8 @@ class Engine:
         self.unplaced: list[Rule] = []
         self._declared = declared
         self._gates: dict[object, Gate] = {}
+        self._by_place: dict[tuple[str, str], Gate] = {}
+        self.lines = Skimmer(self.gate)
         self._by_channel: dict[str, list[tuple[int, Condition, Place, bool]]] = {}
         self._everywhere: list[tuple[int, Condition]] = []
         for number, rule in enumerate(rules):
@@ -54,18 +57,31 @@ class Engine:
 
     def hits(self, event: Fields, quiet: bool = False) -> tuple[int, ...]:
         """Which rules fire on an event (as `event.fields` gives it): their places in `rules`, ascending. `quiet`: see there."""
+        return self.gate(event).hits(event, quiet)
+
+    def gate(self, event: Fields) -> "Gate":
+        """The rules that can fire on events that come from where this one does."""
+        at = (event.get("Channel"), event.get("EventID"))
         try:
-            gate = self._gates.get((event.get("Channel"), event.get("EventID")))
+            gate = self._gates.get(at)
         except TypeError:  # a list or an object there
-            return self._gate(*place(event)).hits(event, quiet)
+            return self._gate_of(place(event))
         if gate is None:
-            gate = self._gate(*place(event))
-            self._gates[event.get("Channel"), event.get("EventID")] = gate
-        return gate.hits(event, quiet)
+            if len(self._gates) >= GATES:
+                self._gates.clear()
+            gate = self._gates[at] = self._gate_of(place(event))
+        return gate
+
+    def _gate_of(self, where: tuple[str, str]) -> "Gate":
+        """One gate for all spellings of a place."""
+        gate = self._by_place.get(where)
+        if gate is None:
+            if len(self._by_place) >= GATES:
+                self._by_place.clear()
+            gate = self._by_place[where] = self._gate(*where)
+        return gate
 
     def _gate(self, channel: str, number: str) -> "Gate":
-        if len(self._gates) >= GATES:
-            self._gates.clear()
         if self._declared is not None:
             return Gate(self._everywhere, self._shared)
         found = [(rule, answered(condition, channel, number)) for rule, condition in self._everywhere if channel]
@@ -137,11 +153,18 @@ class Gate:
         for test, number in tests.items():
             by_field.setdefault(test.field, []).append((number, test))
         columns = self._columns = [Column(name, each, self._outcomes) for name, each in sorted(by_field.items())]
-        self._slots = [(column.name, column.numbers.get) for column in columns]
-        self._judges = [(slot, column.name, column.number) for slot, column in enumerate(columns)]
-        self._renamed = [(slot, column.name, column.others, column.outcome) for slot, column in enumerate(columns) if column.others]
+        # the fields that are read: of each column, then what exporters call some of them
+        self.names = tuple(dict.fromkeys([*(column.name for column in columns), *(name for column in columns for name in column.others)]))
+        self._remembered: list[Callable[..., int]] = [column.numbers.get for column in columns]
+        self._judges = [column.number for column in columns]
+        self._renamed = [
+            (slot, [self.names.index(name) for name in column.others], column.outcome)
+            for slot, column in enumerate(columns)
+            if column.others
+        ]
         self._spotter = Spotter(spotted)
-        self._only_shared = all(rule in shared for rule, _ in self._keyworded)
+        only_shared = all(rule in shared for rule, _ in self._keyworded)
+        self.skims = only_shared and not self._across  # in a quiet event, nothing beyond `names` is looked at
 
     def _enter(self, rule: int, condition: Compiled) -> None:
         if condition.needed is None:
@@ -151,25 +174,27 @@ class Gate:
 
     def hits(self, event: Fields, quiet: bool) -> tuple[int, ...]:
         """The rules that fire, ascending."""
-        get = event.get
-        try:
-            key = [remembered(get(name), UNKNOWN) for name, remembered in self._slots]
-        except TypeError:  # a list or an object
-            key = [UNKNOWN] * len(self._slots)
-        if UNKNOWN in key:  # not remembered, or not a text
-            for slot, name, judged in self._judges:
-                if key[slot] == UNKNOWN:
-                    key[slot] = judged(get(name))
-        for slot, name, others, judged in self._renamed:
-            if get(name) is None:
-                key[slot] = judged(next((found for other in others if (found := get(other)) is not None), None))
-        outcome = tuple(key)
-        found = self._verdicts.get(outcome)
-        if found is None:
-            found = self._judged(outcome)
-        if self._across or (self._keyworded and not (quiet and self._only_shared)):
+        found = self.found([event.get(name) for name in self.names])
+        if self._across or (self._keyworded and not (quiet and self.skims)):
             return self._with_direct(found, event)
         return found
+
+    def found(self, values: Sequence[object]) -> tuple[int, ...]:
+        """The rules that fire, ascending, but for those that look in every value. `values`: of the fields `names`."""
+        try:
+            key = [remembered(value, UNKNOWN) for remembered, value in zip(self._remembered, values, strict=False)]
+        except TypeError:  # a list or an object
+            key = [UNKNOWN] * len(self._remembered)
+        if UNKNOWN in key:  # not remembered, or not a text
+            for slot, judged in enumerate(self._judges):
+                if key[slot] == UNKNOWN:
+                    key[slot] = judged(values[slot])
+        for slot, others, outcome in self._renamed:
+            if values[slot] is None:
+                key[slot] = outcome(next((values[other] for other in others if values[other] is not None), None))
+        answer = tuple(key)
+        found = self._verdicts.get(answer)
+        return self._judged(answer) if found is None else found
 
     def _judged(self, key: tuple[int, ...]) -> tuple[int, ...]:
         sets = self._outcomes.sets

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 Fields = Mapping[str, Any]
 
+NESTED: Final = ("Event", "winlog")  # where these are objects, the fields lie below them
 NOTHING: Final[tuple[str, ...]] = ()
 RENAMED: Final[Mapping[str, tuple[str, ...]]] = {
     "Provider_Name": ("SourceName", "ProviderName"),  # exporters' names of the attribute Name of System/Provider

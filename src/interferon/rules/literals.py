@@ -1,6 +1,7 @@
 """A text that whatever a test matches must contain, casefolded: what `prefilter` looks for first. "" where there is none. Pure."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from interferon.rules.records import Test
@@ -9,6 +10,7 @@ COMMON: Final = frozenset(" -.:/\\0123456789abcdefghijklmnopqrstuvwxyz")  # alon
 REPEAT: Final = re.compile(r"\{[0-9]*,?[0-9]*\}")
 
 
+@lru_cache(maxsize=100_000)  # the same rules stand behind many gates
 def literal(test: Test) -> str:
     """The longest text that a match of this test cannot do without, "" if that is a single COMMON one."""
     match test.op:

@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from interferon.rules.engine import Engine
 from interferon.rules.event import Fields, fields
 from interferon.rules.records import Rule
-from interferon.store.event_files import Unread, chunks
+from interferon.store.event_files import Chunk, Unread, chunks
 
 TIMES: Final = ("@timestamp", "EventTime", "TimeCreated_SystemTime", "TimeCreated", "UtcTime")
 HOSTS: Final = ("Computer", "Hostname", "host")
@@ -80,18 +80,60 @@ def run(engine: Engine, source: Path, told: Callable[[Hit], None] | None = None)
 
 
 def _judge(engine: Engine, source: Path, tally: Tally, told: Callable[[Hit], None] | None) -> None:
-    judge, hits = engine.hits, tally.hits
+    hits = tally.hits
+    for judged in judgements(engine, source, tally):
+        for number in judged.hits:
+            hits[number] += 1
+            if told is not None:
+                told(Hit(judged.where, judged.line, judged.event, engine.rules[number]))
+
+
+class Judged(NamedTuple):
+    """One event on which rules fire; `number`: its place among those of its file, from 1."""
+
+    number: int
+    hits: tuple[int, ...]
+    where: str
+    line: int
+    event: Fields
+
+
+def judgements(engine: Engine, source: Path, tally: Tally) -> Iterator[Judged]:
+    """The events of one file on which rules fire, in their order. `tally` counts all.
+
+    Where no rule need look in every value, lines are only skimmed: what is broken in a part that no rule reads is then seen only where one
+    fires.
+    """
     for chunk in chunks(source, tally.unread):
         quiet = engine.quiet(chunk.raw)
+        if quiet and chunk.line:
+            yield from _skimmed(engine, chunk, tally)
+            continue
         for offset, event in enumerate(chunk.events):
-            if event is None:
-                continue
+            if event is not None:
+                tally.events += 1
+                flat = fields(event)
+                if hits := engine.hits(flat, quiet):
+                    yield Judged(tally.events, hits, chunk.where, chunk.line and chunk.line + offset, flat)
+
+
+def _skimmed(engine: Engine, chunk: Chunk, tally: Tally) -> Iterator[Judged]:
+    skim = engine.lines.hits
+    for number, line in enumerate(chunk.lines, chunk.line):
+        found = skim(line)
+        if found == ():
             tally.events += 1
-            flat = fields(event)
-            for number in judge(flat, quiet):
-                hits[number] += 1
-                if told is not None:
-                    told(Hit(chunk.where, chunk.line and chunk.line + offset, flat, engine.rules[number]))
+            continue
+        event = chunk.event(line, number)
+        if event is None:
+            continue
+        tally.events += 1
+        flat = fields(event)
+        if found is None:
+            engine.lines.learn(line, flat)
+            found = engine.hits(flat, quiet=True)
+        if found:
+            yield Judged(tally.events, found, chunk.where, number, flat)
 
 
 def events(source: Path) -> Iterator[Fields]:

@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
@@ -26,18 +27,6 @@ NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # wh
 
 
 @dataclass
-class Chunk:
-    """Some events in order (None: a line without one), the bytes they were read from, the file, and there the line of the first one; 0
-    where a file is not written in lines.
-    """
-
-    events: list[dict[str, Any] | None]
-    raw: bytes
-    where: str
-    line: int
-
-
-@dataclass
 class Unread:
     """What could not be read in one file: how many lines, and the first of them."""
 
@@ -48,6 +37,41 @@ class Unread:
     def note(self, where: str, what: str) -> None:
         self.lines += 1
         self.first = self.first or f"{where}: {what}"
+
+
+@dataclass
+class Chunk:
+    """The bytes of some events in order, their file, and there the line of the first one; 0 where a file is not written in lines, and then
+    the events are `parsed` already. What of it cannot be read goes to `unread`.
+    """
+
+    raw: bytes
+    where: str
+    line: int
+    unread: Unread
+    parsed: list[dict[str, Any] | None] | None = None
+
+    @cached_property
+    def lines(self) -> list[bytes]:
+        """The lines, where it is written in lines."""
+        return self.raw.split(b"\n")
+
+    @cached_property
+    def events(self) -> list[dict[str, Any] | None]:
+        """The events; None: a line without one."""
+        if self.parsed is not None:
+            return self.parsed
+        try:
+            found = LINES.decode_lines(self.raw)
+            if len(found) == len(self.lines) and all(event.__class__ is dict for event in found):
+                return found
+        except NO_JSON:
+            pass
+        return [self.event(text, number) for number, text in enumerate(self.lines, self.line)]
+
+    def event(self, text: bytes, number: int) -> dict[str, Any] | None:
+        """The event of one line, whose `number` is told where there is none: None."""
+        return _event(text, f"{self.where}:{number}", self.unread)
 
 
 def sources(paths: list[Path]) -> list[Path]:
@@ -103,8 +127,9 @@ def _of_file(file: IO[bytes], where: str, unread: Unread) -> Iterator[Chunk]:
                 yield from _whole(head + (b"\n" + tail if tail else b"") + file.read(WHOLE), where, unread)
                 return
         if head:
-            yield Chunk(_events(head, where, line, unread), head, where, line)
-            line += head.count(b"\n") + 1
+            chunk = Chunk(head, where, line, unread)
+            yield chunk
+            line += len(chunk.lines)
         rest = tail
         if not block:
             return
@@ -123,17 +148,6 @@ def _in_lines(head: bytes) -> bool:
     except NO_JSON:
         # one damaged first line of many is still a file of lines
         return first.startswith(b"{") and len(first) > 1 and first.rstrip().endswith(b"}")
-
-
-def _events(head: bytes, where: str, line: int, unread: Unread) -> list[dict[str, Any] | None]:
-    """One entry for each line, None for an empty one or one that is no object."""
-    try:
-        found = LINES.decode_lines(head)
-        if len(found) == head.count(b"\n") + 1 and all(event.__class__ is dict for event in found):
-            return found
-    except NO_JSON:
-        pass
-    return [_event(text, f"{where}:{number}", unread) for number, text in enumerate(head.split(b"\n"), line)]
 
 
 def _event(text: bytes, where: str, unread: Unread) -> dict[str, Any] | None:
@@ -170,7 +184,7 @@ def _whole(data: bytes, where: str, unread: Unread) -> Iterator[Chunk]:
     good = [event for event in events if isinstance(event, dict)]
     if len(good) < len(events):
         unread.note(where, f"{len(events) - len(good)} values are not JSON objects")
-    yield Chunk(list(good), data, where, 0)
+    yield Chunk(data, where, 0, unread, list(good))
 
 
 def _behind_blanks(text: str, index: int) -> int:
