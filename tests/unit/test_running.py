@@ -103,6 +103,10 @@ def test_a_series_holds_one_signal_of_one_entity_over_the_last_day_by_time(run: 
     assert run.series("asset:plc-1", "level") == list(zip(minutes, [1.0, 2.0, 3.0, None], strict=True))
     assert run.series("asset:plc-1", "flow") == [(START, 8.0)]
     assert run.series("asset:plc-1", "none") == []
+    run.see(readings("asset:plc-1", [4.0], START + 4 * MINUTE, first=7))
+    run.telemetry.remove(run.telemetry[1])
+    assert run.series("asset:plc-1", "level") == [(START, 1.0), (START + MINUTE, 2.0), (START + 4 * MINUTE, 4.0)]
+    assert run.series("asset:plc-2", "level") == [(START, 7.0)]
 
 
 @pytest.mark.parametrize(("plan", "alternative", "why"), [("none", 0, "there is no plan none"), ("", 99, "has no alternative 99")])

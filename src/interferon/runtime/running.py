@@ -20,6 +20,7 @@ from interferon.pipeline import Output, Rules, State
 from interferon.runtime.goods import Goods
 
 DAY_US = 86_400_000_000
+Reading = tuple[str, int, float | None]  # signal, time, value
 KEPT_BATCHES = 3000  # telemetry batches held for the charts: more than a day at one a minute
 
 
@@ -57,6 +58,7 @@ class Running:
     goods: Goods = field(default_factory=Goods)
     without: Callable[[int], tuple[float, int] | None] = lambda now: None  # OTIF and late orders of a twin without response
     telemetry: "deque[pa.RecordBatch]" = field(default_factory=lambda: deque(maxlen=KEPT_BATCHES))
+    looked: tuple[str, dict[int, tuple[pa.RecordBatch, list[Reading]]]] = ("", {})  # `_of`: entity, then id of a batch → it, its rows
 
     def take(self, output: Output) -> None:
         """An output of the pipeline."""
@@ -110,19 +112,22 @@ class Running:
 
     def series(self, entity: str, signal: str) -> list[tuple[int, float | None]]:
         """Recorded values of one signal over the last day, by time."""
-        found: list[tuple[int, float | None]] = []
-        for batch in self.telemetry:
-            own = np.flatnonzero(_matches(batch.column("entity"), entity))  # of a day's batches, nearly all rows are other machines'
-            places = own[_matches(batch.column("signal"), signal)[own]]
-            if len(places):
-                rows = pa.array(places)
-                found += zip(*(batch.column(name).take(rows).to_pylist() for name in ("time", "value")), strict=True)
+        found = [(time, value) for rows in self._of(entity) for name, time, value in rows if name == signal]
         newest = max((time for time, _ in found), default=0)
         return sorted((time, value) for time, value in found if time > newest - DAY_US)
 
+    def _of(self, entity: str) -> list[list[Reading]]:
+        """The rows of one entity in each batch. Those of the last one asked for are remembered: a page shows all of its signals one after
+        the other, and of a day's batches nearly all rows are other machines'."""
+        before = self.looked[1] if self.looked[0] == entity else {}
+        now = {}
+        for batch in self.telemetry:
+            now[id(batch)] = before.get(id(batch)) or (batch, _rows_of(batch, entity))
+        self.looked = (entity, now)
+        return [rows for _, rows in now.values()]
 
-def _matches(column: pa.DictionaryArray, name: str) -> np.ndarray:
-    """Which rows (n,) of a dictionary column hold `name`; compares codes, not texts."""
-    code = column.dictionary.index(name).as_py()
-    rows: np.ndarray = column.indices.to_numpy() == code
-    return rows
+
+def _rows_of(batch: pa.RecordBatch, entity: str) -> list[Reading]:
+    column = batch.column("entity")
+    places = pa.array(np.flatnonzero(column.indices.to_numpy() == column.dictionary.index(entity).as_py()))
+    return list(zip(*(batch.column(name).take(places).to_pylist() for name in ("signal", "time", "value")), strict=True))
