@@ -1,12 +1,13 @@
 """The bench of poisoning: who is drifted, what counts as told, how the learners are examined."""
 
 from dataclasses import replace
+from functools import partialmethod
 
 import numpy as np
 import pytest
 
 from interferon.bench import poison
-from interferon.bench.poison import FIRST, GATED, UNGATED, WAYS, Learner, Lesson, Scale, lesson
+from interferon.bench.poison import FIRST, UNGATED, Gated, Lesson, Scale, Ungated, lesson
 from interferon.bench.watch import SETTINGS, Told
 from interferon.bench.watch_world import DAY, SLOTS, network
 from interferon.twin.machines import signals_of
@@ -36,21 +37,22 @@ def test_told_is_what_names_the_signal_after_the_drift_began_and_no_work_order_e
 
 
 def test_only_the_learner_without_gate_and_bound_is_taught() -> None:
-    draw = np.random.default_rng(5)
-    learners = {way: Learner(replace(how, learn_rows=200, adapt_rows=300, adapt_every=20)) for way, how in WAYS.items()}
+    draw, net = np.random.default_rng(5), network(2)
+    quick, freely = (replace(how, learn_rows=200, adapt_rows=300, adapt_every=20) for how in (SETTINGS, UNGATED))
+    gated, ungated = Gated(net, quick), Ungated(freely)
     plan = Lesson(np.array([0]), np.array([2]), np.ones(1))
     for at in range(1200):
         honest = draw.normal(size=(2, SLOTS))
-        for learner in learners.values():
+        for learner in (gated, ungated):
             learner.take(at, plan.taught(honest, min(4.0, max(0, at - 250) / 10)), honest)
-    shift = {way: learner.state.shift[0, 2] for way, learner in learners.items()}
-    assert shift[UNGATED] > 2.0
-    assert abs(shift[GATED]) < 0.5
+    assert ungated.state.shift[0, 2] > 2.0
+    assert abs(gated.taught.watch.shards[0].telemetry.shift[0, 2]) < 0.5
     values = draw.normal(size=(200, 2, SLOTS))
-    gated, ungated = (poison.exam(plan, learners[way], values, 1200) for way in (GATED, UNGATED))
-    assert gated[0] > ungated[0]
-    assert ungated[1] > ungated[0] + 0.05
-    assert gated[1] - gated[0] < (ungated[1] - ungated[0]) / 2
+    taught, untaught = poison.aurocs(poison.exam(plan, gated, values, 1200)[:, 60:])
+    free, before = poison.aurocs(poison.exam(plan, ungated, values, 1200)[:, 60:])
+    assert taught > free
+    assert before > free + 0.05
+    assert untaught - taught < (before - free) / 2
 
 
 def test_the_rows_have_targets_and_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,9 +60,10 @@ def test_the_rows_have_targets_and_baselines(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(poison, "DAY", 120)
     monkeypatch.setattr(poison, "FIRST", 240)
     monkeypatch.setattr(poison, "EXAM", 60)
-    monkeypatch.setattr(poison, "WAYS", {way: replace(how, learn_rows=120) for way, how in WAYS.items()})
+    monkeypatch.setattr(poison.Gated, "__init__", partialmethod(Gated.__init__, settings=replace(SETTINGS, learn_rows=120)))
+    monkeypatch.setattr(poison.Ungated, "__init__", partialmethod(Ungated.__init__, settings=replace(UNGATED, learn_rows=120)))
     rows = list(poison.cases(Scale(machines=6, rate=3.0)))
     assert [row["metric"] for row in rows] == ["share told of before 3 spreads", "AUROC lost by the gated learner"]
     assert all(row["target"] and row["baselines"] for row in rows)
-    assert UNGATED in rows[1]["baselines"]
+    assert "ungated, unbounded" in rows[1]["baselines"]
     assert SETTINGS.learn_rows == DAY

@@ -81,6 +81,11 @@ class SignalDetector(Protocol):
         ...
 
 
+def anchored(detector: SignalDetector) -> bool:
+    """Whether a detector holds a signal for good to what was learnt of it: its number is 0 as long as all is well."""
+    return detector.most == np.inf and not detector.grows
+
+
 def within(values: Numbers, most: float) -> Numbers:
     """Returns `values` clipped at ±`most`."""
     clipped = np.minimum(values, np.float32(most))

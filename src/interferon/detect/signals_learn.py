@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from interferon.detect.fleet import BLOCK, Index
-from interferon.detect.signal_protocol import Numbers
+from interferon.detect.signal_protocol import Numbers, anchored
 from interferon.detect.signals import FILL, Detectors, SignalState, fresh, make_room, numbers_of
 from interferon.detect.windows import GAP, Bools, Codes, Floats, Ints
 
@@ -63,7 +63,7 @@ def bound(state: SignalState, entities: Index, ends: Ends, detectors: Detectors)
     for column, detector in enumerate(detectors):
         if not detector.both:
             low[:, column] = -np.inf
-        if detector.most == np.inf and not detector.grows:  # its number is 0 as long as all is well
+        if anchored(detector):
             high[:, column], above[:, column] = 0.0, detector.floor
     state.low[entities], state.high[entities], state.below[entities], state.above[entities] = low, high, below, above
     unbound(state, entities, judged)

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from interferon.detect import baselines, misfit, shadows, signals_learn, stream, stream_peers, telemetry, telemetry_peers
+from interferon.detect import baselines, misfit, shadows, signals_learn, stream, stream_peers, taught, telemetry, telemetry_peers
 from interferon.detect import signals as single
 from interferon.detect.examples import Examples, keep, nearest
 from interferon.detect.fit import Portfolio
@@ -150,6 +150,7 @@ def _telemetry(
     values, local = _fitted(values, shard.telemetry.signals), watch.local[entities]
     seen = telemetry.observe(shard.telemetry, telemetry.Frame(start, local, values), portfolios.telemetry)
     alone = _signals(shard, start, local, values, portfolios.signals)
+    taught.take_back(shard.telemetry, local, alone, portfolios.signals)
     judged = telemetry.judged(seen.status)
     both = np.minimum(1.0, 2.0 * np.minimum(seen.p, alone.p)) if portfolios.signals else seen.p  # the better of two looks
     own = seen.status == telemetry.WATCHING
@@ -182,8 +183,8 @@ def _learn(watch: Watch, portfolios: Portfolios, names: Sequence[str], signals: 
     def kind(whole: int) -> tuple[str, Sequence[str]]:
         return group_of(watch.shards[0].stream.peers, names[whole]), signals[whole][: watch.shards[0].telemetry.signals]
 
-    taught = [one for shard in watch.shards for one in _fit(watch, shard, portfolios)]
-    for whole, learnt, scale in sorted(taught, key=lambda one: one[0]):
+    fitted = [one for shard in watch.shards for one in _fit(watch, shard, portfolios)]
+    for whole, learnt, scale in sorted(fitted, key=lambda one: one[0]):
         telemetry_peers.take(watch.peers, *kind(whole), learnt, scale)
     pools: dict[telemetry_peers.Asked, telemetry_peers.Pool] = {}
     for number, shard in enumerate(watch.shards if watch.peers.groups else ()):
@@ -195,18 +196,18 @@ def _learn(watch: Watch, portfolios: Portfolios, names: Sequence[str], signals: 
 def _fit(watch: Watch, shard: Shard, portfolios: Portfolios) -> list[tuple[int, tuple[Codes, np.ndarray], tuple[np.ndarray, np.ndarray]]]:
     """Fits a shard's machines, and the ranges of their single signals on the same rows. Returns fleet-wide index, rows in the machine's
     scale and their times, and that scale."""
-    of, ready, taught = shard.telemetry, telemetry.due(shard.telemetry), []
+    of, ready, fitted = shard.telemetry, telemetry.due(shard.telemetry), []
     for entity in ready:
         rows, times = telemetry.collected(of, entity), telemetry.collected_at(of, entity)
         telemetry.learn(of, entity, portfolios.telemetry)
         codes = telemetry.in_own_scale(of, entity, rows)
         keep(shard.examples, entity, codes, times)
         baselines.first(watch.lives, shard.members[entity], rows, times)
-        taught.append((shard.members[entity], (codes, times), (of.centre[entity], of.spread[entity])))
+        fitted.append((shard.members[entity], (codes, times), (of.centre[entity], of.spread[entity])))
     if ready and portfolios.signals:
-        own = [rows for _, rows, _ in taught]
+        own = [rows for _, rows, _ in fitted]
         signals_learn.learn(shard.signals, ready, [codes for codes, _ in own], [times for _, times in own], portfolios.signals)
-    return taught
+    return fitted
 
 
 def _fitted(values: np.ndarray, width: int) -> np.ndarray:
