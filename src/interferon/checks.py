@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from interferon.detect import signals, signals_learn, stream, stream_peers
+from interferon.detect import signal_state, signals, signals_learn, stream, stream_peers
 from interferon.detect.protocol import Params, TelemetryDetector, derived, of_bits, statistic, with_axis
 from interferon.detect.settings import LIVE, Settings
 from interferon.detect.signal_examples import LAST as SIGNAL_LAST
@@ -273,7 +273,7 @@ def _signal_detector(detector: SignalDetector) -> list[str]:
 def _evidence(detector: SignalDetector, values: np.ndarray, beside: np.ndarray | None = None) -> np.ndarray:
     """Evidence (N, S) over the rows after the training rows; with another machine `beside` it where one is given."""
     machines = [_codes(one) for one in (values, beside) if one is not None]
-    state = signals.new_state(values.shape[1], [detector])
+    state = signal_state.new_state(values.shape[1], [detector])
     times = signal_times(len(values))
     learnt = [codes[:SIGNAL_TRAIN] for codes in machines], [times[:SIGNAL_TRAIN]] * len(machines)
     signals_learn.learn(state, range(len(machines)), *learnt, [detector])

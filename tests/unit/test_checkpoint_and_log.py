@@ -70,7 +70,7 @@ def test_a_file_that_is_no_checkpoint_is_told_in_one_line(data: bytes) -> None:
 
 
 def test_a_state_with_other_fields_is_refused_in_one_line() -> None:
-    data = msgspec.msgpack.encode([1, ["o", "interferon.detect.signals:SignalState", [8, ["l", []]]]])
+    data = msgspec.msgpack.encode([1, ["o", "interferon.detect.signal_state:SignalState", [8, ["l", []]]]])
     with pytest.raises(InputError, match="holds SignalState as another version of this program keeps it"):
         checkpoint.load(data)
 

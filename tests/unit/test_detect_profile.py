@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from interferon.bench.watch import SETTINGS, Watcher
 from interferon.bench.watch_world import network
-from interferon.detect import signals, signals_learn
+from interferon.detect import signal_state, signals, signals_learn
 from interferon.detect.rhythm import DAY, WEEK
 from interferon.detect.settings import LIVE
 from interferon.detect.signal_protocol import Memory, Numbers, reading
@@ -144,7 +144,7 @@ NIGHT = 17 * 480 - 100  # row: Wednesday, seven in the evening
 def test_a_night_worked_as_a_day_is_told_by_the_profile_alone() -> None:
     names = [detector.name for detector in SIGNALS]
     times, table = lived()
-    state = signals.new_state(2, SIGNALS)
+    state = signal_state.new_state(2, SIGNALS)
     signals_learn.learn(state, [0, 1], [table[:1440, machine] for machine in (0, 1)], [times[:1440]] * 2, SIGNALS)
     told: list[tuple[int, int, str]] = []
     for place in range(1440, len(table)):
@@ -159,7 +159,7 @@ def test_a_night_worked_as_a_day_is_told_by_the_profile_alone() -> None:
 @pytest.mark.parametrize("days", [1, 20])
 def test_a_longer_training_is_used_whole(days: int) -> None:
     times = DAWN + np.arange(days * DAY // QUARTER) * QUARTER
-    state = signals.new_state(1, [DETECTOR])
+    state = signal_state.new_state(1, [DETECTOR])
     signals_learn.learn(state, [0], [rows(usual(times))[:, 0]], [times], [DETECTOR])
     assert state.memory[0]["days"][0, 0] == days - 1
     assert np.isfinite(state.high[0]).all()

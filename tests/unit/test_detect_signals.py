@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interferon.detect import signals, signals_learn
+from interferon.detect import signal_state, signals, signals_learn
 from interferon.detect.settings import LIVE
 from interferon.detect.signal_examples import LAST, TRAIN, creep, freeze, leap, mute, pump, repeat
 from interferon.detect.signal_protocol import Memory, log_run, reading
@@ -28,15 +28,15 @@ def codes(values: Floats) -> Codes:
     return encode((values - centre) / scale, ~np.isnan(values))
 
 
-def learnt(machines: Sequence[Floats]) -> signals.SignalState:
-    state = signals.new_state(machines[0].shape[1], SIGNALS)
+def learnt(machines: Sequence[Floats]) -> signal_state.SignalState:
+    state = signal_state.new_state(machines[0].shape[1], SIGNALS)
     signals_learn.learn(
         state, range(len(machines)), [codes(values)[:TRAIN] for values in machines], [WHEN[:TRAIN]] * len(machines), SIGNALS
     )
     return state
 
 
-def run(state: signals.SignalState, machines: Sequence[Floats], first: int = TRAIN, last: int | None = None) -> list[signals.Seen]:
+def run(state: signal_state.SignalState, machines: Sequence[Floats], first: int = TRAIN, last: int | None = None) -> list[signals.Seen]:
     table = np.stack([codes(values) for values in machines], axis=1)[first:last]
     times = WHEN[first : first + len(table)].tolist()
     return [signals.observe(state, LIVE, time, np.arange(len(machines)), row, SIGNALS) for time, row in zip(times, table, strict=True)]
@@ -121,14 +121,14 @@ def test_a_stored_state_goes_on_as_if_nothing_had_been() -> None:
 
 
 def test_machines_that_are_not_learnt_are_not_judged() -> None:
-    state = signals.new_state(3, SIGNALS)
+    state = signal_state.new_state(3, SIGNALS)
     seen = signals.observe(state, LIVE, 0, np.array([2, 5]), codes(pump())[:2], SIGNALS)
     assert seen.p.tolist() == [1.0, 1.0]
     assert not seen.rising.any()
 
 
 def test_a_short_life_says_less() -> None:
-    whole, part = learnt([leap()]), signals.new_state(3, SIGNALS)
+    whole, part = learnt([leap()]), signal_state.new_state(3, SIGNALS)
     signals_learn.learn(part, [0], [codes(leap())[TRAIN - 240 : TRAIN]], [WHEN[TRAIN - 240 : TRAIN]], SIGNALS)
     first = len(leap()) - LAST
     row = codes(leap())[first]
@@ -180,3 +180,20 @@ def test_a_recording_played_again_is_met_at_whatever_distance(lag: int, seed: in
 @given(st.lists(st.integers(-3000, 3000), min_size=1, max_size=6, unique=True), st.integers(20, 60))
 def test_what_stands_still_is_no_recording(levels: list[int], rows: int) -> None:
     assert replayed(np.repeat(levels, rows).astype(np.int16)[:, None]).max() < np.log1p(1.1)
+
+
+def test_another_signal_that_strays_is_told_though_the_first_one_never_came_back() -> None:
+    values = np.random.default_rng(4).normal(size=(TRAIN + 2400, 3))
+    begins = (TRAIN, TRAIN + 1000)
+    for signal, begin in enumerate(begins):
+        values[begin:, signal] += 5.0
+    state, table, drift = learnt([values]), codes(values), NAMES.index("drift")
+    found: list[list[int]] = [[], []]  # rows in which something is told while the drift detector alarms at a signal
+    for row in range(TRAIN, len(values)):
+        seen = signals.observe(state, LIVE, row * 60_000_000, np.arange(1), table[row : row + 1], SIGNALS)
+        for signal, rows in enumerate(found):
+            if seen.rising[0] and seen.evidence(0)[drift, signal] > 10.0:
+                rows.append(row)
+    assert [min(rows) < begin + 1400 for rows, begin in zip(found, begins, strict=True)] == [True, True]
+    assert state.strayed[0].tolist() == [True, True, False]
+    assert sum(map(len, found)) < 8

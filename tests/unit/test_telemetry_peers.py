@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interferon.detect import baselines, misfit, signals_learn, signals_peers, telemetry, telemetry_peers, watch
+from interferon.detect import baselines, misfit, signal_state, signals_learn, signals_peers, telemetry, telemetry_peers, watch
 from interferon.detect import signals as single
 from interferon.detect.fit import fit
 from interferon.detect.fleet import grow, new_rings, prime, push, window_of
@@ -233,7 +233,7 @@ def test_a_number_beyond_the_peers_range_for_long_is_not_judged() -> None:
     codes = np.stack([encode(np.random.default_rng(k).normal(0, 1, (600, 2)), np.ones((600, 2), dtype=np.bool_)) for k in range(3)], axis=1)
     when = np.arange(600) * MINUTE
     common = signals_peers.common(codes, when, SIGNALS)
-    state = single.new_state(2, SIGNALS)
+    state = signal_state.new_state(2, SIGNALS)
     own = codes[:60, 1:2].copy()
     own[:, 0, 1] += np.int16(20 * STEP)
     signals_peers.lend(state, np.array([3]), common, (own, when[:60, None]), LIVE, SIGNALS)

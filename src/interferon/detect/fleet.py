@@ -118,4 +118,4 @@ def window_of(rings: Rings | Bits, entities: Index, floor: float) -> Window:
     at = places(entities)
     if isinstance(rings, Bits):
         return window_of_bits(rings, at, floor)
-    return features(rings.total[at], rings.squares[at], rings.count[at], rings.window, floor)
+    return features(rings.total[at], rings.squares[at], rings.count[at], rings.window, floor, single=True)

@@ -61,5 +61,5 @@ def window_of_bits(bits: Bits, at: Ints | slice, floor: float) -> Window:
 def _table(window: int, floor: float) -> tuple[Floats, Floats]:
     """Mean and log-spread (window + 1,) by the number of bits that are set."""
     number = np.arange(window + 1)[:, None]
-    each = features(number * UNIT, number * UNIT**2, np.full_like(number, window), window, floor)
+    each = features(number * UNIT, number * UNIT**2, np.full_like(number, window), window, floor, single=True)
     return each.mean[:, 0], each.spread[:, 0]

@@ -1,56 +1,29 @@
 """Judges single signals of a fleet: each detector's number against the range that it kept to in this machine's own life.
 
 Called by `detect.watch` with each frame, after `detect.telemetry`, whose scale it uses; `signals_learn` sets the ranges. Changes only the
-state handed to it: plain arrays over a dense entity index. No loop over entities.
+state handed to it (`signal_state`). No loop over entities.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interferon.detect.fleet import BLOCK, Index, grown, places, room
+from interferon.detect.fleet import BLOCK, Index, places
 from interferon.detect.settings import Settings
-from interferon.detect.signal_protocol import Memory, Numbers, SignalDetector, reading
+from interferon.detect.signal_protocol import Memory, Numbers, anchored, reading
+from interferon.detect.signal_state import Detectors, Halves, SignalState, make_room
 from interferon.detect.windows import Bools, Codes, Floats, Ints
 
-Detectors = Sequence[SignalDetector]
-Halves = NDArray[np.float16]  # exact to a thousandth, which is enough of a spread
 DAY = 1440  # rows after which a range takes in what quiet days showed
 WIDEN = 4.0  # spreads that a range may widen a day
 YOUNG = 720  # rows of life at which an exceedance counts half: an extreme of one day says little about the next
 AGAIN, SILENT = 180, 720  # rows: an alarm over for so long may be told again; another detector's, so long after the last one told
 STRONGEST = 40.0  # nats
 ALARMED = 4.0  # nats: from here on a machine is not calm
-
-
-@dataclass
-class SignalState:
-    """What is known of the signals of every machine; arrays (capacity, D, S) of D detectors unless said.
-
-    low, high: the range, which of a signal that is not judged has no end; below, above: spread of its ends; least, most: what the quiet
-    rows of this day reached. rows (capacity,): since learnt, −1 before. loud (capacity,): largest −log p of a machine in its last row. last
-    (capacity, D): row of a detector's last alarm; told (capacity,): row of the last one told. params, memory: of each detector, arrays
-    (capacity, S, …).
-    """
-
-    signals: int
-    rows: Index
-    told: Index
-    last: NDArray[np.int32]
-    low: Numbers
-    high: Numbers
-    below: Halves
-    above: Halves
-    least: Numbers
-    most: Numbers
-    loud: Numbers
-    params: list[dict[str, Numbers]] = field(default_factory=list)
-    memory: list[Memory] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -72,31 +45,6 @@ class Seen:
             here = where // size == place
             found.reshape(-1)[where[here] % size] = value[here]
         return found
-
-
-FILL = {"rows": -1, "told": -1 << 30, "last": -1 << 30, "below": 1.0, "above": 1.0}
-_PER_ENTITY = ("rows", "told", "last", "low", "high", "below", "above", "least", "most", "loud")
-
-
-def new_state(signals: int, detectors: Detectors) -> SignalState:
-    """Returns the state of a fleet that nothing is known about."""
-    flat, wide = np.empty(0, dtype=np.int64), np.empty((0, len(detectors), signals), dtype=np.float32)
-    state = SignalState(
-        signals=signals,
-        rows=flat,
-        told=flat.copy(),
-        last=np.empty((0, len(detectors)), dtype=np.int32),
-        low=wide,
-        high=wide.copy(),
-        below=wide.astype(np.float16),
-        above=wide.astype(np.float16),
-        least=wide.copy(),
-        most=wide.copy(),
-        loud=np.empty(0, dtype=np.float32),
-    )
-    state.params = [{} for _ in detectors]
-    state.memory = [fresh(detector, 0, signals) for detector in detectors]
-    return state
 
 
 def observe(state: SignalState, settings: Settings, time: int, entities: Index, codes: Codes, detectors: Detectors) -> Seen:
@@ -130,7 +78,7 @@ def _observe(state: SignalState, settings: Settings, of: tuple[Index, Codes, Int
     seen.beyond.append((_moved(beyond, block, len(detectors) * state.signals), evidence))
     seen.p[block] = np.exp(-loud.astype(np.float64))
     if loud.max() > limit:
-        rising = _told(state, entities, each > limit)
+        rising = _told(state, entities, each > limit, _strays(beyond[evidence > limit], detectors, (len(entities), state.signals)))
         seen.rising[block], seen.detector[block] = rising, np.where(rising, each.argmax(axis=1), 0)
     _reach(state, entities, numbers, beyond[each.reshape(-1).take(column) < limit])
     _widen(state, entities, detectors)
@@ -199,14 +147,24 @@ def _flat(array: Numbers | Halves, spot: Index) -> Numbers:
     return np.asarray(array.reshape(-1).take(spot), dtype=np.float32)
 
 
-def _told(state: SignalState, entities: Index, on: Bools) -> Bools:
-    """Machines (n,) in which a detector begins to alarm that was silent for a while, and nothing was told for longer. `on` (n, D)."""
+def _strays(alarming: Index, detectors: Detectors, shape: tuple[int, int]) -> Bools:
+    """Signals (n, S) that a detector which never moves alarms at. `alarming` (m,): places in the flat array of the numbers (n, D, S)."""
+    found, held = np.zeros(shape, dtype=np.bool_), np.array([anchored(detector) for detector in detectors])
+    where = alarming[held.take(alarming // shape[1] % len(detectors))]
+    found[where // (len(detectors) * shape[1]), where % shape[1]] = True
+    return found
+
+
+def _told(state: SignalState, entities: Index, on: Bools, strays: Bools) -> Bools:
+    """Machines (n,) in which a detector begins to alarm that was silent for a while, or one that never moves begins to alarm at another
+    signal (`strays` (n, S)), and nothing was told for longer. `on` (n, D). What strays for good waits until it may be told."""
     at = places(entities)
     rows = state.rows[at].astype(np.int32)
-    begins = (on & (rows[:, None] - state.last[at] > AGAIN)).any(axis=1)
+    begins = (on & (rows[:, None] - state.last[at] > AGAIN)).any(axis=1) | (strays & ~state.strayed[at]).any(axis=1)
     state.last[at] = np.where(on, rows[:, None], state.last[at])
     rising = begins & (rows - state.told[at] > SILENT)
     state.told[entities[rising]] = rows[rising]
+    state.strayed[entities[rising]] |= strays[rising]
     return np.asarray(rising)
 
 
@@ -227,21 +185,3 @@ def _widen(state: SignalState, entities: Index, detectors: Detectors) -> None:
     state.high[ready] = np.where(grows, np.clip(state.most[ready], high, high + WIDEN * state.above[ready]), high)
     state.low[ready] = np.where(grows, np.clip(state.least[ready], low - WIDEN * state.below[ready], low), low)
     state.most[ready], state.least[ready] = state.high[ready], state.low[ready]
-
-
-def fresh(detector: SignalDetector, entities: int, signals: int) -> Memory:
-    """Returns the memory of a detector that has seen no row."""
-    return {name: np.full((entities, signals, *shape), first, dtype=kind) for name, (shape, kind, first) in detector.memory().items()}
-
-
-def make_room(state: SignalState, entities: int) -> None:
-    """Lengthens all arrays, where they hold fewer than so many entities."""
-    if entities <= len(state.rows):
-        return
-    capacity = room(entities)
-    for name in _PER_ENTITY:
-        setattr(state, name, grown(getattr(state, name), capacity, FILL.get(name, 0)))
-    for stored in state.params:
-        stored.update({name: np.asarray(grown(value, capacity), dtype=np.float32) for name, value in stored.items()})
-    for kept in state.memory:
-        kept.update({name: grown(value, capacity) for name, value in kept.items()})

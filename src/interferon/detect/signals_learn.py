@@ -12,7 +12,8 @@ import numpy as np
 
 from interferon.detect.fleet import BLOCK, Index
 from interferon.detect.signal_protocol import Numbers, anchored
-from interferon.detect.signals import FILL, Detectors, SignalState, fresh, make_room, numbers_of
+from interferon.detect.signal_state import FILL, Detectors, SignalState, fresh, make_room
+from interferon.detect.signals import numbers_of
 from interferon.detect.windows import GAP, Bools, Codes, Floats, Ints
 
 Ends = tuple[Numbers, Numbers, Numbers, Numbers]  # low, high, below, above of `SignalState`, (n, D, S) each
@@ -67,7 +68,7 @@ def bound(state: SignalState, entities: Index, ends: Ends, detectors: Detectors)
             high[:, column], above[:, column] = 0.0, detector.floor
     state.low[entities], state.high[entities], state.below[entities], state.above[entities] = low, high, below, above
     unbound(state, entities, judged)
-    state.told[entities], state.last[entities] = FILL["told"], FILL["last"]
+    state.told[entities], state.last[entities], state.strayed[entities] = FILL["told"], FILL["last"], False
 
 
 def unbound(state: SignalState, entities: Index, judged: Bools) -> None:

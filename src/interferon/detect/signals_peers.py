@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from interferon.detect import signals, signals_learn
+from interferon.detect import signal_state, signals, signals_learn
 from interferon.detect.fleet import Index
 from interferon.detect.settings import Settings
-from interferon.detect.signals import Detectors, SignalState
+from interferon.detect.signal_state import Detectors, SignalState
 from interferon.detect.signals_learn import Ends
 from interferon.detect.windows import GAP, Bools, Codes, Floats, Ints
 
@@ -36,7 +36,7 @@ def common(rows: Codes, times: Ints, detectors: Detectors) -> Common:
     count, machines, width = rows.shape
     joined, spoke = rows.transpose(1, 0, 2).reshape(-1, width), (rows != GAP).any(axis=(0, 1))[None]
     learnt, every = [detector.learn(joined) for detector in detectors], np.arange(machines)
-    state = signals.new_state(width, detectors)
+    state = signal_state.new_state(width, detectors)
     signals_learn.teach(state, every, [[one] * machines for one in learnt], spoke, detectors)
     ends = signals_learn.extremes(state, every, rows, times[:, None], detectors)
     low, high = ends[:, 0].min(axis=0).mean(axis=0), ends[:, 1].max(axis=0).mean(axis=0)

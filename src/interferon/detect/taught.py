@@ -13,7 +13,8 @@ import numpy as np
 
 from interferon.detect.fleet import Index
 from interferon.detect.signal_protocol import anchored
-from interferon.detect.signals import Detectors, Seen
+from interferon.detect.signal_state import Detectors
+from interferon.detect.signals import Seen
 from interferon.detect.telemetry import TelemetryState
 
 

@@ -18,7 +18,7 @@ from interferon.detect.fit import Model, Portfolio, fit
 from interferon.detect.series import judge
 from interferon.detect.settings import MIN_TRAINING_ROWS, Settings
 from interferon.detect.signal_protocol import SignalDetector
-from interferon.detect.signals import SignalState
+from interferon.detect.signal_state import SignalState
 from interferon.detect.telemetry_kin import Kin, kin, scale
 from interferon.detect.windows import GAP, STEP, Codes, Floats, Ints, encode
 

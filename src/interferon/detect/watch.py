@@ -14,7 +14,18 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from interferon.detect import baselines, misfit, shadows, signals_learn, stream, stream_peers, taught, telemetry, telemetry_peers
+from interferon.detect import (
+    baselines,
+    misfit,
+    shadows,
+    signal_state,
+    signals_learn,
+    stream,
+    stream_peers,
+    taught,
+    telemetry,
+    telemetry_peers,
+)
 from interferon.detect import signals as single
 from interferon.detect.examples import Examples, keep, nearest
 from interferon.detect.fit import Portfolio
@@ -34,7 +45,7 @@ class Shard:
 
     telemetry: telemetry.TelemetryState
     stream: stream.StreamState
-    signals: single.SignalState
+    signals: signal_state.SignalState
     members: list[int] = field(default_factory=list)
     examples: Examples = field(default_factory=Examples)
 
@@ -91,7 +102,7 @@ def new_watch(network: Network, settings: Settings, portfolios: Portfolios, *, s
         Shard(
             telemetry.new_state(settings, width, portfolios.telemetry),
             stream.new_state(timing, peers, leads),
-            single.new_state(width, portfolios.signals),
+            signal_state.new_state(width, portfolios.signals),
         )
         for _ in range(shards)
     ]

@@ -108,8 +108,9 @@ def hold(codes: Codes, before: Codes) -> Codes:
     return np.where(last >= 0, held, before)
 
 
-def features(total: Whole, squares: Whole, count: Whole, window: int, floor: float) -> Window:
-    """Returns mean and log-spread, 0.5 log(variance + floor²), from exact window sums of codes, all (N, S) integers.
+def features(total: Whole, squares: Whole, count: Whole, window: int, floor: float, *, single: bool = False) -> Window:
+    """Returns mean and log-spread, 0.5 log(variance + floor²), from exact window sums of codes, all (N, S) integers; in `single` precision
+    where many of them are asked for.
 
     They are multiplied as float64, which holds such integers exactly for windows of up to 2,900 rows, and several times as fast.
     """
@@ -129,6 +130,8 @@ def features(total: Whole, squares: Whole, count: Whole, window: int, floor: flo
     if not whole:
         spread[~enough] = 0.0
     spread += floor * floor
+    if single:
+        mean, spread = mean.astype(np.float32), spread.astype(np.float32)
     np.log(spread, out=spread)
     spread *= 0.5
     if not whole:
@@ -169,4 +172,4 @@ def _moving_sum(values: Ints, window: int) -> Ints:
 def times(rows: Floats, matrix: Floats | NDArray[np.float32]) -> Floats:
     """Returns rows (N, A) times matrix (N or 1, A, B), in the precision of the matrix: each row by itself, so that the result does not
     depend on N."""
-    return np.asarray(np.matmul(rows.astype(matrix.dtype)[:, None, :], matrix)[:, 0], dtype=np.float64)
+    return np.asarray(np.matmul(rows.astype(matrix.dtype, copy=False)[:, None, :], matrix)[:, 0])
