@@ -28,7 +28,7 @@ ALARMED = 4.0  # nats: from here on a machine is not calm
 
 @dataclass(frozen=True)
 class Seen:
-    """Of the given machines, (n,) each: p, 1 where not judged; whether that is to be told; and if so, which detector says most.
+    """Of the given machines, (n,) each: p, 1 where not judged; whether that is to be told; which detector says most, where one alarms.
     shape: D, S; beyond: −log p of the numbers outside of their range, pieces of (place (m,) in a flat array (n, D, S), value (m,)).
     """
 
@@ -79,7 +79,7 @@ def _observe(state: SignalState, settings: Settings, of: tuple[Index, Codes, Int
     seen.p[block] = np.exp(-loud.astype(np.float64))
     if loud.max() > limit:
         rising = _told(state, entities, each > limit, _strays(beyond[evidence > limit], detectors, (len(entities), state.signals)))
-        seen.rising[block], seen.detector[block] = rising, np.where(rising, each.argmax(axis=1), 0)
+        seen.rising[block], seen.detector[block] = rising, each.argmax(axis=1)
     _reach(state, entities, numbers, beyond[each.reshape(-1).take(column) < limit])
     _widen(state, entities, detectors)
     state.rows[entities] += 1

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from interferon.detect import (
     baselines,
+    excuses,
     misfit,
     shadows,
     signal_state,
@@ -62,6 +63,7 @@ class Watch:
     fitting: misfit.MisfitState = field(default_factory=misfit.new_state)  # whose baseline no longer fits; by fleet-wide index
     lives: baselines.Baselines = field(default_factory=baselines.Baselines)
     peers: telemetry_peers.Peers = field(default_factory=telemetry_peers.Peers)  # what machines were learnt on, over all shards
+    excused: dict[int, excuses.Excuse] = field(default_factory=dict)  # alarms that a work order explains; by fleet-wide index
     kept_by: list[str] = field(default_factory=list)  # the detectors whose memory this is, as `keepers` tells them
 
 
@@ -166,9 +168,11 @@ def _telemetry(
     both = np.minimum(1.0, 2.0 * np.minimum(seen.p, alone.p)) if portfolios.signals else seen.p  # the better of two looks
     own = seen.status == telemetry.WATCHING
     misfit.take(watch.fitting, entities[own], both[own], end)
-    for place in np.flatnonzero(seen.rising | alone.rising):
+    again = _unexcused(watch, shard, names, (end, entities), seen.alarm | (alone.p < shard.telemetry.settings.p_on))
+    for place in np.flatnonzero(seen.rising | alone.rising | again):
         whole, here, p = int(entities[place]), int(local[place]), float(both[place])
-        by_signal = alone.rising[place] and (alone.p[place] <= seen.p[place] or not seen.rising[place])
+        rising = (seen.rising[place], alone.rising[place]) if not again[place] else (True, True)
+        by_signal = rising[1] and (alone.p[place] <= seen.p[place] or not rising[0])
         shares = single.why(alone, int(place)) if by_signal else telemetry.why(shard.telemetry, here, portfolios.telemetry)
         named = tuple((signals[whole][slot], share) for slot, share in shares if slot < len(signals[whole]))
         detector = portfolios.signals[int(alone.detector[place])] if by_signal else None
@@ -178,8 +182,21 @@ def _telemetry(
         finding = _finding(names[whole], end, p, named, detector, alike)
         if shard.telemetry.status[here] == telemetry.PROVISIONAL:
             finding = msgspec.structs.replace(finding, summary=finding.summary + telemetry_peers.TOLD)
-        sighting.alarms.append(Alarm(whole, stream.declare(shard.stream, finding)))
+        finding = stream.declare(shard.stream, finding)
+        if again[place]:
+            finding = msgspec.structs.replace(finding, summary=finding.summary + excuses.TOLD)
+        excuses.take(watch.excused, whole, finding)
+        sighting.alarms.append(Alarm(whole, finding))
     return entities[judged], both[judged]
+
+
+def _unexcused(watch: Watch, shard: Shard, names: Sequence[str], at: tuple[int, np.ndarray], alarming: np.ndarray) -> np.ndarray:
+    """Of which of the frame's machines an alarm begins anew, for the work that explained it is over. `at`: end of the frame, machines."""
+    if not watch.excused:
+        return np.zeros(len(alarming), dtype=np.bool_)
+    orders = {entity: shard.stream.orders.get(names[entity], {}) for entity in watch.excused}
+    settling = {entity for entity, shadow in watch.lives.shadows.items() if shadow.declared is not None}
+    return excuses.over(watch.excused, at[1], alarming, orders, settling, at[0])
 
 
 def _signals(shard: Shard, start: int, local: np.ndarray, values: np.ndarray, detectors: Sequence[SignalDetector]) -> single.Seen:
