@@ -130,7 +130,7 @@ def test_a_scenario_for_another_network_warns_and_the_pages_show_the_attack(plac
     def served(app: FastAPI, host: str, port: int) -> None:
         """In place of a server: a browser that looks until the incident is on the page."""
         with TestClient(app, base_url=f"http://{host}", client=(host, 50000)) as client:
-            end = time.monotonic() + 30
+            end = time.monotonic() + 120
             while time.monotonic() < end and 'id="case-' not in "".join(pages[-1:]):
                 pages.append(client.get("/").text)
                 time.sleep(0.2)
