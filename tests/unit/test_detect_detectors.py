@@ -96,5 +96,5 @@ def test_records_are_judged_the_same_frame_by_frame() -> None:
             learn(state, entity, FILES.records)
     for entity in range(2):
         block = judge(in_single(fit([values[:400, entity]], FILES.records, settings)), values[400:, entity], FILES.records)
-        np.testing.assert_allclose([verdicts.p[entity] for verdicts in found[400:]], block.p, rtol=0, atol=1e-5)
+        np.testing.assert_allclose([verdicts.p[entity] for verdicts in found[400:]], block.p, rtol=0, atol=1e-9)
     assert found[450].alarm[1]

@@ -56,7 +56,7 @@ def test_frames_and_blocks_agree() -> None:
     verdicts = run(state := new_state(SETTINGS, 4, TELEMETRY), values)
     for entity in range(values.shape[1]):
         block = judge(in_single(fit([values[:300, entity]], TELEMETRY, SETTINGS)), values[300:, entity], TELEMETRY)
-        np.testing.assert_allclose([verdict.p[entity] for verdict in verdicts[300:]], block.p, rtol=0, atol=1e-5)
+        np.testing.assert_allclose([verdict.p[entity] for verdict in verdicts[300:]], block.p, rtol=0, atol=1e-9)
         assert [bool(verdict.alarm[entity]) for verdict in verdicts[300:]] == block.alarm.tolist()
         shares = dict(why(state, entity, TELEMETRY))
         np.testing.assert_allclose([shares.get(signal, 0.0) for signal in range(4)], block.shares[-1], atol=1e-6)

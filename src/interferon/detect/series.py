@@ -59,7 +59,8 @@ def _chunk(model: Model, values: Floats, portfolio: Portfolio, carry: _Carry) ->
     windows, scores = [], np.empty((len(codes), len(portfolio)))
     for column, (detector, params) in enumerate(zip(portfolio, model.params, strict=True)):
         wide = with_axis(params)
-        window = rolling(derived(detector, wide, rows), detector.window(settings), settings.spread_floor)
+        single = any(value.dtype == np.float32 for value in params.values())  # in the precision of the model: a fleet's is single
+        window = rolling(derived(detector, wide, rows), detector.window(settings), settings.spread_floor, single=single)
         windows.append(Window(window.mean[-len(codes) :], window.spread[-len(codes) :]))
         scores[:, column] = detector.score(wide, windows[-1])
     parts = evidence(scores, model.tails[:-1, 0], model.tails[:-1, 1])

@@ -155,12 +155,12 @@ def feature_scale(table: Floats) -> Floats:
     return np.where(spread > 1e-9, np.maximum(spread, 0.1), 0.5)
 
 
-def rolling(codes: Codes, window: int, floor: float) -> Window:
-    """Returns the features of each row of `codes` (N, S) over the `window` rows that end there (fewer at the top)."""
+def rolling(codes: Codes, window: int, floor: float, *, single: bool = False) -> Window:
+    """Returns the `features` of each row of `codes` (N, S) over the `window` rows that end there (fewer at the top)."""
     seen = codes != GAP
     values = np.where(seen, codes, 0).astype(np.int64)
     sums = (_moving_sum(values, window), _moving_sum(values * values, window), _moving_sum(seen.astype(np.int64), window))
-    return features(*sums, window, floor)
+    return features(*sums, window, floor, single=single)
 
 
 def _moving_sum(values: Ints, window: int) -> Ints:
