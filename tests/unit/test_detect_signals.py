@@ -191,6 +191,7 @@ def test_another_signal_that_strays_is_told_though_the_first_one_never_came_back
     found: list[list[int]] = [[], []]  # rows in which something is told while the drift detector alarms at a signal
     for row in range(TRAIN, len(values)):
         seen = signals.observe(state, LIVE, row * 60_000_000, np.arange(1), table[row : row + 1], SIGNALS)
+        assert seen.strays[0].tolist() == (seen.evidence(0)[drift] > -np.log(LIVE.p_on)).tolist(), "less evidence is no straying"
         for signal, rows in enumerate(found):
             if seen.rising[0] and seen.evidence(0)[drift, signal] > 10.0:
                 rows.append(row)

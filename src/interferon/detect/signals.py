@@ -29,12 +29,14 @@ ALARMED = 4.0  # nats: from here on a machine is not calm
 @dataclass(frozen=True)
 class Seen:
     """Of the given machines, (n,) each: p, 1 where not judged; whether that is to be told; which detector says most, where one alarms.
-    shape: D, S; beyond: −log p of the numbers outside of their range, pieces of (place (m,) in a flat array (n, D, S), value (m,)).
+    strays (n, S): signals that an `anchored` detector alarms at. shape: D, S; beyond: −log p of the numbers outside of their range, pieces
+    of (place (m,) in a flat array (n, D, S), value (m,)).
     """
 
     p: Floats
     detector: NDArray[np.int64]
     rising: Bools
+    strays: Bools
     shape: tuple[int, int]
     beyond: list[tuple[Index, Numbers]] = field(default_factory=list)
 
@@ -50,8 +52,8 @@ class Seen:
 def observe(state: SignalState, settings: Settings, time: int, entities: Index, codes: Codes, detectors: Detectors) -> Seen:
     """Judges one row (n, S) of codes in the machines' own scale; `entities` (n,) ascending. `time`: its frame begins, microseconds UTC."""
     count = len(entities)
-    shape = (len(detectors), state.signals)
-    seen = Seen(np.ones(count), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.bool_), shape)
+    shape, none = (len(detectors), state.signals), np.zeros((count, state.signals), dtype=np.bool_)
+    seen = Seen(np.ones(count), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.bool_), none, shape)
     if not count or not detectors:
         return seen
     make_room(state, int(entities[-1]) + 1)
@@ -78,8 +80,8 @@ def _observe(state: SignalState, settings: Settings, of: tuple[Index, Codes, Int
     seen.beyond.append((_moved(beyond, block, len(detectors) * state.signals), evidence))
     seen.p[block] = np.exp(-loud.astype(np.float64))
     if loud.max() > limit:
-        rising = _told(state, entities, each > limit, _strays(beyond[evidence > limit], detectors, (len(entities), state.signals)))
-        seen.rising[block], seen.detector[block] = rising, each.argmax(axis=1)
+        seen.strays[block] = strays = _strays(beyond[evidence > limit], detectors, (len(entities), state.signals))
+        seen.rising[block], seen.detector[block] = _told(state, entities, each > limit, strays), each.argmax(axis=1)
     _reach(state, entities, numbers, beyond[each.reshape(-1).take(column) < limit])
     _widen(state, entities, detectors)
     state.rows[entities] += 1

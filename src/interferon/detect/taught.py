@@ -7,23 +7,15 @@ while it does: so what it took to lead the watch away is seen by all of it from 
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from interferon.detect.fleet import Index
-from interferon.detect.signal_protocol import anchored
-from interferon.detect.signal_state import Detectors
-from interferon.detect.signals import Seen
 from interferon.detect.telemetry import TelemetryState
+from interferon.detect.windows import Bools
 
 
-def take_back(state: TelemetryState, entities: Index, seen: Seen, detectors: Detectors) -> None:
-    """Undoes the shifts of the baselines of `entities` (n,), of which `seen` tells what their single signals showed in this row."""
-    held, limit, (count, signals) = np.array([anchored(detector) for detector in detectors]), -math.log(state.settings.p_on), seen.shape
-    for where, evidence in seen.beyond:
-        alarming = where[evidence > limit]
-        alarming = alarming[held.take(alarming // signals % count)] if len(alarming) else alarming
-        if len(alarming):
-            at = (entities[alarming // (count * signals)], alarming % signals)
-            state.shift[at], state.quiet_total[at], state.quiet_count[at] = 0.0, 0, 0
+def take_back(state: TelemetryState, entities: Index, strays: Bools) -> None:
+    """Undoes the shifts of the baselines of `entities` (n,) in the signals that have strayed (n, S)."""
+    places, signals = np.nonzero(strays)
+    at = (entities[places], signals)
+    state.shift[at], state.quiet_total[at], state.quiet_count[at] = 0.0, 0, 0

@@ -163,7 +163,7 @@ def _telemetry(
     values, local = _fitted(values, shard.telemetry.signals), watch.local[entities]
     seen = telemetry.observe(shard.telemetry, telemetry.Frame(start, local, values), portfolios.telemetry)
     alone = _signals(shard, start, local, values, portfolios.signals)
-    taught.take_back(shard.telemetry, local, alone, portfolios.signals)
+    taught.take_back(shard.telemetry, local, alone.strays)
     judged = telemetry.judged(seen.status)
     both = np.minimum(1.0, 2.0 * np.minimum(seen.p, alone.p)) if portfolios.signals else seen.p  # the better of two looks
     own = seen.status == telemetry.WATCHING
