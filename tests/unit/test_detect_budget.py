@@ -14,14 +14,14 @@ START = 1_000 * DAY
 P_ON = 3e-5
 
 
-def finding(entity: int, p: float, signal: str = "flow") -> Finding:
+def finding(entity: int, p: float, signal: str = "flow", kind: str = "pattern") -> Finding:
     return Finding(
         id=f"f-{entity}",
         time=START,
         entity=f"asset:m-{entity}",
         detector="telemetry",
         family="telemetry",
-        kind="telemetry.pattern",
+        kind=f"telemetry.{kind}",
         p=p,
         score=-math.log(p),
         why=((signal, 1.0),),
@@ -30,9 +30,12 @@ def finding(entity: int, p: float, signal: str = "flow") -> Finding:
     )
 
 
-def admit(state: budget.BudgetState, now: int, alarms: dict[int, float], quiet: float = 0.5, signal: str = "flow") -> list[Finding]:
+def admit(
+    state: budget.BudgetState, now: int, alarms: dict[int, float], quiet: float = 0.5, signal: str = "flow", kind: str = "pattern"
+) -> list[Finding]:
     judged = np.arange(60), np.array([alarms.get(entity, quiet) for entity in range(60)])
-    return budget.admit(state, {entity: finding(entity, p, signal) for entity, p in alarms.items()}, judged, lambda entity: "plc", now)
+    rising = {entity: finding(entity, p, signal, kind) for entity, p in alarms.items()}
+    return budget.admit(state, rising, judged, lambda entity: "plc", now)
 
 
 def test_an_unspent_budget_lets_alarms_through() -> None:
@@ -40,11 +43,13 @@ def test_an_unspent_budget_lets_alarms_through() -> None:
     assert [one.entity for one in admit(state, START, {3: 1e-5})] == ["asset:m-3"]
 
 
+@pytest.mark.parametrize("kinds", [1, 12, 100])
 @pytest.mark.parametrize("p", [2e-5, 1e-9, 5e-18])
-def test_no_class_tells_more_than_its_budget(p: float) -> None:
+def test_no_class_tells_more_than_its_budget(p: float, kinds: int) -> None:
     state, told = budget.new_state(1.0, P_ON), 0
     for hour in range(24 * 30):
-        told += len(admit(state, START + hour * DAY // 24, {entity: p for entity in range(hour % 7, 60, 7)}, signal=f"s{hour}"))
+        alarms = {entity: p for entity in range(hour % 7, 60, 7)}
+        told += len(admit(state, START + hour * DAY // 24, alarms, signal=f"s{hour}", kind=f"k{hour % kinds}"))
     assert told <= 60 + (budget.STRONGEST + math.log(4 * P_ON)) / budget.COST + 1
 
 
@@ -53,6 +58,14 @@ def test_strong_evidence_is_told_though_the_budget_is_spent() -> None:
     admit(state, START, {entity: 2e-5 for entity in range(1, 9)})
     assert admit(state, START + 1, {20: 2e-5}) == []
     assert [one.entity for one in admit(state, START + 2, {21: 1e-12})] == ["asset:m-21"]
+
+
+def test_a_detector_that_is_wrong_about_a_class_does_not_spend_what_is_the_others() -> None:
+    state = budget.new_state(1.0, P_ON)
+    loud = sum(len(admit(state, START + n, {n: 1e-6}, kind="level_3")) for n in range(20))
+    assert loud == 3
+    assert admit(state, START + 30, {30: 1e-6}, kind="level_3") == []
+    assert [one.entity for one in admit(state, START + 31, {31: 2e-5}, kind="dwell")] == ["asset:m-31"]
 
 
 def test_a_held_alarm_is_told_when_time_has_passed_and_forgotten_when_it_is_over() -> None:
@@ -85,7 +98,7 @@ def test_what_flickers_is_told_once_and_again_after_a_week() -> None:
 def test_one_machine_does_not_spend_the_class_s_budget() -> None:
     state = budget.new_state(1.0, P_ON)
     own = sum(len(admit(state, START + n, {7: 1e-9}, signal=f"s{n}")) for n in range(20))
-    assert own == 3
+    assert own == 2
     assert [one.entity for one in admit(state, START + 30, {8: 1e-9})] == ["asset:m-8"]
 
 
@@ -95,7 +108,7 @@ def test_what_a_work_order_explains_is_told_and_costs_nothing() -> None:
     judged = np.arange(60), np.full(60, 2e-5)
     assert len(budget.admit(state, explained, judged, lambda _: "plc", START)) == 30
     assert budget.admit(state, explained, judged, lambda _: "plc", START + 1) == []
-    assert (len(state.asked), len(state.own), len(state.held)) == (0, 0, 0)
+    assert (len(state.spent), len(state.asked), len(state.own), len(state.held)) == (0, 0, 0, 0)
     assert [one.entity for one in admit(state, START + 2, {3: 2e-5})] == ["asset:m-3"]
 
 

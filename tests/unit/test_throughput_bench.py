@@ -38,10 +38,26 @@ def test_arrays_of_a_state_are_counted_through_lists_mappings_and_records() -> N
     assert arrays(watched.watch) > 20 * SIGNALS * 60 * 4  # all of it waits to be learnt
 
 
+class Trees:
+    """Counts the rows that it is asked about."""
+
+    def __init__(self) -> None:
+        self.scored = self.learnt = 0
+
+    def score_one(self, row: np.ndarray) -> float:
+        self.scored += 1
+        return float(np.abs(row).max())
+
+    def learn_one(self, row: np.ndarray) -> None:
+        self.learnt += len(row) == SIGNALS
+
+
 def test_every_figure_has_its_target_and_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throughput, "missing", dict)
-    monkeypatch.setattr(throughput, "half_space_scorer", lambda train: lambda rows: np.abs(rows).max(axis=1))
+    trees = Trees()
+    monkeypatch.setattr(throughput, "half_space", lambda train: (trees, list))
     rows = list(throughput.cases(TINY))
+    assert (trees.scored, trees.learnt) == (2 * TINY.ticks, TINY.ticks)
     assert [row["target"] for row in rows] == [">= 400000", ">= 200000", ">= 20", "<= 8000"]
     assert all(row["value"] > 0 and row["baselines"] for row in rows)
     assert rows[0]["baselines"]["alarms explained"] >= 1.0

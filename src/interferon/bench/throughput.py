@@ -19,7 +19,7 @@ from interferon import sense
 from interferon.bench import progress
 from interferon.bench.measures import row
 from interferon.bench.opponents import missing, scaled
-from interferon.bench.opponents.packaged import half_space_scorer
+from interferon.bench.opponents.packaged import half_space
 from interferon.bench.throughput_world import SIGNALS, Plant, arrays
 from interferon.bench.watch_world import DAY
 from interferon.detect import watch
@@ -37,13 +37,13 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True)
 class Scale:
     """Machines; rows that each learns from, a day as in an installation, and that pass before the clock runs; ticks that are timed, of
-    each kind; machines that the half-space trees are timed on."""
+    each kind; machines that have half-space trees."""
 
     machines: int = 5000
     learn: int = DAY
     settle: int = 60
     ticks: int = 60
-    sample: int = 3
+    sample: int = 300
 
 
 FULL = Scale()
@@ -121,21 +121,29 @@ def _narrow(scale: Scale, plant: Plant, watched: Watched, first: int, plain: flo
 
 
 def _river(learnt: Floats, ticks: Floats, speed: float) -> Iterator[dict[str, Any]]:
-    """How often our speed is that of the trees of a sample of the same machines, which learnt the same rows (N, m, S) and only score."""
+    """How often our speed is that of the trees of some of the same machines, which learnt the same rows (N, m, S) and get theirs in the
+    order in which ours come: tick by tick, each machine's. They only score; beside it, where they go on learning, as ours does."""
     if RIVER in missing().get("river", ()):
         progress(f"not installed: river; left out: the speed of {RIVER} (`make bench` has it)")
         return
-    seconds = 0.0
+    trees, rows = [], []
     for machine in range(learnt.shape[1]):
-        known, rows = scaled(learnt[:, machine], ticks[:, machine])
-        score = half_space_scorer(known)
-        seconds += _seconds(partial(_scored, score, rows), 1)
-    trees = learnt.shape[1] * len(ticks) / seconds
-    yield row("dense ticks", f"times as fast as {RIVER}", speed / trees, {"rows a second of theirs": trees}, (">=", TIMES_RIVER))
+        known, own = scaled(learnt[:, machine], ticks[:, machine])
+        one, cells = half_space(known)
+        trees.append(one)
+        rows.append(cells(own))
+    progress(f"throughput: {RIVER} of {len(trees)} machines have learnt")
 
+    def tick(number: int, *, learns: bool) -> None:
+        for one, own in zip(trees, rows, strict=True):
+            one.score_one(own[number])
+            if learns:
+                one.learn_one(own[number])
 
-def _scored(score: Callable[[Floats], Floats], rows: Floats, _: int) -> Floats:
-    return score(rows)
+    count = len(trees) * len(ticks)
+    scoring, learning = (count / _seconds(partial(tick, learns=learns), len(ticks)) for learns in (False, True))
+    beside = {"rows a second of theirs": scoring, "times as fast where they go on learning": speed / learning}
+    yield row("dense ticks", f"times as fast as {RIVER}", speed / scoring, beside, (">=", TIMES_RIVER))
 
 
 def _z_score(recent: Floats, ticks: Floats) -> Callable[[int], object]:

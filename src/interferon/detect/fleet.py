@@ -14,7 +14,7 @@ from interferon.detect.fleet_bits import Bits, new_bits, prime_bits, push_bits, 
 from interferon.detect.windows import GAP, Codes, Ints, Window, features
 
 Index = NDArray[np.int64]
-BLOCK = 2560  # machines that are judged, or learnt, together: what is worked on then stays in the cache, and calls cost little beside it
+BLOCK = 5120  # machines that are judged together: calls then cost little beside the work, and what is worked on takes some megabytes
 
 
 def grown(array: NDArray[np.generic], capacity: int, fill: float = 0) -> NDArray[np.generic]:

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from interferon.detect.fleet import BLOCK, Index
+from interferon.detect.fleet import Index
 from interferon.detect.signal_protocol import Numbers, anchored
 from interferon.detect.signal_state import FILL, Detectors, SignalState, fresh, make_room
 from interferon.detect.signals import numbers_of
 from interferon.detect.windows import GAP, Bools, Codes, Floats, Ints
 
 Ends = tuple[Numbers, Numbers, Numbers, Numbers]  # low, high, below, above of `SignalState`, (n, D, S) each
+BLOCK = 2560  # machines that are learnt together: the rows of their day take 60 MB
 BLOCKS = 8  # pieces of the training rows whose extremes give the spread of an extreme
 
 

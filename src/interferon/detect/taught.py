@@ -16,6 +16,8 @@ from interferon.detect.windows import Bools
 
 def take_back(state: TelemetryState, entities: Index, strays: Bools) -> None:
     """Undoes the shifts of the baselines of `entities` (n,) in the signals that have strayed (n, S)."""
+    if not strays.any():
+        return
     places, signals = np.nonzero(strays)
     at = (entities[places], signals)
     state.shift[at], state.quiet_total[at], state.quiet_count[at] = 0.0, 0, 0

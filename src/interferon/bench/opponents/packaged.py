@@ -29,12 +29,12 @@ def isolation_forest(train: Floats, rows: Floats) -> tuple[Floats, Floats]:
 def half_space_trees(train: Floats, rows: Floats) -> tuple[Floats, Floats]:
     """Tan, Ting and Liu (2011), Fast anomaly detection for streaming data. It learns from the training rows alone: one that goes on
     learning absorbs the attack, and does worse."""
-    score = half_space_scorer(train)
-    return score(train), score(rows)
+    trees, cells = half_space(train)
+    return np.array([trees.score_one(cell) for cell in cells(train)]), np.array([trees.score_one(cell) for cell in cells(rows)])
 
 
-def half_space_scorer(train: Floats) -> Callable[[Floats], Floats]:
-    """Returns what scores rows (N, S) by trees that learnt `train`."""
+def half_space(train: Floats) -> tuple[Any, Callable[[Floats], list[dict[int, float]]]]:
+    """Returns trees that learnt `train` (N, S), with `score_one` and `learn_one`, and what makes rows ready for them."""
     from river.anomaly import HalfSpaceTrees
 
     low, high = train.min(axis=0), train.max(axis=0)
@@ -45,9 +45,9 @@ def half_space_scorer(train: Floats) -> Callable[[Floats], Floats]:
     def cells(part: Floats) -> list[dict[int, float]]:
         return [dict(zip(keys, row, strict=True)) for row in ((part - low) / width).tolist()]
 
-    for row in cells(train):
-        trees.learn_one(row)
-    return lambda rows: np.array([trees.score_one(row) for row in cells(rows)])
+    for cell in cells(train):
+        trees.learn_one(cell)
+    return trees, cells
 
 
 def _fitted(model: Any, train: Floats, rows: Floats) -> tuple[Floats, Floats]:
