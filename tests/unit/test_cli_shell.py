@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from interferon import __version__, bench, cli
-from interferon.bench import detect, poison, rules, start, stream, throughput, watch
+from interferon.bench import detect, plants, poison, rules, start, stream, throughput, watch
 from interferon.cli import progress
 from interferon.cli import up as up_command
 from interferon.model.errors import InputError
@@ -126,24 +126,24 @@ def test_bench_ends_with_1_where_a_figure_does_not_hold(monkeypatch: pytest.Monk
 
 
 def test_bench_detect_joins_its_parts_and_runs_one_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name in ((detect, "tables"), *((part, "cases") for part in (watch, start, poison, throughput, stream, rules))):
+    for module, name in ((detect, "tables"), *((part, "cases") for part in (watch, plants, start, poison, throughput, stream, rules))):
         case = module.__name__.rpartition(".")[2]
         monkeypatch.setattr(module, name, lambda case=case: [row(True) | {"case": case}])
 
     def told(*words: str) -> list[str]:
         return [one["case"] for one in json.loads(CliRunner().invoke(cli.build(), ["bench", *words, "--json"]).stdout)]
 
-    assert told("detect") == ["detect", "watch", "start", "poison", "throughput", "stream", "rules"]
+    assert told("detect") == ["detect", "watch", "plants", "start", "poison", "throughput", "stream", "rules"]
     assert told("detect", "--part", "rules") == told("rules") == ["rules"]
     assert told("detect", "--part", "tables") == ["detect"]
     monkeypatch.setattr(bench, "SUITES", ("detect", *bench.JOINED))
-    assert told() == ["detect", "watch", "start", "poison", "throughput", "stream", "rules"]
+    assert told() == ["detect", "watch", "plants", "start", "poison", "throughput", "stream", "rules"]
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("detect", "--part", "speed"), "--part speed: detect has tables, watch, start, poison, throughput, stream, rules"),
+        (("detect", "--part", "speed"), "--part speed: detect has tables, watch, plants, start, poison, throughput, stream, rules"),
         (("flow", "--part", "tables"), "only detect has parts; name it first"),
         (("--part", "tables"), "only detect has parts; name it first"),
     ],

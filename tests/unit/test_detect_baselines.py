@@ -5,12 +5,14 @@ import pytest
 
 from interferon.detect import baselines, shadows
 from interferon.detect.baselines import KEPT, SHADOWS
+from interferon.detect.telemetry_examples import TRAIN, basin
 from interferon.model.events import Baseline
 from interferon.store import checkpoint
 
 from .lived import ALONE, MINUTE, NAMES, WHOLE, Lived, life
 
 LEARN = 240
+LEVEL, _, OUTFLOW, PUMP = range(4)
 MOVED = np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]) * 6.0  # the first machine alone
 
 
@@ -73,6 +75,19 @@ def test_an_alarm_that_a_version_rolled_back_to_still_raises_is_told_again() -> 
     one.say("rollback", 1)
     one.take(life(60, seed=5) + MOVED)
     assert any(0 in rising for rising in one.rising[before:])
+
+
+def test_a_rollback_gives_back_what_the_detectors_of_few_machines_held() -> None:
+    rows = basin()[:TRAIN, None, [LEVEL, OUTFLOW, PUMP]].repeat(2, axis=1)
+    one = Lived(LEARN * 2, WHOLE).take(rows[: LEARN * 2])
+    few = one.watch.shards[0].telemetry.few
+    before = few[0].params[0]["matrix"].copy()
+    one.say("relearn")
+    one.take(rows[: LEARN * 2] * np.array([-3.0, 1.0, 1.0]))
+    assert one.versions() == [1, 2]
+    assert 0 not in few or not np.array_equal(few[0].params[0]["matrix"], before)
+    one.say("rollback", 1)
+    assert np.array_equal(few[0].params[0]["matrix"], before)
 
 
 def test_a_rollback_gives_back_the_nearest_examples() -> None:

@@ -157,7 +157,8 @@ def test_the_state_is_plain_arrays() -> None:
     run(state := new_state(SETTINGS, 4, TELEMETRY), fleet())
     for part in fields(state):
         value = getattr(state, part.name)
-        assert isinstance(value, (np.ndarray, int, list)) or part.name == "settings", part.name
+        assert isinstance(value, (np.ndarray, int, list)) or part.name in ("settings", "few"), part.name
+    assert state.few == {}
     per_entity = sum(getattr(state, part.name).nbytes for part in fields(state) if isinstance(getattr(state, part.name), np.ndarray))
     per_entity += sum(value.nbytes for stored in state.params for value in stored.values())
     per_entity += sum(getattr(rings, part.name).nbytes for rings in state.rings for part in fields(rings)[1:])

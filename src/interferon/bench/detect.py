@@ -11,7 +11,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from interferon.bench import JOINED, detect_drawn, detect_skab, detect_tep, poison, progress, rules, start, stream, throughput, watch
+from interferon.bench import (
+    JOINED,
+    detect_drawn,
+    detect_skab,
+    detect_tep,
+    plants,
+    poison,
+    progress,
+    rules,
+    start,
+    stream,
+    throughput,
+    watch,
+)
 from interferon.bench.opponents import missing
 
 PARTS: Final = ("tables", *JOINED)  # all but the first are suites of their own, too
@@ -19,7 +32,7 @@ PARTS: Final = ("tables", *JOINED)  # all but the first are suites of their own,
 
 def cases(part: str = "") -> Iterator[dict[str, Any]]:
     """Every figure about detection, with its target and baselines, or those of one of PARTS. Raises InputError where data are missing."""
-    suites = {suite.__name__.rpartition(".")[2]: suite.cases for suite in (watch, start, poison, throughput, stream, rules)}
+    suites = {suite.__name__.rpartition(".")[2]: suite.cases for suite in (watch, plants, start, poison, throughput, stream, rules)}
     for name in [part] if part else PARTS:
         yield from tables() if name == "tables" else suites[name]()
 

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
             ),
         ] = "",
         part: Annotated[
-            str, typer.Option("--part", help="Of detect: tables, watch, start, poison, throughput, stream or rules alone.")
+            str, typer.Option("--part", help="Of detect: tables, watch, plants, start, poison, throughput, stream or rules alone.")
         ] = "",
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     ) -> None:

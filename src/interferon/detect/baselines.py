@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from interferon.detect import examples, misfit, retired, signals_learn, telemetry
+from interferon.detect import examples, misfit, retired, signals_learn, telemetry, telemetry_few
 from interferon.detect.windows import Floats, Ints
 from interferon.model.events import Baseline
 
@@ -133,6 +133,7 @@ def _retire(watch: Watch, entity: int) -> None:
     """Keeps all that the detectors hold of the version in force."""
     shard, here = _home(watch, entity)
     kept = retired.taken(shard.telemetry, here, "telemetry") | retired.taken(shard.signals, here, "signals")
+    kept |= telemetry_few.taken(shard.telemetry.few.get(here))
     for name, nearby in (("rows", shard.examples.rows), ("times", shard.examples.times)):
         if here in nearby:
             kept[f"examples.{name}"] = nearby[here]
@@ -147,6 +148,7 @@ def _reinstate(watch: Watch, entity: int, number: int) -> None:
     kept = lives.kept[entity].pop(number)
     retired.put_back(shard.telemetry, here, "telemetry", kept)
     retired.put_back(shard.signals, here, "signals", kept)
+    telemetry_few.hold(shard.telemetry.few, here, telemetry_few.put_back(kept))
     if "examples.rows" in kept:
         shard.examples.rows[here], shard.examples.times[here] = kept["examples.rows"], kept["examples.times"]  # type: ignore[assignment]
     lives.swings[entity] = kept["swing"]  # type: ignore[assignment]

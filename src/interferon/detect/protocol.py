@@ -20,7 +20,8 @@ Params = Mapping[str, Floats | NDArray[np.float32]]
 
 class TelemetryDetector(Protocol):
     """A stateless judge of rolling windows. `Params` are plain arrays, float64 as they are learnt and float32 in a fleet; in `derive`,
-    `score` and `why` each has one more axis in front: as many as there are rows (one entity a row) or 1 (all rows of one entity)."""
+    `score` and `why` each has one more axis in front: as many as there are rows (one entity a row) or 1 (all rows of one entity). Of a
+    detector that says `few = True` it is always 1: live, it is run machine by machine, where it has anything to say."""
 
     name: str
     weight: float  # of its −log p in the fused evidence; 1 in all over the detectors that usually have something to say
@@ -52,6 +53,12 @@ class TelemetryDetector(Protocol):
 def of_bits(detector: TelemetryDetector) -> bool:
     """Returns whether it says, by `bits = True`, that its own signals are 0 or 1 and always there: a fleet then keeps each as one bit."""
     return bool(getattr(detector, "bits", False))
+
+
+def of_few(detector: TelemetryDetector) -> bool:
+    """Returns whether it says, by `few = True`, that it has nothing to say of most machines: what it holds of the others is no array of the
+    fleet, and it may ask for the rows before."""
+    return bool(getattr(detector, "few", False))
 
 
 def derived(detector: TelemetryDetector, params: Params, rows: Rows) -> Codes:

@@ -16,8 +16,8 @@ from interferon.detect.fleet import Rings
 from interferon.detect.fleet_bits import Bits
 
 Kept = dict[str, NDArray[np.generic]]  # where it was → what one entity had there
-# what belongs to the entity or to its learning, whichever baseline is in force
-APART: Final = frozenset({"status", "seen", "slot", "waiting", "when"})
+# what belongs to the entity or to its learning, whichever baseline is in force; `few` is no array: `telemetry_few` takes it
+APART: Final = frozenset({"status", "seen", "slot", "waiting", "when", "few"})
 
 
 def taken(state: object, entity: int, name: str) -> Kept:

@@ -1,7 +1,7 @@
 """The frame path: judges one closed time bucket over the whole fleet, entity by entity its own pattern of life.
 
 Called by the pipeline with each frame. Changes only the state handed to it; all of the state is plain arrays and numbers over a dense
-entity index, so that a checkpoint stores it as it is. No loop over entities but where one is fitted.
+entity index, so that a checkpoint stores it as it is. No loop over entities but where one is fitted, and over those of `telemetry_few`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from interferon.detect import telemetry_few
 from interferon.detect.calibrate import evidence
 from interferon.detect.fit import Model, Portfolio, fit, fused, in_single
 from interferon.detect.fleet import BLOCK, Index, Rings, grow, grown, new_rings, places, prime, push, room, window_of
@@ -19,6 +20,7 @@ from interferon.detect.fleet_bits import Bits
 from interferon.detect.protocol import Params, derived, of_bits, with_axis
 from interferon.detect.series import moved
 from interferon.detect.settings import Settings
+from interferon.detect.telemetry_few import Few, split
 from interferon.detect.windows import GAP, STEP, Bools, Codes, Floats, Rows, Window, encode, hold
 
 LEARNING, WATCHING, ABSENT, PROVISIONAL = 0, 1, 2, 3  # the last: judged by a model lent by its peers while its own is learnt
@@ -50,7 +52,8 @@ class TelemetryState:
     """Everything that telemetry detection remembers; arrays have one row an entity, (capacity, …).
 
     rows: seen while learning, then since the own model was installed. seen: time of the last value. slot: row of `waiting` that collects
-    the entity's training rows, or −1; `when` has their times. `params` and `rings` are in the portfolio's order. shift: learnt move of
+    the entity's training rows, or −1; `when` has their times. `params` and `rings` are in the portfolio's order; `few`, by entity, is what
+    the detectors of few machines hold. shift: learnt move of
     the baseline; quiet_total, quiet_count: what it will learn next.
     """
 
@@ -76,6 +79,7 @@ class TelemetryState:
     alarm: Bools
     params: list[dict[str, NDArray[np.float32]]] = field(default_factory=list)
     rings: list[Rings | Bits] = field(default_factory=list)
+    few: dict[int, Few] = field(default_factory=dict)
 
 
 _FILL = {"slot": -1, "seen": -1, "spread": 1.0, "p": 1.0}
@@ -110,8 +114,8 @@ def new_state(settings: Settings, signals: int, portfolio: Portfolio) -> Telemet
         mean=np.empty(flat),
         p=np.empty(flat),
         alarm=np.empty(flat, dtype=np.bool_),
-        params=[{} for _ in portfolio],
-        rings=[new_rings(detector.window(settings), signals, bits=of_bits(detector)) for detector in portfolio],
+        params=[{} for _ in split(portfolio)[0]],
+        rings=[new_rings(detector.window(settings), signals, bits=of_bits(detector)) for detector in split(portfolio)[0]],
     )
 
 
@@ -194,7 +198,9 @@ def _put(state: TelemetryState, entity: int, model: Model, portfolio: Portfolio,
     nothing = np.zeros(state.signals, dtype=np.int16)
     state.held[entity] = hold(model.recent, nothing)[-1]
     recent = Rows(hold(model.recent, state.held[entity]) / STEP, model.recent != GAP)
-    for detector, params, stored, rings in zip(portfolio, model.params, state.params, state.rings, strict=True):
+    dense, sparse = split(portfolio)
+    telemetry_few.hold(state.few, entity, telemetry_few.begin(sparse, model.params[len(dense) :], recent, state.settings))
+    for detector, params, stored, rings in zip(dense, model.params, state.params, state.rings, strict=False):
         for name, value in params.items():
             if name not in stored:
                 stored[name] = np.zeros((len(state.status), *value.shape), dtype=np.float32)
@@ -217,9 +223,12 @@ def why(state: TelemetryState, entity: int, portfolio: Portfolio) -> list[tuple[
     one = np.array([entity])
     known = _known(state, one)
     parts, windows = _parts(state, one, portfolio, known)
-    shares = np.zeros(state.signals)
-    for column, (detector, params) in enumerate(zip(portfolio, known, strict=True)):
+    shares, (dense, sparse) = np.zeros(state.signals), split(portfolio)
+    for column, (detector, params) in enumerate(zip(dense, known, strict=True)):
         shares += detector.weight * parts[0, column] * detector.why(params, windows[column])[0]
+    for place, detector in enumerate(sparse if entity in state.few else ()):
+        own = telemetry_few.shares(state.few[entity], sparse, place, state.settings)
+        shares += detector.weight * parts[0, len(dense) + place] * own
     shares /= shares.sum()
     return [(int(signal), float(shares[signal])) for signal in np.argsort(-shares, kind="stable") if shares[signal] > 0]
 
@@ -271,7 +280,9 @@ def _judge(state: TelemetryState, entities: Index, values: Floats, portfolio: Po
     state.held[at] = held
     rows = Rows(held / STEP, valid, codes=codes)
     known = _known(state, at)
-    for detector, params, rings in zip(portfolio, known, state.rings, strict=True):
+    for place, entity in _few(state, entities):
+        telemetry_few.push(state.few[entity], rows.z[place] + state.shift[entity], valid[place])
+    for detector, params, rings in zip(split(portfolio)[0], known, state.rings, strict=True):
         push(rings, entities, state.rows[at], derived(detector, params, rows))
     state.rows[at] += state.status[at] == WATCHING  # of the others `_collect` counts
     parts, _ = _parts(state, entities, portfolio, known)
@@ -290,12 +301,23 @@ def _known(state: TelemetryState, at: Index | slice) -> list[Params]:
 
 def _parts(state: TelemetryState, entities: Index, portfolio: Portfolio, known: Sequence[Params]) -> tuple[Floats, list[Window]]:
     """Evidence (n, D) of each detector and the windows it saw."""
-    parts, windows, at = np.empty((len(entities), len(portfolio))), [], places(entities)
-    for column, (detector, params, rings) in enumerate(zip(portfolio, known, state.rings, strict=True)):
+    parts, windows, at = np.zeros((len(entities), len(portfolio))), [], places(entities)
+    dense, sparse = split(portfolio)
+    for place, entity in _few(state, entities):
+        own = state.tails[entity, len(dense) : len(portfolio)]
+        parts[place, len(dense) :] = telemetry_few.evidences(state.few[entity], sparse, own, state.settings)
+    for column, (detector, params, rings) in enumerate(zip(dense, known, state.rings, strict=True)):
         windows.append(window_of(rings, entities, state.settings.spread_floor))
         statistic = detector.score(params, windows[-1])
         parts[:, column] = evidence(statistic, state.tails[at, column, 0], state.tails[at, column, 1])
     return parts, windows
+
+
+def _few(state: TelemetryState, entities: Index) -> list[tuple[int, int]]:
+    """Place and entity of those of which a detector of few machines has something to say."""
+    if not state.few:
+        return []
+    return [(place, entity) for place, entity in enumerate(entities.tolist()) if entity in state.few]
 
 
 def _adapt(state: TelemetryState, entities: Index, codes: Codes, quiet: Bools) -> None:

@@ -44,9 +44,9 @@ class Rows:
         return self.lagged(1)
 
     def lagged(self, lag: int) -> Floats:
-        """Returns z `lag` rows before (N, S), `lag` from 0 to LEAD. A detector that asks for it judges recorded files only: the frame
-        path keeps no such row."""
-        assert self.lead is not None, "the frame path has no rows before: this detector judges recorded files only"
+        """Returns z `lag` rows before (N, S), `lag` from 0 to LEAD. A detector that asks for it judges recorded files, or few machines
+        (`telemetry_few`): the arrays of the fleet keep no such row."""
+        assert self.lead is not None, "the fleet's arrays keep no rows before: this detector judges recorded files, or few machines"
         return np.concatenate([self.lead, self.z])[LEAD - lag : LEAD - lag + len(self.z)]
 
     def fixed(self) -> Rows:

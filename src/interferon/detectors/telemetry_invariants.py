@@ -1,6 +1,6 @@
 """Detector: a level that rises or falls otherwise than the states of valves and pumps make it, or a state that its level should have ended.
 
-Loaded into `interferon.detectors.telemetry_portfolio`, for recorded files only; pure.
+Loaded into `interferon.detectors.telemetry_portfolio`; pure.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class TelemetryInvariants:
     Reference: Feng et al. (2019), A systematic framework to generate invariants for anomaly detection in industrial control systems.
     """
 
-    name = "invariants"
+    name, few = "invariants", True
     QUIET = staticmethod(basin)
     LOUD = staticmethod(stuck)
 
@@ -73,7 +73,7 @@ class TelemetryInvariants:
         return {"levels": known, "matrix": matrix, "unit": unit, "limits": ended}
 
     def derive(self, params: Params, rows: Rows) -> tuple[Floats, Bools]:
-        known, ended = params["levels"][0], params["limits"][0]  # recorded tables only: all rows are of one entity
+        known, ended = params["levels"][0], params["limits"][0]  # all rows are of one entity
         fixed = rows.fixed()
         state = states(known, fixed.z)
         expected = times(_causes(switched(known, state), fixed.z), params["matrix"])

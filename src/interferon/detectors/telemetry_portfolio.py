@@ -17,7 +17,7 @@ from interferon.detectors.telemetry_nearest import TelemetryNearest
 from interferon.detectors.telemetry_rarity import TelemetryRarity
 from interferon.detectors.telemetry_residual import TelemetryResidual
 
-TELEMETRY: tuple[TelemetryDetector, ...] = (TelemetryDistance(), TelemetryResidual(), TelemetryGaps())
+TELEMETRY: tuple[TelemetryDetector, ...] = (TelemetryDistance(), TelemetryResidual(), TelemetryGaps(), TelemetryInvariants(1 / 4))
 FILES = Portfolios(
     series=(
         *(TelemetryDistance(1 / 4), TelemetryLagged(1 / 12), TelemetryResidual(1 / 3), TelemetryAhead(1 / 3), TelemetryGaps()),

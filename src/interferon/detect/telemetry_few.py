@@ -1,0 +1,104 @@
+"""Detectors that have something to say of few machines only, such as those with valves: kept machine by machine, not in the fleet's arrays.
+
+Part of the telemetry state; called by `detect.telemetry` and `detect.baselines`. A detector says so by `few = True`; of a machine of which
+none of them has anything to say nothing is kept, and nothing is spent on it. Of the others each takes about half a millisecond a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interferon.detect.calibrate import evidence
+from interferon.detect.protocol import Params, TelemetryDetector, derived, of_few, with_axis
+from interferon.detect.settings import Settings
+from interferon.detect.windows import LEAD, Bools, Floats, Rows, Window, rolling
+
+Portfolio = Sequence[TelemetryDetector]
+Kept = dict[str, NDArray[Any]]
+NAME: Final = "few"
+
+
+@dataclass
+class Few:
+    """What is held of one machine. params: one mapping for each such detector, in the portfolio's order. z, valid (K, S): its last rows,
+    oldest first, on the baseline of the training data, which does not move, and where there was a value; K: the longest window and LEAD."""
+
+    params: list[dict[str, Floats | NDArray[np.float32]]]
+    z: Floats
+    valid: Bools
+
+
+def split(portfolio: Portfolio) -> tuple[Portfolio, Portfolio]:
+    """Returns the detectors whose memory is in arrays over the fleet, and those of few machines, which come last in a portfolio."""
+    number = sum(not of_few(detector) for detector in portfolio)
+    assert all(of_few(detector) for detector in portfolio[number:]), "the detectors of few machines come last"
+    return portfolio[:number], portfolio[number:]
+
+
+def begin(detectors: Portfolio, params: Sequence[Params], recent: Rows, settings: Settings) -> Few | None:
+    """Returns what is held of a machine whose last training rows were `recent`; None where no detector has anything to say of it."""
+    length = LEAD + max((detector.window(settings) for detector in detectors), default=0)
+    z, valid = recent.z[-length:], recent.valid[-length:]
+    missing = length - len(z)  # a machine may have been learnt on fewer rows than a window has
+    z = np.concatenate([np.repeat(z[:1], missing, axis=0), z])
+    valid = np.concatenate([np.zeros((missing, z.shape[1]), dtype=np.bool_), valid])
+    few = Few([dict(one) for one in params], z, valid)
+    said = [detector.score(*_seen(few, detectors, place, settings)) for place, detector in enumerate(detectors)]
+    return few if np.isfinite(said).any() else None
+
+
+def push(few: Few, z: Floats, valid: Bools) -> None:
+    """Takes one row (S,) in."""
+    few.z[:-1], few.valid[:-1] = few.z[1:].copy(), few.valid[1:].copy()
+    few.z[-1], few.valid[-1] = z, valid
+
+
+def evidences(few: Few, detectors: Portfolio, tails: Floats, settings: Settings) -> Floats:
+    """Returns the evidence (D,) of each detector; `tails` (D, 2) are their level and scale."""
+    said = [detector.score(*_seen(few, detectors, place, settings))[0] for place, detector in enumerate(detectors)]
+    return evidence(np.array(said), tails[:, 0], tails[:, 1])
+
+
+def shares(few: Few, detectors: Portfolio, place: int, settings: Settings) -> Floats:
+    """Returns each signal's share (S,) of what the detector at `place` says."""
+    return np.asarray(detectors[place].why(*_seen(few, detectors, place, settings))[0])
+
+
+def taken(few: Few | None) -> Kept:
+    """Returns copies of all that is held of a machine, by names that begin with `NAME`."""
+    if few is None:
+        return {}
+    params = {f"{NAME}.params.{place}.{name}": value.copy() for place, one in enumerate(few.params) for name, value in one.items()}
+    return {**params, f"{NAME}.z": few.z.copy(), f"{NAME}.valid": few.valid.copy()}
+
+
+def put_back(kept: Kept) -> Few | None:
+    """Returns what `taken` took, None where nothing was held."""
+    if f"{NAME}.z" not in kept:
+        return None
+    params: dict[int, dict[str, NDArray[Any]]] = {}
+    for name, value in kept.items():
+        if name.startswith(f"{NAME}.params."):
+            _, _, place, own = name.split(".", 3)
+            params.setdefault(int(place), {})[own] = value.copy()
+    return Few([params[place] for place in sorted(params)], kept[f"{NAME}.z"].copy(), kept[f"{NAME}.valid"].copy())
+
+
+def hold(held: dict[int, Few], entity: int, few: Few | None) -> None:
+    """Holds `few` of `entity`, in place of what was held of it."""
+    held.pop(entity, None)
+    if few is not None:
+        held[entity] = few
+
+
+def _seen(few: Few, detectors: Portfolio, place: int, settings: Settings) -> tuple[Params, Window]:
+    """The parameters of the detector at `place`, and the window (1, S) that it sees at the last row."""
+    detector, params = detectors[place], with_axis(few.params[place])
+    codes = derived(detector, params, Rows(few.z, few.valid, few.z[:LEAD]))
+    window = rolling(codes, detector.window(settings), settings.spread_floor, single=True)  # as everything of a fleet
+    return params, Window(window.mean[-1:], window.spread[-1:])
