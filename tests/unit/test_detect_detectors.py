@@ -9,8 +9,9 @@ from interferon.detect.fit import fit, in_single
 from interferon.detect.protocol import TelemetryDetector, derived, with_axis
 from interferon.detect.series import judge
 from interferon.detect.settings import FILE
-from interferon.detect.telemetry import Frame, due, learn, new_state, observe
+from interferon.detect.telemetry import Frame, learn, observe
 from interferon.detect.telemetry_examples import LAST, TRAIN
+from interferon.detect.telemetry_state import due, new_state
 from interferon.detect.windows import Floats, Rows, encode, hold, robust_scale, rolling, sequence
 from interferon.detectors.telemetry_portfolio import FILES, TELEMETRY
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as shapes
 from jinja2 import Environment, PackageLoader
 
-from interferon.detect import telemetry
+from interferon.detect import telemetry, telemetry_state
 from interferon.detect.examples import CELLS, LEAST, MOST, Examples, keep, nearest
 from interferon.detect.settings import LIVE
 from interferon.detect.windows import GAP, STEP, encode
@@ -106,12 +106,12 @@ def test_the_code_of_a_gap_is_no_value() -> None:
 
 def test_the_times_of_collected_rows_follow_them_round_the_ring() -> None:
     settings = replace(LIVE, learn_rows=60).for_rows(60)
-    state = telemetry.new_state(settings, 2, ())
+    state = telemetry_state.new_state(settings, 2, ())
     for minute in range(70):
         values = np.array([[float(minute), 1.0], [0.0, minute + 0.5]])
         telemetry.observe(state, telemetry.Frame(minute * MINUTE, np.array([0, 3], dtype=np.int32), values), ())
     for entity, column in ((0, 0), (3, 1)):
-        rows, times = telemetry.collected(state, entity), telemetry.collected_at(state, entity)
+        rows, times = telemetry_state.collected(state, entity), telemetry_state.collected_at(state, entity)
         assert times.tolist() == [minute * MINUTE for minute in range(10, 70)]
         assert np.array_equal(np.floor(rows[:, column]), times / MINUTE)
 

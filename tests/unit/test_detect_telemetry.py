@@ -8,22 +8,8 @@ import pytest
 from interferon.detect.fit import fit, in_single
 from interferon.detect.series import hysteresis, judge, moved
 from interferon.detect.settings import FILE
-from interferon.detect.telemetry import (
-    ABSENT,
-    LEARNING,
-    WATCHING,
-    Frame,
-    TelemetryState,
-    Verdicts,
-    due,
-    install,
-    learn,
-    learn_from,
-    new_state,
-    observe,
-    silent,
-    why,
-)
+from interferon.detect.telemetry import Frame, Verdicts, install, learn, learn_from, observe, why
+from interferon.detect.telemetry_state import ABSENT, LEARNING, WATCHING, TelemetryState, due, new_state, silent
 from interferon.detect.windows import Floats
 from interferon.detectors.telemetry_portfolio import TELEMETRY
 from interferon.model.errors import InputError

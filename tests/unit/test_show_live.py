@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from interferon.decide.situation import Ask
-from interferon.detect import telemetry
+from interferon.detect import telemetry_state
 from interferon.detect.settings import LIVE
 from interferon.detectors import activity_conversations
 from interferon.flow.reroute import Move, Route, to_dict
@@ -523,7 +523,7 @@ def test_the_life_of_a_machine_tells_how_far_its_telemetry_is(learnt: Shown) -> 
     assert young.telemetry.startswith("being learnt: 3 of ")
     assert (young.baselines, young.fits, young.next) == ((), "", "")
     assert one.source.now().learning.lent == 0
-    one.run.state.watch.shards[0].telemetry.status[0] = telemetry.PROVISIONAL
+    one.run.state.watch.shards[0].telemetry.status[0] = telemetry_state.PROVISIONAL
     lent = one.source.life("asset:plc-2")
     assert lent is not None
     assert lent.telemetry.startswith("being learnt, judged by its peers' life until then: 3 of 2000 frames, own model in ")

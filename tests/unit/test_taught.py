@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from interferon.detect import signals, taught, telemetry
+from interferon.detect import signals, taught, telemetry_state
 from interferon.detect.settings import LIVE
 from interferon.detect.signal_protocol import anchored
 from interferon.detectors.telemetry_signals import SIGNALS
@@ -14,8 +14,8 @@ SLOTS = 3
 def taken_back(*alarming: tuple[int, str, int]) -> set[tuple[int, int]]:
     """(entity, signal) whose baseline is where it was learnt again; `alarming`: (place, detector, signal), of the entities 1 and 3."""
     flat = [(place * len(SIGNALS) + NAMES.index(name)) * SLOTS + signal for place, name, signal in alarming]
-    state = telemetry.new_state(LIVE, SLOTS, ())
-    telemetry._make_room(state, 4)
+    state = telemetry_state.new_state(LIVE, SLOTS, ())
+    telemetry_state.make_room(state, 4)
     state.shift[:], state.quiet_total[:], state.quiet_count[:] = 0.7, 90, 9
     taught.take_back(state, np.array([1, 3]), signals._strays(np.array(flat, dtype=np.int64), SIGNALS, (2, SLOTS)))
     back = state.shift == 0.0

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from interferon.detect import telemetry, telemetry_few
+from interferon.detect import telemetry, telemetry_few, telemetry_state
 from interferon.detect.fit import fit, in_single
 from interferon.detect.fleet import BLOCK
 from interferon.detect.series import judge
@@ -27,11 +27,11 @@ def readings(*machines: Floats) -> Floats:
     return np.stack(wide, axis=1).astype(np.float32).astype(np.float64)
 
 
-def run(state: telemetry.TelemetryState, values: Floats, start: int = 0) -> list[telemetry.Verdicts]:
+def run(state: telemetry_state.TelemetryState, values: Floats, start: int = 0) -> list[telemetry.Verdicts]:
     out, entities = [], np.arange(values.shape[1], dtype=np.int32)
     for row, frame in enumerate(values, start=start):
         out.append(telemetry.observe(state, telemetry.Frame(row, entities, frame), TELEMETRY))
-        for entity in telemetry.due(state):
+        for entity in telemetry_state.due(state):
             telemetry.learn(state, entity, TELEMETRY)
     return out
 
@@ -39,7 +39,7 @@ def run(state: telemetry.TelemetryState, values: Floats, start: int = 0) -> list
 def test_live_they_say_what_they_say_of_a_recording() -> None:
     values = readings(plant(), stuck())
     values[np.random.default_rng(3).random(values.shape) < 0.01] = np.nan
-    verdicts = run(state := telemetry.new_state(SETTINGS, values.shape[2], TELEMETRY), values)
+    verdicts = run(state := telemetry_state.new_state(SETTINGS, values.shape[2], TELEMETRY), values)
     for entity in (0, 1):
         block = judge(in_single(fit([values[:TRAIN, entity]], TELEMETRY, SETTINGS)), values[TRAIN:, entity], TELEMETRY)
         np.testing.assert_allclose([one.p[entity] for one in verdicts[TRAIN:]], block.p, rtol=0, atol=1e-9)
@@ -54,19 +54,19 @@ def test_a_level_that_no_longer_does_what_pump_and_valve_make_it_is_told_by_them
     told = judge(fit([values[:TRAIN, 0]], TELEMETRY, SETTINGS), values[TRAIN:, 0], TELEMETRY)
     beside = judge(fit([values[:TRAIN, 0]], without, SETTINGS), values[TRAIN:, 0], without)
     assert np.median(told.p[-LAST // 2 :]) < 0.1 * np.median(beside.p[-LAST // 2 :])
-    run(state := telemetry.new_state(SETTINGS, values.shape[2], TELEMETRY), values)
+    run(state := telemetry_state.new_state(SETTINGS, values.shape[2], TELEMETRY), values)
     assert telemetry_few.shares(state.few[0], few, 0, SETTINGS).argmax() == LEVEL
 
 
 def test_a_machine_of_which_they_have_nothing_to_say_costs_nothing() -> None:
     values = readings(plant(), basin())
-    run(state := telemetry.new_state(SETTINGS, values.shape[2], TELEMETRY), values[: TRAIN + 5])
+    run(state := telemetry_state.new_state(SETTINGS, values.shape[2], TELEMETRY), values[: TRAIN + 5])
     assert list(state.few) == [1]
 
 
 def test_machines_in_blocks_and_a_stored_state_go_on_as_if_nothing_had_been(monkeypatch: pytest.MonkeyPatch) -> None:
     values = readings(basin(), plant(), stuck())
-    state = telemetry.new_state(SETTINGS, values.shape[2], TELEMETRY)
+    state = telemetry_state.new_state(SETTINGS, values.shape[2], TELEMETRY)
     run(state, values[: TRAIN + 100])
     stored = checkpoint.load(checkpoint.dump(state))
     whole = run(state, values[TRAIN + 100 :], TRAIN + 100)
@@ -78,7 +78,7 @@ def test_machines_in_blocks_and_a_stored_state_go_on_as_if_nothing_had_been(monk
 
 def test_what_is_taken_is_put_back_whole() -> None:
     values = readings(basin())
-    state = telemetry.new_state(SETTINGS, values.shape[2], TELEMETRY)
+    state = telemetry_state.new_state(SETTINGS, values.shape[2], TELEMETRY)
     run(state, values[: TRAIN + 50])
     before = checkpoint.dump(state.few)
     kept = telemetry_few.taken(state.few[0])

@@ -7,13 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interferon.detect import baselines, misfit, signal_state, signals_learn, signals_peers, telemetry, telemetry_peers, watch
+from interferon.detect import (
+    baselines,
+    misfit,
+    signal_state,
+    signals_learn,
+    signals_peers,
+    telemetry,
+    telemetry_peers,
+    telemetry_state,
+    watch,
+)
 from interferon.detect import signals as single
 from interferon.detect.fit import fit
 from interferon.detect.fleet import grow, new_rings, prime, push, window_of
 from interferon.detect.settings import LIVE
-from interferon.detect.telemetry import LEARNING, PROVISIONAL, WATCHING
 from interferon.detect.telemetry_kin import kin, scale
+from interferon.detect.telemetry_state import LEARNING, PROVISIONAL, WATCHING
 from interferon.detect.windows import GAP, STEP, Floats, encode
 from interferon.detectors.telemetry_level import TelemetryLevel
 from interferon.detectors.telemetry_portfolio import TELEMETRY
@@ -64,7 +74,7 @@ class Plant:
         return int(self.watch.shards[self.watch.home[entity]].telemetry.status[self.watch.local[entity]])
 
     @property
-    def state(self) -> telemetry.TelemetryState:
+    def state(self) -> telemetry_state.TelemetryState:
         return self.watch.shards[0].telemetry
 
 
@@ -80,7 +90,7 @@ def test_a_newcomer_is_answered_for_by_its_peers_until_it_is_learnt(network: Net
     assert [plant.status(k) for k in range(4)] == [WATCHING, WATCHING, WATCHING, PROVISIONAL]
     assert [len(judged) for judged in plant.judged[DAY + EARLY - 1 : DAY + EARLY + 1]] == [3, 4]
     assert telemetry.why(plant.state, 3, TELEMETRY)
-    assert telemetry.silent(plant.state, START + 4 * DAY * MINUTE) == [0, 1, 2, 3]
+    assert telemetry_state.silent(plant.state, START + 4 * DAY * MINUTE) == [0, 1, 2, 3]
     plant.play(values, 2 * DAY - 1, 2 * DAY)
     assert plant.status(3) == WATCHING
     own = fit([np.column_stack([values[DAY:, 3], np.full(DAY, np.nan)])], TELEMETRY, plant.state.settings)

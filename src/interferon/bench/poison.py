@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from interferon.bench.measures import auroc, row
 from interferon.bench.watch import SETTINGS, Told, Watcher
 from interferon.bench.watch_world import DAY, SLOTS, Fleet, everyday, network
-from interferon.detect import telemetry
+from interferon.detect import telemetry, telemetry_state
 from interferon.detect.settings import Settings
 from interferon.detectors.telemetry_portfolio import TELEMETRY
 from interferon.detectors.telemetry_signals import SIGNALS
@@ -91,13 +91,13 @@ class Ungated:
     """The pattern alone, which takes in every row, however strange, and follows it as far as it goes."""
 
     def __init__(self, settings: Settings = UNGATED) -> None:
-        self.state = telemetry.new_state(settings, SLOTS, TELEMETRY)
+        self.state = telemetry_state.new_state(settings, SLOTS, TELEMETRY)
 
     def take(self, time: int, taught: Floats, honest: Floats, work: Sequence[pa.RecordBatch] = ()) -> Floats:
         values = np.concatenate([taught, honest])
         entities = np.arange(len(values), dtype=np.int32)
         found = telemetry.observe(self.state, telemetry.Frame(time, entities, values), TELEMETRY)
-        for entity in telemetry.due(self.state):
+        for entity in telemetry_state.due(self.state):
             telemetry.learn(self.state, entity, TELEMETRY)
         return found.score.reshape(2, -1)
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from interferon.bench.measures import Bools, Floats, auroc, row
 from interferon.bench.watch_world import ATTACK_H, DAY, SLOTS, Attack, Fleet, attacks, everyday, network
-from interferon.detect import telemetry, watch
+from interferon.detect import telemetry_state, watch
 from interferon.detect.settings import LIVE
 from interferon.detect.windows import robust_scale
 from interferon.detectors.telemetry_portfolio import TELEMETRY
@@ -74,7 +74,7 @@ class Seer:
         other = copy.deepcopy(self)
         state = other.watch.shards[0].telemetry
         own = [self.slots[entity] for entity in range(len(self.slots))]
-        for entity in np.flatnonzero(state.status == telemetry.PROVISIONAL):
+        for entity in np.flatnonzero(state.status == telemetry_state.PROVISIONAL):
             alike = [peer for peer in np.flatnonzero(self.since == 0) if own[peer] == own[entity]]
             state.centre[entity] = state.centre[alike].mean(axis=0)
             state.spread[entity] = np.exp(np.log(state.spread[alike]).mean(axis=0))

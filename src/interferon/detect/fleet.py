@@ -1,6 +1,6 @@
 """Rolling windows of a whole fleet: one ring of codes and its exact sums for each detector, over a dense entity index.
 
-Part of the telemetry state; called by `interferon.detect.telemetry` alone. Plain arrays, so that a checkpoint stores it as it is.
+Part of the telemetry state; called by `telemetry` and `telemetry_state` alone. Plain arrays, so that a checkpoint stores it as it is.
 """
 
 from __future__ import annotations

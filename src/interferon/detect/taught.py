@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from interferon.detect.fleet import Index
-from interferon.detect.telemetry import TelemetryState
+from interferon.detect.telemetry_state import TelemetryState
 from interferon.detect.windows import Bools
 
 

@@ -7,7 +7,7 @@ entity index, so that a checkpoint stores it as it is. No loop over entities but
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +15,22 @@ from numpy.typing import NDArray
 from interferon.detect import telemetry_few
 from interferon.detect.calibrate import evidence
 from interferon.detect.fit import Model, Portfolio, fit, fused, in_single
-from interferon.detect.fleet import BLOCK, Index, Rings, grow, grown, new_rings, places, prime, push, room, window_of
-from interferon.detect.fleet_bits import Bits
-from interferon.detect.protocol import Params, derived, of_bits, with_axis
+from interferon.detect.fleet import BLOCK, Index, places, prime, push, window_of
+from interferon.detect.protocol import Params, derived, with_axis
 from interferon.detect.series import moved
-from interferon.detect.settings import Settings
-from interferon.detect.telemetry_few import Few, split
+from interferon.detect.telemetry_few import split
+from interferon.detect.telemetry_state import (
+    ABSENT,
+    PROVISIONAL,
+    WATCHING,
+    TelemetryState,
+    collect,
+    collected,
+    judged,
+    make_room,
+    release,
+)
 from interferon.detect.windows import GAP, STEP, Bools, Codes, Floats, Rows, Window, encode, hold
-
-LEARNING, WATCHING, ABSENT, PROVISIONAL = 0, 1, 2, 3  # the last: judged by a model lent by its peers while its own is learnt
 
 
 @dataclass(frozen=True)
@@ -47,83 +54,11 @@ class Verdicts:
     rising: Bools
 
 
-@dataclass
-class TelemetryState:
-    """Everything that telemetry detection remembers; arrays have one row an entity, (capacity, …).
-
-    rows: seen while learning, then since the own model was installed. seen: time of the last value. slot: row of `waiting` that collects
-    the entity's training rows, or −1; `when` has their times. `params` and `rings` are in the portfolio's order; `few`, by entity, is what
-    the detectors of few machines hold. shift: learnt move of
-    the baseline; quiet_total, quiet_count: what it will learn next.
-    """
-
-    settings: Settings
-    signals: int
-    status: NDArray[np.int8]
-    rows: Index
-    seen: Index
-    slot: Index
-    waiting: NDArray[np.float32]
-    when: Index
-    free: list[int]
-    centre: Floats
-    spread: Floats
-    active: Bools
-    shift: Floats
-    held: Codes
-    quiet_total: NDArray[np.int32]
-    quiet_count: NDArray[np.int32]
-    tails: Floats
-    mean: Floats
-    p: Floats
-    alarm: Bools
-    params: list[dict[str, NDArray[np.float32]]] = field(default_factory=list)
-    rings: list[Rings | Bits] = field(default_factory=list)
-    few: dict[int, Few] = field(default_factory=dict)
-
-
-_FILL = {"slot": -1, "seen": -1, "spread": 1.0, "p": 1.0}
-_PER_ENTITY = (
-    *("status", "rows", "seen", "slot", "centre", "spread", "active", "shift"),
-    *("held", "quiet_total", "quiet_count", "tails", "mean", "p", "alarm"),
-)
-
-
-def new_state(settings: Settings, signals: int, portfolio: Portfolio) -> TelemetryState:
-    """Returns the state of a fleet that nothing is known about, whose entities have up to `signals` signals."""
-    settings = settings.for_rows(settings.learn_rows)
-    wide, flat = (0, signals), (0,)
-    return TelemetryState(
-        settings=settings,
-        signals=signals,
-        status=np.empty(flat, dtype=np.int8),
-        rows=np.empty(flat, dtype=np.int64),
-        seen=np.empty(flat, dtype=np.int64),
-        slot=np.empty(flat, dtype=np.int64),
-        waiting=np.empty((0, settings.learn_rows, signals), dtype=np.float32),
-        when=np.empty((0, settings.learn_rows), dtype=np.int64),
-        free=[],
-        centre=np.empty(wide),
-        spread=np.empty(wide),
-        active=np.empty(wide, dtype=np.bool_),
-        shift=np.empty(wide),
-        held=np.empty(wide, dtype=np.int16),
-        quiet_total=np.empty(wide, dtype=np.int32),
-        quiet_count=np.empty(wide, dtype=np.int32),
-        tails=np.empty((0, len(portfolio) + 1, 2)),
-        mean=np.empty(flat),
-        p=np.empty(flat),
-        alarm=np.empty(flat, dtype=np.bool_),
-        params=[{} for _ in split(portfolio)[0]],
-        rings=[new_rings(detector.window(settings), signals, bits=of_bits(detector)) for detector in split(portfolio)[0]],
-    )
-
-
 def observe(state: TelemetryState, frame: Frame, portfolio: Portfolio) -> Verdicts:
     """Judges the frame's watched entities, collects the others' rows, and returns the verdicts. Never fits: see `due` and `learn`."""
     entities = frame.entities.astype(np.int64)
     if len(entities):
-        _make_room(state, int(entities[-1]) + 1)
+        make_room(state, int(entities[-1]) + 1)
     at, present = places(entities), ~np.isnan(frame.values[:, 0])
     mute = np.flatnonzero(~present)
     present[mute] = ~np.isnan(frame.values[mute]).all(axis=1)
@@ -135,40 +70,15 @@ def observe(state: TelemetryState, frame: Frame, portfolio: Portfolio) -> Verdic
         _judge(state, entities[block], frame.values[block], portfolio)
     learning = state.status[at] != WATCHING
     if learning.any():
-        _collect(state, entities[learning], frame.values[learning], frame.time)
+        collect(state, entities[learning], frame.values[learning], frame.time)
     p, alarm = state.p[at].copy(), state.alarm[at].copy()
     status = np.where(present, state.status[at], np.int8(ABSENT))
     return Verdicts(status, p, np.maximum(-np.log(p), 0.0), alarm, alarm & ~before)
 
 
-def judged(status: NDArray[np.int8]) -> Bools:
-    """Returns where a status says that the entity is judged, by its own model or by a lent one."""
-    return np.asarray((status == WATCHING) | (status == PROVISIONAL))
-
-
-def due(state: TelemetryState) -> list[int]:
-    """Returns the entities, ascending, that have collected enough rows to be learnt."""
-    return [int(entity) for entity in np.flatnonzero((state.slot >= 0) & (state.rows >= state.settings.learn_rows))]
-
-
 def learn(state: TelemetryState, entity: int, portfolio: Portfolio) -> None:
     """Fits `entity` on the rows it has collected and starts to watch it. Raises InputError where they are too few."""
     install(state, entity, fit([collected(state, entity)], portfolio, state.settings), portfolio)
-
-
-def collected(state: TelemetryState, entity: int) -> Floats:
-    """Returns the rows (N, S) that `entity` has collected while learning, oldest first."""
-    return np.asarray(_ordered(state, entity, state.waiting), dtype=np.float64)
-
-
-def collected_at(state: TelemetryState, entity: int) -> Index:
-    """Returns the times (N,) of those rows: of their frames, in UTC microseconds."""
-    return np.array(_ordered(state, entity, state.when), dtype=np.int64)
-
-
-def _ordered(state: TelemetryState, entity: int, rings: NDArray[np.generic]) -> NDArray[np.generic]:
-    slot, count, size = int(state.slot[entity]), int(state.rows[entity]), state.settings.learn_rows
-    return rings[slot][:count] if count <= size else np.roll(rings[slot], -(count % size), axis=0)
 
 
 def learn_from(state: TelemetryState, entity: int, segments: list[Floats], portfolio: Portfolio) -> None:
@@ -178,8 +88,8 @@ def learn_from(state: TelemetryState, entity: int, segments: list[Floats], portf
 
 def install(state: TelemetryState, entity: int, model: Model, portfolio: Portfolio) -> None:
     """Puts a fitted model in place for `entity`, in single precision. It must have been fitted with the state's window lengths."""
-    _make_room(state, entity + 1)
-    _release(state, entity)
+    make_room(state, entity + 1)
+    release(state, entity)
     state.rows[entity] = 0
     _put(state, entity, model, portfolio, WATCHING)
 
@@ -231,44 +141,6 @@ def why(state: TelemetryState, entity: int, portfolio: Portfolio) -> list[tuple[
         shares += detector.weight * parts[0, len(dense) + place] * own
     shares /= shares.sum()
     return [(int(signal), float(shares[signal])) for signal in np.argsort(-shares, kind="stable") if shares[signal] > 0]
-
-
-def silent(state: TelemetryState, before: int) -> list[int]:
-    """Returns the watched entities, ascending, whose last value is older than `before` (UTC microseconds)."""
-    return [int(entity) for entity in np.flatnonzero(judged(state.status) & (state.seen >= 0) & (state.seen < before))]
-
-
-def _make_room(state: TelemetryState, entities: int) -> None:
-    if entities <= len(state.status):
-        return
-    capacity = room(entities)
-    for name in _PER_ENTITY:
-        setattr(state, name, grown(getattr(state, name), capacity, _FILL.get(name, 0)))
-    for stored, rings in zip(state.params, state.rings, strict=True):
-        for key in stored:
-            stored[key] = np.asarray(grown(stored[key], capacity), dtype=np.float32)
-        grow(rings, capacity)
-
-
-def _collect(state: TelemetryState, entities: Index, values: Floats, time: int) -> None:
-    for entity in entities[state.slot[entities] < 0]:  # once an entity, when it first appears
-        if not state.free:
-            room = max(4, 2 * len(state.waiting))
-            state.free = list(range(room - 1, len(state.waiting) - 1, -1))
-            state.waiting = np.asarray(grown(state.waiting, room), dtype=np.float32)
-            state.when = np.asarray(grown(state.when, room), dtype=np.int64)
-        state.slot[entity] = state.free.pop()
-    place = (state.slot[entities], state.rows[entities] % state.settings.learn_rows)
-    state.waiting[place], state.when[place] = values, time
-    state.rows[entities] += 1
-
-
-def _release(state: TelemetryState, entity: int) -> None:
-    if state.slot[entity] >= 0:
-        state.free.append(int(state.slot[entity]))
-        state.slot[entity] = -1
-    if len(state.free) == len(state.waiting):  # the last learner is done: give the memory back
-        state.free, state.waiting, state.when = [], state.waiting[:0].copy(), state.when[:0].copy()
 
 
 def _judge(state: TelemetryState, entities: Index, values: Floats, portfolio: Portfolio) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from interferon.detect import signals_peers, telemetry
+from interferon.detect import signals_peers, telemetry, telemetry_state
 from interferon.detect.fit import Model, Portfolio, fit
 from interferon.detect.series import judge
 from interferon.detect.settings import MIN_TRAINING_ROWS, Settings
@@ -79,11 +79,11 @@ def take(peers: Peers, kind: str, names: Sequence[str], rows: tuple[Codes, Ints]
         del peers.groups[next(iter(peers.groups))]
 
 
-def askers(of: telemetry.TelemetryState, entities: Ints) -> list[int]:
+def askers(of: telemetry_state.TelemetryState, entities: Ints) -> list[int]:
     """Those of `entities` (ascending) that may borrow now: still without a model, at every twentieth of their learning."""
     every = max(MIN_TRAINING_ROWS, math.ceil(SHARE * of.settings.learn_rows))
     rows = of.rows[entities]
-    asks = (of.status[entities] == telemetry.LEARNING) & (rows > 0) & (rows % every == 0)
+    asks = (of.status[entities] == telemetry_state.LEARNING) & (rows > 0) & (rows % every == 0)
     return [int(entity) for entity in entities[asks]]
 
 
@@ -91,7 +91,7 @@ def borrow(
     peers: Peers,
     pools: dict[Asked, Pool],
     young: Sequence[tuple[int, str, Sequence[str]]],
-    of: tuple[telemetry.TelemetryState, SignalState],
+    of: tuple[telemetry_state.TelemetryState, SignalState],
     detectors: Detectors,
 ) -> None:
     """Lends to the `young`, (entity, kind, signals) each, what their peers have in common, where there are enough of them and they are
@@ -102,7 +102,7 @@ def borrow(
         records = peers.groups.get(_group(kind, names), [])
         if len(records) < FEWEST:
             continue
-        own, times = telemetry.collected(whole, entity), telemetry.collected_at(whole, entity)
+        own, times = telemetry_state.collected(whole, entity), telemetry_state.collected_at(whole, entity)
         asked = (kind, *names), int(times[0]), len(own)
         if asked not in pools:
             pools[asked] = pool(records, names, asked[1:], whole.settings, detectors, whole.signals)

@@ -26,6 +26,7 @@ from interferon.detect import (
     taught,
     telemetry,
     telemetry_peers,
+    telemetry_state,
 )
 from interferon.detect import signals as single
 from interferon.detect.examples import Examples, keep, nearest
@@ -44,7 +45,7 @@ WIDTH = 16  # signals of an entity that a fleet's arrays hold, unless more are a
 class Shard:
     """Detection for a share of the entities; `members` are fleet-wide indices by the shard's own."""
 
-    telemetry: telemetry.TelemetryState
+    telemetry: telemetry_state.TelemetryState
     stream: stream.StreamState
     signals: signal_state.SignalState
     members: list[int] = field(default_factory=list)
@@ -102,7 +103,7 @@ def new_watch(network: Network, settings: Settings, portfolios: Portfolios, *, s
     peers, leads, timing = stream.peers_of(network), stream.leads_of(network), stream.StreamSettings(learn_us=learn_us)
     made = [
         Shard(
-            telemetry.new_state(settings, width, portfolios.telemetry),
+            telemetry_state.new_state(settings, width, portfolios.telemetry),
             stream.new_state(timing, peers, leads),
             signal_state.new_state(width, portfolios.signals),
         )
@@ -164,9 +165,9 @@ def _telemetry(
     seen = telemetry.observe(shard.telemetry, telemetry.Frame(start, local, values), portfolios.telemetry)
     alone = _signals(shard, start, local, values, portfolios.signals)
     taught.take_back(shard.telemetry, local, alone.strays)
-    judged = telemetry.judged(seen.status)
+    judged = telemetry_state.judged(seen.status)
     both = np.minimum(1.0, 2.0 * np.minimum(seen.p, alone.p)) if portfolios.signals else seen.p  # the better of two looks
-    own = seen.status == telemetry.WATCHING
+    own = seen.status == telemetry_state.WATCHING
     misfit.take(watch.fitting, entities[own], both[own], end)
     again = _unexcused(watch, shard, names, (end, entities), seen.alarm | (alone.p < shard.telemetry.settings.p_on))
     for place in np.flatnonzero(seen.rising | alone.rising | again):
@@ -180,7 +181,7 @@ def _telemetry(
             shard.examples, here, telemetry.in_own_scale(shard.telemetry, local[place : place + 1], values[place : place + 1])[0]
         )
         finding = _finding(names[whole], end, p, named, detector, alike)
-        if shard.telemetry.status[here] == telemetry.PROVISIONAL:
+        if shard.telemetry.status[here] == telemetry_state.PROVISIONAL:
             finding = msgspec.structs.replace(finding, summary=finding.summary + telemetry_peers.TOLD)
         finding = stream.declare(shard.stream, finding)
         if again[place]:
@@ -224,9 +225,9 @@ def _learn(watch: Watch, portfolios: Portfolios, names: Sequence[str], signals: 
 def _fit(watch: Watch, shard: Shard, portfolios: Portfolios) -> list[tuple[int, tuple[Codes, np.ndarray], tuple[np.ndarray, np.ndarray]]]:
     """Fits a shard's machines, and the ranges of their single signals on the same rows. Returns fleet-wide index, rows in the machine's
     scale and their times, and that scale."""
-    of, ready, fitted = shard.telemetry, telemetry.due(shard.telemetry), []
+    of, ready, fitted = shard.telemetry, telemetry_state.due(shard.telemetry), []
     for entity in ready:
-        rows, times = telemetry.collected(of, entity), telemetry.collected_at(of, entity)
+        rows, times = telemetry_state.collected(of, entity), telemetry_state.collected_at(of, entity)
         telemetry.learn(of, entity, portfolios.telemetry)
         codes = telemetry.in_own_scale(of, entity, rows)
         keep(shard.examples, entity, codes, times)

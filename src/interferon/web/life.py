@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from interferon.detect import misfit, telemetry
+from interferon.detect import misfit, telemetry_state
 from interferon.detect.watch import Shard, shard_of
 from interferon.model.records import Finding
 from interferon.runtime.running import Running
@@ -70,10 +70,10 @@ def _telemetry(run: Running, entity: str) -> str:
         return "not seen yet"
     rows = int(state.rows[local])
     frame_s = run.rules.network.settings.frame_s
-    if state.status[local] == telemetry.WATCHING:
+    if state.status[local] == telemetry_state.WATCHING:
         return f"watched for {duration(rows * frame_s)}"
     left = duration(max(state.settings.learn_rows - rows, 0) * frame_s)
-    if state.status[local] == telemetry.PROVISIONAL:
+    if state.status[local] == telemetry_state.PROVISIONAL:
         return f"being learnt, judged by its peers' life until then: {rows} of {state.settings.learn_rows} frames, own model in {left}"
     return f"being learnt: {rows} of {state.settings.learn_rows} frames, ready in {left}"
 

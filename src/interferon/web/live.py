@@ -1,6 +1,6 @@
 """The screens' `Source` over a running installation: turns its facts into the view structs. Reads under the installation's lock."""
 
-from interferon.detect import stream, telemetry
+from interferon.detect import stream, telemetry_state
 from interferon.detect.baselines import refusal
 from interferon.flow.reroute import Route
 from interferon.model.events import Approval, Baseline, Receipted, Verdict
@@ -90,9 +90,9 @@ class LiveSource:
         for shard in self._run.state.watch.shards:
             state, members = shard.telemetry, len(shard.members)
             total += members
-            watching = state.status[:members] == telemetry.WATCHING
+            watching = state.status[:members] == telemetry_state.WATCHING
             learnt += int(watching.sum())
-            lent += int((state.status[:members] == telemetry.PROVISIONAL).sum())
+            lent += int((state.status[:members] == telemetry_state.PROVISIONAL).sum())
             if not watching.all():
                 left = state.settings.learn_rows - int(state.rows[:members][~watching].min())
                 ready = max(ready, now + max(left, 0) * frame_us)
@@ -296,7 +296,7 @@ class LiveSource:
             return None
         slot, shard = state.admission.pending.slots[whole].index(signal), state.watch.shards[state.watch.home[whole]].telemetry
         local = int(state.watch.local[whole])
-        if local >= len(shard.status) or shard.status[local] != telemetry.WATCHING or slot >= shard.signals:
+        if local >= len(shard.status) or shard.status[local] != telemetry_state.WATCHING or slot >= shard.signals:
             return None
         spread = float(shard.spread[local, slot])
         mid = float(shard.centre[local, slot]) + float(shard.shift[local, slot]) * spread
