@@ -76,6 +76,25 @@ def test_machines_in_blocks_and_a_stored_state_go_on_as_if_nothing_had_been(monk
     assert [one.p.tolist() for one in whole] == [one.p.tolist() for one in apart]
 
 
+def strongest(dark: int) -> float:
+    """The most that they say of a plant that is well, in 40 rows after `dark` ones that never came."""
+    values = readings(basin())
+    state, few, first = telemetry_state.new_state(SETTINGS, values.shape[2], TELEMETRY), telemetry_few.split(TELEMETRY)[1], TRAIN + 40
+    run(state, values[:first])
+    said = []
+    for row in range(first + dark, first + dark + 40):
+        run(state, values[row : row + 1], row)
+        said.append(float(telemetry_few.evidences(state.few[0], few, state.tails[0, -2:-1], SETTINGS)[0]))
+    assert (state.few[0].time, state.few[0].step) == (first + dark + 39, 1)
+    return max(said)
+
+
+def test_after_rows_that_never_came_the_row_before_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert strongest(dark=23) < strongest(dark=0) + 1.0
+    monkeypatch.setattr(telemetry_few, "LATE", np.inf)
+    assert strongest(dark=23) > strongest(dark=0) + 3.0  # the level went on moving meanwhile
+
+
 def test_what_is_taken_is_put_back_whole() -> None:
     values = readings(basin())
     state = telemetry_state.new_state(SETTINGS, values.shape[2], TELEMETRY)

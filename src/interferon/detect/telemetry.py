@@ -67,7 +67,7 @@ def observe(state: TelemetryState, frame: Frame, portfolio: Portfolio) -> Verdic
     before = state.alarm[at].copy()
     for start in range(0, len(watched), BLOCK):
         block = places(watched[start : start + BLOCK])
-        _judge(state, entities[block], frame.values[block], portfolio)
+        _judge(state, Frame(frame.time, frame.entities[block], frame.values[block]), portfolio)
     learning = state.status[at] != WATCHING
     if learning.any():
         collect(state, entities[learning], frame.values[learning], frame.time)
@@ -143,7 +143,8 @@ def why(state: TelemetryState, entity: int, portfolio: Portfolio) -> list[tuple[
     return [(int(signal), float(shares[signal])) for signal in np.argsort(-shares, kind="stable") if shares[signal] > 0]
 
 
-def _judge(state: TelemetryState, entities: Index, values: Floats, portfolio: Portfolio) -> None:
+def _judge(state: TelemetryState, frame: Frame, portfolio: Portfolio) -> None:
+    entities, values = frame.entities.astype(np.int64), frame.values
     settings, at = state.settings, places(entities)
     codes = encode((values - state.centre[at]) / state.spread[at] - state.shift[at], ~np.isnan(values) & state.active[at])
     valid = codes != GAP
@@ -153,7 +154,7 @@ def _judge(state: TelemetryState, entities: Index, values: Floats, portfolio: Po
     rows = Rows(held / STEP, valid, codes=codes)
     known = _known(state, at)
     for place, entity in _few(state, entities):
-        telemetry_few.push(state.few[entity], rows.z[place] + state.shift[entity], valid[place])
+        telemetry_few.push(state.few[entity], rows.z[place] + state.shift[entity], valid[place], frame.time)
     for detector, params, rings in zip(split(portfolio)[0], known, state.rings, strict=True):
         push(rings, entities, state.rows[at], derived(detector, params, rows))
     state.rows[at] += state.status[at] == WATCHING  # of the others `_collect` counts

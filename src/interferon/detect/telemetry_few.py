@@ -21,16 +21,20 @@ from interferon.detect.windows import LEAD, Bools, Floats, Rows, Window, rolling
 Portfolio = Sequence[TelemetryDetector]
 Kept = dict[str, NDArray[Any]]
 NAME: Final = "few"
+LATE: Final = 1.5  # steps from row to row; after more, rows are missing
 
 
 @dataclass
 class Few:
     """What is held of one machine. params: one mapping for each such detector, in the portfolio's order. z, valid (K, S): its last rows,
-    oldest first, on the baseline of the training data, which does not move, and where there was a value; K: the longest window and LEAD."""
+    oldest first, on the baseline of the training data, which does not move, and where there was a value; K: the longest window and LEAD.
+    time, step: of the last row, and the least from one row to the next, in microseconds, 0 before there was one."""
 
     params: list[dict[str, Floats | NDArray[np.float32]]]
     z: Floats
     valid: Bools
+    time: int = 0
+    step: int = 0
 
 
 def split(portfolio: Portfolio) -> tuple[Portfolio, Portfolio]:
@@ -52,8 +56,13 @@ def begin(detectors: Portfolio, params: Sequence[Params], recent: Rows, settings
     return few if np.isfinite(said).any() else None
 
 
-def push(few: Few, z: Floats, valid: Bools) -> None:
-    """Takes one row (S,) in."""
+def push(few: Few, z: Floats, valid: Bools, time: int) -> None:
+    """Takes one row (S,) in, of the frame that begins at `time`, microseconds UTC. Where rows are missing between it and the last one, that
+    does not count as the one before."""
+    passed, few.time = time - few.time if few.time else 0, time
+    few.step = min(few.step or passed, passed) or few.step
+    if passed > LATE * few.step:
+        few.valid[-1] = False
     few.z[:-1], few.valid[:-1] = few.z[1:].copy(), few.valid[1:].copy()
     few.z[-1], few.valid[-1] = z, valid
 
@@ -74,7 +83,7 @@ def taken(few: Few | None) -> Kept:
     if few is None:
         return {}
     params = {f"{NAME}.params.{place}.{name}": value.copy() for place, one in enumerate(few.params) for name, value in one.items()}
-    return {**params, f"{NAME}.z": few.z.copy(), f"{NAME}.valid": few.valid.copy()}
+    return {**params, f"{NAME}.z": few.z.copy(), f"{NAME}.valid": few.valid.copy(), f"{NAME}.clock": np.array([few.time, few.step])}
 
 
 def put_back(kept: Kept) -> Few | None:
@@ -86,7 +95,9 @@ def put_back(kept: Kept) -> Few | None:
         if name.startswith(f"{NAME}.params."):
             _, _, place, own = name.split(".", 3)
             params.setdefault(int(place), {})[own] = value.copy()
-    return Few([params[place] for place in sorted(params)], kept[f"{NAME}.z"].copy(), kept[f"{NAME}.valid"].copy())
+    return Few(
+        [params[place] for place in sorted(params)], kept[f"{NAME}.z"].copy(), kept[f"{NAME}.valid"].copy(), *kept[f"{NAME}.clock"].tolist()
+    )
 
 
 def hold(held: dict[int, Few], entity: int, few: Few | None) -> None:
