@@ -8,7 +8,7 @@ from interferon.bench.throughput import RIVER, Scale, Watched
 from interferon.bench.throughput_world import MISSING, SIGNALS, Plant, arrays
 from interferon.twin.draws import MINUTE
 
-TINY = Scale(machines=8, learn=360, settle=5, ticks=24, sample=1)
+TINY = Scale(machines=8, learn=360, settle=5, ticks=24, rounds=2, sample=1)
 
 
 def test_shuffled_readings_are_admitted_to_the_very_ticks_they_were_drawn_as() -> None:
@@ -22,11 +22,11 @@ def test_shuffled_readings_are_admitted_to_the_very_ticks_they_were_drawn_as() -
     assert 0.0 < np.isnan(plant.ticks(50)).mean() < 3 * MISSING
 
 
-def test_one_machine_in_a_hundred_is_attacked_from_the_middle_on() -> None:
-    ticks = np.zeros((10, 250, SIGNALS))
-    changed = Plant(250).attacked(ticks.copy()) != ticks
-    assert np.flatnonzero(changed.any(axis=(0, 2))).tolist() == [0, 100, 200]
-    assert np.flatnonzero(changed.any(axis=(1, 2))).tolist() == [5, 6, 7, 8, 9]
+def test_one_machine_in_a_hundred_is_attacked_in_the_second_half_of_each_round() -> None:
+    ticks = np.zeros((20, 250, SIGNALS))
+    changed = (Plant(250).attacked(ticks.copy(), 2) != ticks).any(axis=2)
+    assert [np.flatnonzero(half.any(axis=0)).tolist() for half in (changed[:10], changed[10:])] == [[0, 100, 200], [1, 101, 201]]
+    assert np.flatnonzero(changed.any(axis=1)).tolist() == [5, 6, 7, 8, 9, 15, 16, 17, 18, 19]
 
 
 def test_arrays_of_a_state_are_counted_through_lists_mappings_and_records() -> None:
@@ -57,7 +57,7 @@ def test_every_figure_has_its_target_and_baselines(monkeypatch: pytest.MonkeyPat
     trees = Trees()
     monkeypatch.setattr(throughput, "half_space", lambda train: (trees, list))
     rows = list(throughput.cases(TINY))
-    assert (trees.scored, trees.learnt) == (2 * TINY.ticks, TINY.ticks)
+    assert (trees.scored, trees.learnt) == (4 * TINY.ticks, 2 * TINY.ticks)
     assert [row["target"] for row in rows] == [">= 400000", ">= 200000", ">= 20", "<= 8000"]
     assert all(row["value"] > 0 and row["baselines"] for row in rows)
     assert rows[0]["baselines"]["alarms explained"] >= 1.0

@@ -45,10 +45,11 @@ class Plant:
             found[tick] = np.where(self.draw.random(values.shape) < MISSING, np.nan, values)
         return found
 
-    def attacked(self, ticks: Floats) -> Floats:
-        """The same with one signal of one machine in a hundred far off, from the middle on."""
-        machines = np.arange(0, ticks.shape[1], ATTACKED)
-        ticks[len(ticks) // 2 :, machines, machines % SIGNALS] += 120.0
+    def attacked(self, ticks: Floats, rounds: int) -> Floats:
+        """The same with one signal of one machine in a hundred far off in the second half of each round; of other machines in each."""
+        for number, piece in enumerate(np.array_split(ticks, rounds)):  # views
+            machines = np.arange(number % ATTACKED, ticks.shape[1], ATTACKED)
+            piece[len(piece) // 2 :, machines, machines % SIGNALS] += 120.0
         return ticks
 
     def batch(self, start: int, values: Floats, *, shuffled: bool) -> pa.RecordBatch:
