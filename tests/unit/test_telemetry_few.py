@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from interferon.detect import telemetry, telemetry_few, telemetry_state
+from interferon.detect import retired, telemetry, telemetry_few, telemetry_state
 from interferon.detect.fit import fit, in_single
 from interferon.detect.fleet import BLOCK
 from interferon.detect.series import judge
@@ -100,11 +100,22 @@ def test_what_is_taken_is_put_back_whole() -> None:
     state = telemetry_state.new_state(SETTINGS, values.shape[2], TELEMETRY)
     run(state, values[: TRAIN + 50])
     before = checkpoint.dump(state.few)
-    kept = telemetry_few.taken(state.few[0])
+    kept = retired.taken(state, 0, "telemetry")
     run(state, values[TRAIN + 50 :], TRAIN + 50)
     assert checkpoint.dump(state.few) != before
-    telemetry_few.hold(state.few, 0, None)
-    assert telemetry_few.taken(state.few.get(0)) == {}
-    telemetry_few.hold(state.few, 0, telemetry_few.put_back(kept))
+    retired.put_back(state, 0, "telemetry", kept)
     assert checkpoint.dump(state.few) == before
-    assert telemetry_few.put_back({}) is None
+    del kept["telemetry.few"]
+    retired.put_back(state, 0, "telemetry", kept)
+    assert state.few == {}
+
+
+def test_what_peers_lend_is_not_the_row_before() -> None:
+    values = readings(basin())
+    for put, before in ((telemetry.install, True), (telemetry.lend, False)):
+        state = telemetry_state.new_state(SETTINGS, values.shape[2], TELEMETRY)
+        telemetry_state.make_room(state, 1)
+        put(state, 0, fit([values[:TRAIN, 0]], TELEMETRY, SETTINGS), TELEMETRY)
+        assert bool(state.few[0].valid[-1].all()) is before
+        assert bool(state.few[0].valid[-1].any()) is before
+        assert state.few[0].valid[:-1].all()

@@ -9,15 +9,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
-JOINED: Final = (
-    "watch",
-    "plants",
-    "start",
-    "poison",
-    "throughput",
-    "stream",
-    "rules",
-)  # run with `detect`, so not once more where all are run
+# run with `detect`, so not once more where all are run
+JOINED: Final = ("watch", "plants", "start", "poison", "throughput", "stream", "rules")
 SUITES: Final = ("path", "detect", *JOINED, "flow", "journal", "policy")
 
 

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from interferon.bench.drawn import Bools, Case, Floats
+from interferon.bench.drawn import Bools, Case, Drawn, Floats
 from interferon.bench.drawn.tanks import DAY, tanks
 from interferon.bench.measures import auroc, row
 from interferon.bench.watch_world import network
 from interferon.detect import watch
+from interferon.detect.protocol import TelemetryDetector
 from interferon.detect.settings import LIVE
-from interferon.detectors.telemetry_invariants import TelemetryInvariants
+from interferon.detect.telemetry_few import split
 from interferon.detectors.telemetry_portfolio import TELEMETRY
 from interferon.detectors.telemetry_signals import SIGNALS
 from interferon.store.examples import START
@@ -54,8 +55,7 @@ class Heard:
 def cases(scale: Scale = FULL) -> Iterator[dict[str, Any]]:
     """Every figure about live invariants, beside the same watch without them."""
     drawn = [tanks(SEED + number, scale.learn + scale.quiet, scale.attacked) for number in range(scale.plants)]
-    few = [detector for detector in TELEMETRY if isinstance(detector, TelemetryInvariants)]
-    now, before = (_heard(drawn, scale, [one for one in TELEMETRY if one not in left]) for left in ((), few))
+    now, before = (_heard(drawn, scale, portfolio) for portfolio in (TELEMETRY, split(TELEMETRY)[0]))
     first = scale.learn + scale.quiet
     labels = np.stack([case.labels for case in drawn], axis=1)
     name = f"{scale.plants} plants of two tanks, live"
@@ -68,7 +68,7 @@ def cases(scale: Scale = FULL) -> Iterator[dict[str, Any]]:
     yield row(f"{name}: alarms that begin in quiet", "a plant and day", false[0], {WITHOUT: false[1]}, None)
 
 
-def _heard(drawn: Sequence[Case], scale: Scale, portfolio: Sequence[Any]) -> Heard:
+def _heard(drawn: Sequence[Case], scale: Scale, portfolio: Sequence[TelemetryDetector]) -> Heard:
     names = list(drawn[0].test.names)
     values = np.stack([np.concatenate([_rows(case.train[0], names), _rows(case.test, names)]) for case in drawn], axis=1)
     portfolios = watch.Portfolios(tuple(portfolio), (), SIGNALS)
@@ -84,7 +84,7 @@ def _heard(drawn: Sequence[Case], scale: Scale, portfolio: Sequence[Any]) -> Hea
     return Heard(scores, begun)
 
 
-def _rows(table: Any, names: Sequence[str]) -> Floats:
+def _rows(table: Drawn, names: Sequence[str]) -> Floats:
     return np.stack([table.numbers(name) for name in names], axis=1)
 
 

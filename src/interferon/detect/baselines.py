@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from interferon.detect import examples, misfit, retired, signals_learn, telemetry, telemetry_few
+from interferon.detect import examples, misfit, retired, signals_learn, telemetry
 from interferon.detect.windows import Floats, Ints
 from interferon.model.events import Baseline
 
@@ -132,11 +132,8 @@ def _swing(rows: Floats) -> Floats:
 def _retire(watch: Watch, entity: int) -> None:
     """Keeps all that the detectors hold of the version in force."""
     shard, here = _home(watch, entity)
-    kept = retired.taken(shard.telemetry, here, "telemetry") | retired.taken(shard.signals, here, "signals")
-    kept |= telemetry_few.taken(shard.telemetry.few.get(here))
-    for name, nearby in (("rows", shard.examples.rows), ("times", shard.examples.times)):
-        if here in nearby:
-            kept[f"examples.{name}"] = nearby[here]
+    held = ((shard.telemetry, "telemetry"), (shard.signals, "signals"), (shard.examples, "examples"))
+    kept = {place: what for state, name in held for place, what in retired.taken(state, here, name).items()}
     kept["swing"] = watch.lives.swings[entity]
     watch.lives.kept.setdefault(entity, {})[watch.lives.force[entity]] = kept
 
@@ -146,12 +143,9 @@ def _reinstate(watch: Watch, entity: int, number: int) -> None:
     (shard, here), lives = _home(watch, entity), watch.lives
     _retire(watch, entity)
     kept = lives.kept[entity].pop(number)
-    retired.put_back(shard.telemetry, here, "telemetry", kept)
-    retired.put_back(shard.signals, here, "signals", kept)
-    telemetry_few.hold(shard.telemetry.few, here, telemetry_few.put_back(kept))
-    if "examples.rows" in kept:
-        shard.examples.rows[here], shard.examples.times[here] = kept["examples.rows"], kept["examples.times"]  # type: ignore[assignment]
-    lives.swings[entity] = kept["swing"]  # type: ignore[assignment]
+    for state, name in ((shard.telemetry, "telemetry"), (shard.signals, "signals"), (shard.examples, "examples")):
+        retired.put_back(state, here, name, kept)
+    lives.swings[entity] = kept["swing"]
     shard.telemetry.alarm[here], shard.telemetry.p[here] = False, 1.0
     lives.force[entity] = number
     misfit.forget(watch.fitting, entity)

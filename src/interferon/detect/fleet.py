@@ -5,7 +5,9 @@ Part of the telemetry state; called by `telemetry` and `telemetry_state` alone. 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,14 @@ def grown(array: NDArray[np.generic], capacity: int, fill: float = 0) -> NDArray
     longer = np.full((capacity, *array.shape[1:]), fill, dtype=array.dtype)
     longer[: len(array)] = array
     return longer
+
+
+def lengthen(state: object, names: Iterable[str], fill: Mapping[str, float], tables: Iterable[dict[str, Any]], capacity: int) -> None:
+    """Lengthens the arrays `names` of a state, filled as `fill` says or by 0, and all in its `tables`, by 0, to `capacity` entities."""
+    for name in names:
+        setattr(state, name, grown(getattr(state, name), capacity, fill.get(name, 0)))
+    for table in tables:
+        table.update({name: grown(value, capacity) for name, value in table.items()})
 
 
 def room(entities: int) -> int:

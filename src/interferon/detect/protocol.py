@@ -37,7 +37,7 @@ class TelemetryDetector(Protocol):
         ...
 
     def derive(self, params: Params, rows: Rows) -> tuple[Floats, Bools]:
-        """Returns the detector's own signals (N, S) and which of them are there; (N, k S) where it judges recorded files only."""
+        """Returns the detector's own signals (N, S) and which of them are there; (N, k S) where it judges files or few machines only."""
         ...
 
     def score(self, params: Params, window: Window) -> Floats:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from interferon.detect.fleet import Index, grown, room
+from interferon.detect.fleet import Index, lengthen, room
 from interferon.detect.signal_protocol import Memory, Numbers, SignalDetector
 
 Detectors = Sequence[SignalDetector]
@@ -79,10 +79,4 @@ def make_room(state: SignalState, entities: int) -> None:
     """Lengthens all arrays, where they hold fewer than so many entities."""
     if entities <= len(state.rows):
         return
-    capacity = room(entities)
-    for name in _PER_ENTITY:
-        setattr(state, name, grown(getattr(state, name), capacity, FILL.get(name, 0)))
-    for stored in state.params:
-        stored.update({name: np.asarray(grown(value, capacity), dtype=np.float32) for name, value in stored.items()})
-    for kept in state.memory:
-        kept.update({name: grown(value, capacity) for name, value in kept.items()})
+    lengthen(state, _PER_ENTITY, FILL, (*state.params, *state.memory), room(entities))

@@ -109,8 +109,10 @@ def _put(state: TelemetryState, entity: int, model: Model, portfolio: Portfolio,
     state.held[entity] = hold(model.recent, nothing)[-1]
     recent = Rows(hold(model.recent, state.held[entity]) / STEP, model.recent != GAP)
     dense, sparse = split(portfolio)
-    telemetry_few.hold(state.few, entity, telemetry_few.begin(sparse, model.params[len(dense) :], recent, state.settings))
-    for detector, params, stored, rings in zip(dense, model.params, state.params, state.rings, strict=False):
+    state.few.pop(entity, None)
+    if few := telemetry_few.begin(sparse, model.params[len(dense) :], recent, state.settings, own=status == WATCHING):
+        state.few[entity] = few
+    for detector, params, stored, rings in zip(dense, model.params[: len(dense)], state.params, state.rings, strict=True):
         for name, value in params.items():
             if name not in stored:
                 stored[name] = np.zeros((len(state.status), *value.shape), dtype=np.float32)
@@ -157,7 +159,7 @@ def _judge(state: TelemetryState, frame: Frame, portfolio: Portfolio) -> None:
         telemetry_few.push(state.few[entity], rows.z[place] + state.shift[entity], valid[place], frame.time)
     for detector, params, rings in zip(split(portfolio)[0], known, state.rings, strict=True):
         push(rings, entities, state.rows[at], derived(detector, params, rows))
-    state.rows[at] += state.status[at] == WATCHING  # of the others `_collect` counts
+    state.rows[at] += state.status[at] == WATCHING  # of the others `collect` counts
     parts, _ = _parts(state, entities, portfolio, known)
     weight = 1.0 / settings.smooth
     line = weight * fused(parts, portfolio) + (1.0 - weight) * state.mean[at]
@@ -190,7 +192,8 @@ def _few(state: TelemetryState, entities: Index) -> list[tuple[int, int]]:
     """Place and entity of those of which a detector of few machines has something to say."""
     if not state.few:
         return []
-    return [(place, entity) for place, entity in enumerate(entities.tolist()) if entity in state.few]
+    known, place, _ = np.intersect1d(entities, np.fromiter(state.few, dtype=np.int64), assume_unique=True, return_indices=True)
+    return list(zip(place.tolist(), known.tolist(), strict=True))
 
 
 def _adapt(state: TelemetryState, entities: Index, codes: Codes, quiet: Bools) -> None:

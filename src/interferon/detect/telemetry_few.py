@@ -1,14 +1,14 @@
 """Detectors that have something to say of few machines only, such as those with valves: kept machine by machine, not in the fleet's arrays.
 
-Part of the telemetry state; called by `detect.telemetry` and `detect.baselines`. A detector says so by `few = True`; of a machine of which
-none of them has anything to say nothing is kept, and nothing is spent on it. Of the others each takes about half a millisecond a row.
+Part of the telemetry state; called by `detect.telemetry`. A detector says so by `few = True`; of a machine of which
+none of them has anything to say nothing is kept, and nothing is spent on it. Of the others each takes a third of a millisecond a row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,6 @@ from interferon.detect.settings import Settings
 from interferon.detect.windows import LEAD, Bools, Floats, Rows, Window, rolling
 
 Portfolio = Sequence[TelemetryDetector]
-Kept = dict[str, NDArray[Any]]
-NAME: Final = "few"
 LATE: Final = 1.5  # steps from row to row; after more, rows are missing
 
 
@@ -44,8 +42,9 @@ def split(portfolio: Portfolio) -> tuple[Portfolio, Portfolio]:
     return portfolio[:number], portfolio[number:]
 
 
-def begin(detectors: Portfolio, params: Sequence[Params], recent: Rows, settings: Settings) -> Few | None:
-    """Returns what is held of a machine whose last training rows were `recent`; None where no detector has anything to say of it."""
+def begin(detectors: Portfolio, params: Sequence[Params], recent: Rows, settings: Settings, *, own: bool) -> Few | None:
+    """Returns what is held of a machine whose last training rows were `recent`; None where no detector has anything to say of it. Where
+    they are not its `own`, the last of them does not count as the one before its next row."""
     length = LEAD + max((detector.window(settings) for detector in detectors), default=0)
     z, valid = recent.z[-length:], recent.valid[-length:]
     missing = length - len(z)  # a machine may have been learnt on fewer rows than a window has
@@ -53,6 +52,7 @@ def begin(detectors: Portfolio, params: Sequence[Params], recent: Rows, settings
     valid = np.concatenate([np.zeros((missing, z.shape[1]), dtype=np.bool_), valid])
     few = Few([dict(one) for one in params], z, valid)
     said = [detector.score(*_seen(few, detectors, place, settings)) for place, detector in enumerate(detectors)]
+    few.valid[-1] &= own
     return few if np.isfinite(said).any() else None
 
 
@@ -76,35 +76,6 @@ def evidences(few: Few, detectors: Portfolio, tails: Floats, settings: Settings)
 def shares(few: Few, detectors: Portfolio, place: int, settings: Settings) -> Floats:
     """Returns each signal's share (S,) of what the detector at `place` says."""
     return np.asarray(detectors[place].why(*_seen(few, detectors, place, settings))[0])
-
-
-def taken(few: Few | None) -> Kept:
-    """Returns copies of all that is held of a machine, by names that begin with `NAME`."""
-    if few is None:
-        return {}
-    params = {f"{NAME}.params.{place}.{name}": value.copy() for place, one in enumerate(few.params) for name, value in one.items()}
-    return {**params, f"{NAME}.z": few.z.copy(), f"{NAME}.valid": few.valid.copy(), f"{NAME}.clock": np.array([few.time, few.step])}
-
-
-def put_back(kept: Kept) -> Few | None:
-    """Returns what `taken` took, None where nothing was held."""
-    if f"{NAME}.z" not in kept:
-        return None
-    params: dict[int, dict[str, NDArray[Any]]] = {}
-    for name, value in kept.items():
-        if name.startswith(f"{NAME}.params."):
-            _, _, place, own = name.split(".", 3)
-            params.setdefault(int(place), {})[own] = value.copy()
-    return Few(
-        [params[place] for place in sorted(params)], kept[f"{NAME}.z"].copy(), kept[f"{NAME}.valid"].copy(), *kept[f"{NAME}.clock"].tolist()
-    )
-
-
-def hold(held: dict[int, Few], entity: int, few: Few | None) -> None:
-    """Holds `few` of `entity`, in place of what was held of it."""
-    held.pop(entity, None)
-    if few is not None:
-        held[entity] = few
 
 
 def _seen(few: Few, detectors: Portfolio, place: int, settings: Settings) -> tuple[Params, Window]:

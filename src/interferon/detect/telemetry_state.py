@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interferon.detect.fit import Portfolio
-from interferon.detect.fleet import Index, Rings, grow, grown, new_rings, room
+from interferon.detect.fleet import Index, Rings, grow, grown, lengthen, new_rings, room
 from interferon.detect.fleet_bits import Bits
 from interferon.detect.protocol import of_bits
 from interferon.detect.settings import Settings
@@ -127,11 +127,8 @@ def make_room(state: TelemetryState, entities: int) -> None:
     if entities <= len(state.status):
         return
     capacity = room(entities)
-    for name in _PER_ENTITY:
-        setattr(state, name, grown(getattr(state, name), capacity, _FILL.get(name, 0)))
-    for stored, rings in zip(state.params, state.rings, strict=True):
-        for key in stored:
-            stored[key] = np.asarray(grown(stored[key], capacity), dtype=np.float32)
+    lengthen(state, _PER_ENTITY, _FILL, state.params, capacity)
+    for rings in state.rings:
         grow(rings, capacity)
 
 
