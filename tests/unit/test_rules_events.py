@@ -157,3 +157,56 @@ def test_damaged_archives_and_absent_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no events"):
         sources([tmp_path / "empty"])
     assert sources([tmp_path / "a.zip"]) == [tmp_path / "a.zip"]
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, zipfile.ZIP_BZIP2])
+def test_an_archive_gives_the_same_lines_however_it_is_packed(tmp_path: Path, packing: int) -> None:
+    lines = b"".join(b'{"n": %d}\n' % n for n in range(60_000))  # several blocks of reading
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", packing) as archive:
+        archive.writestr("x.json", lines)
+    unread = Unread()
+    found = [event for chunk in chunks(tmp_path / "a.zip", unread) for event in chunk.events]
+    assert [event["n"] for event in found if event] == list(range(60_000))
+    assert unread.lines == 0
+
+
+def _archive(path: Path, *, at: int, to: bytes) -> None:
+    """A deflated member of random digits with bytes `at` its packed data overwritten; negative: from the end of the local data."""
+    text = b"".join(b'{"n": %d}\n' % (n * 7919 % 10007) for n in range(20_000))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.json", text)
+        size = archive.infolist()[0].compress_size
+    data = bytearray(path.read_bytes())
+    begin = 30 + len("x.json")
+    place = begin + at if at >= 0 else begin + size + at
+    data[place : place + len(to)] = to
+    path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize(
+    ("at", "to"),
+    [(-40_000, b"\xff" * 64), (1, b"\x00\x00\x00\x00"), (-30, b"\xa5" * 3)],
+    ids=["in the middle", "at its begin", "near its end"],
+)
+def test_damage_inside_an_archive_is_told_and_what_was_read_before_counts(tmp_path: Path, at: int, to: bytes) -> None:
+    _archive(tmp_path / "a.zip", at=at, to=to)
+    unread = Unread()
+    found = [event for chunk in chunks(tmp_path / "a.zip", unread) for event in chunk.events]
+    assert unread.lines
+    assert len(found) < 20_001
+    if at == -40_000:
+        assert "damaged" in unread.first or "JSON" in unread.first
+
+
+def test_a_wrong_checksum_and_a_wrong_place_are_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.json", b'{"n": 1}\n')
+    whole = (tmp_path / "a.zip").read_bytes()
+    listed = whole.index(b"PK\x01\x02")
+    for name, at, why in (("crc", listed + 16, "checksum"), ("place", listed + 42, "no member begins")):
+        data = bytearray(whole)
+        data[at] ^= 1
+        (tmp_path / f"{name}.zip").write_bytes(bytes(data))
+        unread = Unread()
+        list(chunks(tmp_path / f"{name}.zip", unread))
+        assert why in unread.first

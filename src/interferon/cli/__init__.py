@@ -17,7 +17,22 @@ from interferon import __version__
 from interferon.model.errors import InterferonError
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # typer carries its own copy of click and exports no base of its usage errors
-COMMANDS = ("network", "demo", "up", "replay", "detect", "rules", "user", "policy", "suppress", "baseline", "ledger", "bench")
+COMMANDS = (
+    "network",
+    "demo",
+    "up",
+    "replay",
+    "discover",
+    "detect",
+    "rules",
+    "user",
+    "token",
+    "policy",
+    "suppress",
+    "baseline",
+    "ledger",
+    "bench",
+)
 
 
 def _show_version(value: bool) -> None:

@@ -14,7 +14,7 @@ from interferon.flow.reroute import nominal
 from interferon.model.errors import InputError, PolicyError
 from interferon.model.events import Suppression
 from interferon.pipeline import new_state
-from interferon.runtime import installation, known_bad
+from interferon.runtime import formats, installation, known_bad
 from interferon.runtime import replay as replaying
 from interferon.store import policy_folder, suppression_file
 from interferon.store.folder import load
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     def replay(
         directory: Annotated[Path, typer.Argument(metavar="DIR", help="The network folder.")],
         sources: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="Recordings; several are merged by time.")],
-        kind: Annotated[str, typer.Option("--format", help=f"One of {', '.join(replaying.FORMATS)}; else told by the name.")] = "",
+        kind: Annotated[str, typer.Option("--format", help="Told by name and first bytes where it is not given.")] = "",
         mapping: Annotated[Path | None, typer.Option(help="TOML that says which columns are time, entity and signal.")] = None,
         out: Annotated[Path | None, typer.Option(help="Folder for findings.ndjson, incidents.ndjson, plans.ndjson.")] = None,
         shards: Annotated[int, typer.Option(help="Shards that detection runs in; changes no result.", min=1, max=64)] = 1,
@@ -34,8 +34,7 @@ def register(app: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     ) -> None:
         """Run recordings through detection, correlation and decision; shows what would have been done."""
-        if kind and kind not in replaying.FORMATS:
-            raise InputError(f"--format {kind}: not a format replay reads; it reads {', '.join(replaying.FORMATS)}")
+        formats.checked(kind)
         if resume and out is None:
             raise InputError("--resume needs the --out folder of the replay that was stopped")
         network = load(directory)

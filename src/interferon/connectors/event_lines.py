@@ -37,6 +37,15 @@ def read(path: Path, feed: str = "") -> Read:
         yield from normalise(source, feed or path.stem)
 
 
+def sniff(head: bytes) -> bool:
+    """Whether the first line is a JSON object with a `family` of ours."""
+    first = head.lstrip().split(b"\n", 1)[0]
+    try:
+        return _decode.decode(first).get("family") in FAMILIES
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+        return False
+
+
 def normalise(lines: Iterable[bytes], feed: str, first: int = 0) -> Read:
     """The same on any byte lines, the first at offset `first`. A new batch begins where the family changes: the order is kept."""
     family = ""

@@ -78,7 +78,11 @@ ACTIVITY_KINDS: Final = {
     "config.change": "a setting of `target` changed; object=setting, actor; attributes: before, after, ticket",
     "firmware.change": "new firmware on `target`; object=version; actor; attributes: signed, vendor, ticket",
     "ot.command": "a control command from `source` to `target`; code=function (write_register, stop, start, download, read …), "
-    "object=register or block; attributes: value",
+    "object=register or block; attributes: value; protocol and the message's fields where it was dissected",
+    "ot.response": "what a controller (`source`) answers to `target` or reports of its own accord; code=function, object=register or block, "
+    "outcome; attributes: protocol and the message's fields",
+    "network.message": "a message of another application protocol (DNS, TLS, HTTP, MQTT …) or a record of a network sensor; code=its type, "
+    "object=name, topic or path; attributes: protocol and the message's fields",
     "api.call": "a call of an API or tool by `actor`; object=endpoint or tool, code=method, outcome, bytes; "
     "attributes: records, tokens, scope, model",
     "log.message": "a line of a log of `entity`; object=program or channel, actor; attributes: message, severity",

@@ -1,6 +1,7 @@
 """The kit for connectors: a module that turns the bytes of one format into events. Called by `plugin_check` and the tests.
 
-Runs the connector on its own EXAMPLE, whole and damaged; writes it to a temporary file for `read`.
+Runs the connector on its own EXAMPLE, whole and damaged; writes it to a temporary file for `read`. A connector of documents or of a binary
+format says `WHOLE = True`: its `normalise` takes the bytes of one file instead of lines.
 """
 
 import tempfile
@@ -16,6 +17,7 @@ from interferon.model.records import DeadLetter
 
 NAMES: Final = ("NAME", "SUFFIXES", "EXAMPLE", "read", "normalise")
 FEED: Final = "example"
+CUTS: Final = 32  # places at which a whole file is cut off
 DAMAGE: Final = b"\xff\xfe\x00 neither text nor record\n"
 OF_KIND: Final = {"activity": ACTIVITY_KINDS, "trade": TRADE_KINDS}
 
@@ -40,7 +42,7 @@ def _metadata(connector: Any) -> list[str]:
 
 
 def _behaviour(connector: Any) -> list[str]:
-    lines = connector.EXAMPLE.splitlines(keepends=True)
+    lines = connector.EXAMPLE if _whole(connector) else connector.EXAMPLE.splitlines(keepends=True)
     events, dead = _taken(connector.normalise(lines, FEED))
     problems = [f"EXAMPLE holds a line that its own connector cannot read: {letter.reason}" for letter in dead[:1]]
     if not events:
@@ -51,6 +53,10 @@ def _behaviour(connector: Any) -> list[str]:
     if _taken(connector.normalise(lines, FEED)) != (events, dead):
         problems.append("normalise gives other events the second time; it draws nothing, reads no clock and remembers nothing")
     return problems + _files(connector, events) + _damaged(connector, lines, events)
+
+
+def _whole(connector: Any) -> bool:
+    return bool(getattr(connector, "WHOLE", False))
 
 
 def _taken(items: Iterable[Any]) -> tuple[list[dict[str, Any]], list[DeadLetter]]:
@@ -116,11 +122,30 @@ def _files(connector: Any, events: list[dict[str, Any]]) -> list[str]:
         return [*problems, "read of an absent file is silent; raise InputError with one line"]
 
 
-def _damaged(connector: Any, lines: list[bytes], events: list[dict[str, Any]]) -> list[str]:
-    """A line that cannot be read is a dead letter with its reason, and costs no other line."""
+def _damaged(connector: Any, lines: Any, events: list[dict[str, Any]]) -> list[str]:
+    """A line that cannot be read is a dead letter with its reason, and costs no other line; so is a document that is cut off."""
+    if _whole(connector):
+        return _damaged_whole(connector, lines)
     found, dead = _taken(connector.normalise([*lines, DAMAGE], FEED))
     if not dead:
         return ["normalise drops a line that it cannot read; yield a DeadLetter with the reason and the raw line"]
     if found != events:
         return ["normalise loses good lines beside one that it cannot read"]
+    return _letters(dead)
+
+
+def _damaged_whole(connector: Any, data: bytes) -> list[str]:
+    """What is cut off in the middle of its last record, and what is no such file at all, is told in a dead letter and raises nothing."""
+    for what, damaged in (("the bytes of something else", DAMAGE), ("a file that is cut off", data[: len(data) - 3])):
+        _, dead = _taken(connector.normalise(damaged, FEED))
+        if not dead:
+            return [f"normalise of {what} is silent; yield a DeadLetter with the reason and the beginning of the bytes"]
+        if problems := _letters(dead):
+            return problems
+    for cut in range(0, len(data), max(1, len(data) // CUTS)):
+        _taken(connector.normalise(data[:cut], FEED))
+    return []
+
+
+def _letters(dead: list[DeadLetter]) -> list[str]:
     return [] if all(letter.reason and letter.feed == FEED for letter in dead) else ["a dead letter of normalise lacks its feed or reason"]

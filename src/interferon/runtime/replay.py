@@ -14,7 +14,7 @@ from typing import TypeAlias
 import msgspec
 import pyarrow as pa
 
-from interferon.connectors import event_lines, telemetry_rows
+from interferon.connectors import telemetry_rows
 from interferon.connectors.table_file import read_table
 from interferon.detect.watch import WIDTH, keepers
 from interferon.flow.problem import opening
@@ -24,11 +24,12 @@ from interferon.model.events import Control, Rerouted, Suppression, Suppressions
 from interferon.model.network import Network
 from interferon.model.records import DeadLetter, Finding, Incident, Plan, Solve
 from interferon.pipeline import Output, Rules, State, finish, step
+from interferon.runtime import formats
 from interferon.runtime.merge import merged
 from interferon.runtime.records import Records
+from interferon.sense.resolve import of_assets
 from interferon.store import checkpoint, log
 
-FORMATS = ("csv", "parquet", "ndjson", "log")
 CHECKPOINT = "checkpoint"
 EVERY = 50  # items between checkpoints
 Item: TypeAlias = "pa.RecordBatch | DeadLetter | Control"
@@ -56,18 +57,6 @@ class Position:
     rows: int = 0
 
 
-def guessed(path: Path, given: str) -> str:
-    """The format of a source. InputError where it cannot be told."""
-    if given:
-        return given
-    if path.is_dir() or path.suffix == ".seg":
-        return "log"
-    by_suffix = {".parquet": "parquet", **dict.fromkeys(event_lines.SUFFIXES, "ndjson"), **dict.fromkeys(telemetry_rows.SUFFIXES, "csv")}
-    if path.suffix.lower() not in by_suffix:
-        raise InputError(f"{path}: cannot tell the format from the name; say --format {'|'.join(FORMATS)}")
-    return by_suffix[path.suffix.lower()]
-
-
 @dataclass(frozen=True)
 class Sources:
     """Opened recordings: the one ordered log they make, and the most signals that an entity of theirs may have."""
@@ -80,11 +69,15 @@ class Sources:
 
 def sources(paths: Sequence[Path], given: str, mapping: telemetry_rows.Mapping, network: Network) -> Sources:
     """Opens recordings. Event logs come one after the other, all else is merged by time. InputError where one cannot be read at all."""
-    kinds = [(path, guessed(path, given)) for path in paths]
-    logs = [path for path, kind in kinds if kind == "log"]
+    files = formats.expanded(paths, given)
+    kinds = [(path, formats.format_of(path, given)) for path in files]
+    logs = [path for path, kind in kinds if kind == formats.LOG]
     notes: list[str] = []
-    each_opened = [opened(path, kind, mapping, network, notes) for path, kind in kinds if kind != "log"]
-    followed = chain(chain.from_iterable(_logged(path) for path in logs), _joined(merged([each for each, _ in each_opened])))
+    names = formats.feeds(path for path, kind in kinds if kind != formats.LOG)
+    each_opened = [opened(path, kind, mapping, network, notes, names[path]) for path, kind in kinds if kind != formats.LOG]
+    resolver = of_assets(network.assets.values())
+    events = (resolver.batch(item) if isinstance(item, pa.RecordBatch) else item for item in merged([each for each, _ in each_opened]))
+    followed = chain(chain.from_iterable(logged(path) for path in logs), _joined(events))
     return Sources(followed, max([WIDTH, *(width for _, width in each_opened)]), bool(logs), tuple(notes))
 
 
@@ -94,7 +87,7 @@ def suppressing(items: Iterable[Item], held: Sequence[Suppression]) -> Iterator[
     yield from items
 
 
-def _logged(path: Path) -> Iterator[Item]:
+def logged(path: Path) -> Iterator[Item]:
     """An event log, and a dead letter for each end of a segment that is no whole record."""
     torn: list[str] = []
     yield from log.read(path, torn.append)
@@ -103,20 +96,20 @@ def _logged(path: Path) -> Iterator[Item]:
 
 
 def opened(
-    path: Path, kind: str, mapping: telemetry_rows.Mapping, network: Network, notes: list[str] | None = None
+    path: Path, kind: str, mapping: telemetry_rows.Mapping, network: Network | None, notes: list[str] | None = None, name: str = ""
 ) -> "tuple[telemetry_rows.Read, int]":
     """The events of one file, and the most signals that an entity of it may have; what was left out goes to `notes`.
 
-    InputError where it cannot be read at all.
+    `name`: of the feed, where the mapping gives none; else the file's stem. InputError where it cannot be read at all.
     """
     if not path.exists():
         raise InputError(f"{path}: no such file")
-    if kind == "ndjson":
-        return event_lines.read(path, mapping.feed), WIDTH
-    feed = mapping.feed or path.stem
+    feed = mapping.feed or name or path.stem
+    if kind != telemetry_rows.NAME:
+        return formats.connectors()[kind].read(path, feed), WIDTH
     broken: list[str] = []
     table = read_table(path, broken)
-    only = f"asset:{next(iter(network.assets))}" if len(network.assets) == 1 else ""
+    only = f"asset:{next(iter(network.assets))}" if network is not None and len(network.assets) == 1 else ""
     fitted = telemetry_rows.resolved(mapping, table.names, str(path), only)
     if notes is not None and (texts := telemetry_rows.not_numbers(table, fitted)):
         notes.append(f"{path}: no numbers in {', '.join(texts)}; left out (name them in drop = [...] to silence this)")

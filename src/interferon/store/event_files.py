@@ -5,6 +5,7 @@ Called by `cli.rules`, `bench.rules` and `store.rule_recordings`. Streams: a fil
 
 import gzip
 import json
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Final, cast
 
 import msgspec
+from isal import isal_zlib
 
 from interferon.model.errors import InputError
 
@@ -21,6 +23,10 @@ CHUNK: Final = 1 << 18
 SUFFIXES: Final = (".json", ".ndjson", ".jsonl")
 PACKED: Final = (*SUFFIXES, *(f"{suffix}.gz" for suffix in SUFFIXES), ".zip")
 WHOLE: Final = 1 << 28  # bytes of a file that is not written in lines, which is read in one piece
+
+ENCRYPTED: Final = 1  # bit of a member's flags
+LOCAL: Final = struct.Struct("<26xHH")  # head of a member: lengths of its name and of its extra fields (APPNOTE 4.3.7)
+PACKED_BYTES: Final = 1 << 16
 
 LINES: Final = msgspec.json.Decoder()
 NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what the decoder raises
@@ -98,7 +104,7 @@ def chunks(path: Path, unread: Unread) -> Iterator[Chunk]:
         else:
             with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
                 yield from _of_file(cast(IO[bytes], file), str(path), unread)
-    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, isal_zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         unread.note(str(path), f"the archive is damaged: {error}")
 
 
@@ -111,11 +117,54 @@ def _of_zip(path: Path, unread: Unread) -> Iterator[Chunk]:
             if not name.lower().endswith(SUFFIXES):
                 unread.skipped.append(f"{path}: {name} is not JSON")
                 continue
-            with archive.open(member) as file:
+            with _opened(archive, member, path) as file:
                 yield from _of_file(file, f"{path}:{name}", unread)
 
 
-def _of_file(file: IO[bytes], where: str, unread: Unread) -> Iterator[Chunk]:
+def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> "IO[bytes] | _Inflated":
+    """A packed file, unpacked by the faster library where it is deflated, as it nearly always is."""
+    deflated = member.compress_type == zipfile.ZIP_DEFLATED and not member.flag_bits & ENCRYPTED
+    return _Inflated(path, member) if deflated else archive.open(member)
+
+
+class _Inflated:
+    """One deflated member of an archive as a file that is read once; twice as fast as `zipfile`'s own. Checks length and CRC at its end."""
+
+    def __init__(self, path: Path, member: zipfile.ZipInfo) -> None:
+        self._file, self._member = path.open("rb"), member
+        self._file.seek(member.header_offset)
+        head = self._file.read(LOCAL.size)
+        if len(head) < LOCAL.size or not head.startswith(b"PK\x03\x04"):
+            self._file.close()
+            raise zipfile.BadZipFile(f"{member.filename}: no member begins where the list of the archive says")
+        self._file.seek(sum(LOCAL.unpack(head)[-2:]), 1)  # behind the name and the extra fields
+        self._left, self._size, self._crc = member.compress_size, 0, 0
+        self._inflate = isal_zlib.decompressobj(-zlib.MAX_WBITS)
+
+    def __enter__(self) -> "_Inflated":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def read(self, size: int) -> bytes:
+        """The next `size` bytes; fewer only at the end. BadZipFile: what came out is not what was packed. EOFError: it ends early."""
+        found: list[bytes] = []
+        while size > 0 and not self._inflate.eof:
+            packed = self._inflate.unconsumed_tail or self._file.read(min(self._left, PACKED_BYTES))
+            self._left -= 0 if self._inflate.unconsumed_tail else len(packed)
+            piece = self._inflate.decompress(packed, size)
+            if not packed and not piece:
+                raise EOFError(f"{self._member.filename} ends before it is complete")
+            found.append(piece)
+            size -= len(piece)
+            self._size, self._crc = self._size + len(piece), isal_zlib.crc32(piece, self._crc)
+        if self._inflate.eof and (self._size, self._crc) != (self._member.file_size, self._member.CRC):
+            raise zipfile.BadZipFile(f"{self._member.filename} is damaged: its checksum does not fit")
+        return found[0] if len(found) == 1 else b"".join(found)
+
+
+def _of_file(file: "IO[bytes] | _Inflated", where: str, unread: Unread) -> Iterator[Chunk]:
     """In lines, unless the first line alone is no JSON."""
     rest, line = b"", 1
     while True:

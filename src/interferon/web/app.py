@@ -1,10 +1,11 @@
 """`create_app`: the screens as one ASGI application over a `Source`. Called by the command line and by tests; owns no socket."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
@@ -34,12 +35,13 @@ def create_app(
     permission: Permission | None = None,
     hosts: frozenset[str] = frozenset(),
     tls: bool = False,
+    more: Sequence[APIRouter] = (),
 ) -> FastAPI:
     """The application.
 
     `secret` (32 random bytes) signs the CSRF tokens; a new one at each start only means that open forms must be reloaded. `hosts` are
-    the names answered besides loopback. `tls` makes cookies Secure and sends HSTS. Without `accounts`, or while there are none, only
-    loopback is answered, as the local operator.
+    the names answered besides loopback. `tls` makes cookies Secure and sends HSTS. `more` are routes with a guard of their own.
+    Without `accounts`, or while there are none, only loopback is answered, as the local operator.
     """
     gate = Gate(Sessions(secret, time.monotonic), accounts, permission or RoleTable(), tls)
     loader = FileSystemLoader(HERE / "templates")
@@ -51,6 +53,8 @@ def create_app(
     app = FastAPI(title="Interferon", docs_url=None, redoc_url=None, openapi_url=None)
     for part in (pages, Changes(pages), Login(pages, Throttle(time.monotonic)), Changed(source, gate)):
         app.include_router(part.router())
+    for router in more:
+        app.include_router(router)
     app.state.leaving = False  # set by the server when it stops: event streams end
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     _explain_refusals(app, pages)

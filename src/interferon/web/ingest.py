@@ -1,0 +1,173 @@
+"""`POST /ingest/FEED`: events from programs that hold a token, as NDJSON or as an Arrow IPC stream. Part of the application.
+
+An answer of 200 means that all of it is in the event log, on disk. Who sends the same again is not counted twice: (feed, offset) identifies
+an event. More than can be taken is answered with 429 and a time to wait.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from interferon.connectors import event_lines
+from interferon.model.events import ACTIVITY_KINDS, FAMILIES, TRADE_KINDS
+from interferon.model.records import DeadLetter
+from interferon.store.tokens import Token, Tokens
+
+BODY: Final = 64 << 20  # bytes of one request
+IN_FLIGHT: Final = 256 << 20  # bytes of all requests that are not on disk yet
+ARROW: Final = "application/vnd.apache.arrow.stream"
+NDJSON: Final = ("application/x-ndjson", "application/jsonlines", "application/json")
+TOLD: Final = 20  # dead letters named in one answer
+MOST: Final = 1 << 62  # times and offsets lie below
+KINDS: Final = {"activity": ACTIVITY_KINDS, "trade": TRADE_KINDS}
+
+Item: TypeAlias = "pa.RecordBatch | DeadLetter"
+Intake: TypeAlias = "Callable[[Sequence[Item]], Awaitable[None]]"  # returns when the items are on disk
+
+
+class Unusable(ValueError):
+    """A request that cannot be taken as a whole; the text says why and what would be right."""
+
+
+class Ingest:
+    """The interface over an intake. `tokens` decides who may send what."""
+
+    def __init__(self, tokens: Tokens, intake: Intake, most: int = IN_FLIGHT) -> None:
+        self._tokens, self._intake, self._most = tokens, intake, most
+        self._held = 0  # bytes in flight
+
+    def router(self) -> APIRouter:
+        router = APIRouter()
+        router.post("/ingest/{feed}")(self.take)
+        return router
+
+    async def take(self, feed: str, request: Request, first: int = 0) -> Response:
+        """One request. `first`: offset of its first line (NDJSON whose lines name none)."""
+        token = self._token(request)
+        if token is None:
+            return _refused(401, "send the header: Authorization: Bearer TOKEN, with a token of `interferon token add` that is in force")
+        if not token.covers(feed):
+            return _refused(403, f"the token {token.name} may not write the feed {feed}; it may write {', '.join(token.feeds)}")
+        size = int(request.headers.get("content-length") or BODY)
+        if size > BODY:
+            return _refused(413, f"{size} bytes in one request; at most {BODY} are taken, send several")
+        if self._held and self._held + size > self._most:
+            return _refused(429, "more is waiting than can be stored at once; send it again", {"retry-after": "1"})
+        self._held += size
+        try:
+            return await self._taken(feed, token, request, first)
+        except Unusable as error:
+            return _refused(400, str(error))
+        finally:
+            self._held -= size
+
+    async def _taken(self, feed: str, token: Token, request: Request, first: int) -> Response:
+        body = await _body(request)
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != ARROW and kind not in NDJSON:
+            raise Unusable(f"content-type is {kind or 'missing'}; send {ARROW} or {NDJSON[0]}")
+        items = await asyncio.to_thread(_items, body, kind, feed, first, token)
+        await self._intake(items)
+        dead = [item for item in items if isinstance(item, DeadLetter)]
+        rows = sum(item.num_rows for item in items if not isinstance(item, DeadLetter))
+        told = [{"offset": each.offset, "reason": each.reason} for each in dead[:TOLD]]
+        return JSONResponse({"rows": rows, "dead_letters": len(dead), "told": told})
+
+    def _token(self, request: Request) -> Token | None:
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        return self._tokens.find(secret.strip(), datetime.now(UTC)) if scheme.lower() == "bearer" and secret.strip() else None
+
+
+async def _body(request: Request) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > BODY:
+            raise Unusable(f"more than {BODY} bytes in one request; send several")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _items(body: bytes, kind: str, feed: str, first: int, token: Token) -> list[Item]:
+    """The batches of one request, all of them checked. Raises Unusable."""
+    if not 0 <= first < MOST:
+        raise Unusable(f"first is {first}; it is the offset of the first line, 0 or more")
+    read = _arrow(body) if kind == ARROW else event_lines.normalise(body.splitlines(), feed, first)
+    return [item if isinstance(item, DeadLetter) else _checked(item, feed, token) for item in read]
+
+
+def _arrow(body: bytes) -> Iterator[pa.RecordBatch]:
+    """The batches of an IPC stream. What a stranger sends is validated to the last offset before anything reads it."""
+    try:
+        with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
+            for batch in reader:
+                batch.validate(full=True)
+                yield batch
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, KeyError) as error:
+        raise Unusable(f"not an Arrow IPC stream: {error}") from None
+
+
+def _checked(batch: pa.RecordBatch, feed: str, token: Token) -> pa.RecordBatch:
+    """The batch where it is one of a family, of this feed alone, within the token's scope."""
+    family = next((name for name, schema in FAMILIES.items() if batch.schema.names == schema.names), "")
+    if not family:
+        raise Unusable(f"the columns are {', '.join(batch.schema.names)}; a batch has those of one family in docs/events.md, in that order")
+    if family not in token.families:
+        raise Unusable(f"the token {token.name} may not send {family}; it may send {', '.join(token.families)}")
+    batch = _typed(batch, FAMILIES[family])
+    if any(batch.column(field.name).null_count for field in batch.schema if not field.nullable):
+        empty = next(field.name for field in batch.schema if not field.nullable and batch.column(field.name).null_count)
+        raise Unusable(f"the column {empty} holds nulls; every event has one")
+    if (strange := _values(batch.column("feed")) - {feed}) and batch.num_rows:
+        raise Unusable(f"the column feed holds {min(strange)!r}; this request is for {feed!r}")
+    if family in KINDS and (strange := _values(batch.column("kind")) - KINDS[family].keys()):
+        raise Unusable(f"the column kind holds {min(strange)!r}; kinds of {family} are {', '.join(KINDS[family])}")
+    for name in ("time", "seen", "offset"):
+        _within(batch, name)
+    return _bounded(batch, token.trust)
+
+
+def _typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    if batch.schema.equals(schema, check_metadata=True):
+        return batch
+    try:
+        return pa.RecordBatch.from_arrays(
+            [column if column.type == field.type else column.cast(field.type) for column, field in zip(batch.columns, schema, strict=True)],
+            schema=schema,
+        )
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise Unusable(f"a column has another type than docs/events.md says: {error}") from None
+
+
+def _values(column: pa.DictionaryArray) -> set[str]:
+    """The values that rows use; a dictionary may hold more."""
+    words = column.dictionary.to_pylist()
+    used = np.unique(column.indices.to_numpy(zero_copy_only=False)) if len(column) else ()
+    return {words[int(code)] for code in used}
+
+
+def _within(batch: pa.RecordBatch, name: str) -> None:
+    if batch.num_rows:
+        least, most = (int(value.as_py()) for value in pc.min_max(batch.column(name)).values())
+        if least < 0 or most >= MOST:
+            raise Unusable(f"the column {name} holds {least if least < 0 else most}; it lies between 0 and 2^62")
+
+
+def _bounded(batch: pa.RecordBatch, trust: float) -> pa.RecordBatch:
+    """No event is trusted more than the token of its sender."""
+    given = batch.column("trust").to_numpy()
+    if not batch.num_rows or (given.max() <= trust and given.min() >= 0):
+        return batch
+    kept = pa.array(np.clip(np.nan_to_num(given), 0, np.float32(trust)), pa.float32())
+    return batch.set_column(batch.schema.get_field_index("trust"), batch.schema.field("trust"), kept)
+
+
+def _refused(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": why}, status, headers)
