@@ -129,7 +129,7 @@ def test_the_torn_end_of_a_log_is_told_and_the_rest_used(shell: Shell, installed
     segment = log.segments(tmp_path / "log")[0]
     whole = segment.stat().st_size
     with segment.open("ab") as out:
-        out.write(log.packed(Tick(time=1))[:-2])
+        out.write(b"".join(log.packed(Tick(time=1)))[:-2])
     ended = shell(f"replay {installed}/net {tmp_path}/log --out {tmp_path}/out")
     assert (ended.code, ended.err) == (0, "")
     (letter,) = (tmp_path / "out/dead_letters.ndjson").read_text().splitlines()

@@ -107,7 +107,7 @@ def test_the_log_goes_on_in_new_segments(tmp_path: Path) -> None:
 def test_a_tail_torn_anywhere_costs_only_the_record_it_is_in(tmp_path: Path) -> None:
     write(tmp_path / "whole")
     whole = log.segments(tmp_path / "whole")[0].read_bytes()
-    sizes = [len(log.packed(item)) for item in items()]
+    sizes = [sum(map(len, log.packed(item))) for item in items()]
     start = len(whole) - sizes[-1]
     for cut in (start, start + 1, start + 8, start + 9, len(whole) - 1):
         folder = tmp_path / str(cut)

@@ -23,6 +23,7 @@ COMMANDS = (
     "up",
     "replay",
     "discover",
+    "export",
     "detect",
     "rules",
     "user",

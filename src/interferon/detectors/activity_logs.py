@@ -1,6 +1,6 @@
-"""Logs: cleared, stopped, or fallen silent. A detector of `log.status`, run by `detect.stream`, which also asks it once a frame.
+"""Logs and feeds: cleared, stopped, fallen silent, with gaps, new fields, another clock or sender. A detector of `log.status`.
 
-Silence is judged against the gaps between the heartbeats of the same feed.
+Run by `detect.stream`, which also asks it once a frame. Silence is judged against the gaps between the heartbeats of the same feed.
 """
 
 from dataclasses import dataclass, field
@@ -13,9 +13,22 @@ from interferon.detect.stream_protocol import Anomaly, Context
 NAME: Final = "activity_logs"
 FAMILY: Final = "activity"
 KINDS: Final = ("log.status",)
-TECHNIQUES: Final = ("T1562", "T1070")  # impair defences, indicator removal
+TECHNIQUES: Final = ("T1562", "T1070", "T1565")  # impair defences, indicator removal, data manipulation
 
-RATES: Final = {"cleared": 0.0003, "stopped": 0.004}  # a day and entity: the prior
+RATES: Final = {  # a day and entity: the prior
+    "cleared": 0.0003,
+    "stopped": 0.004,
+    "source": 0.001,  # another sender of the same feed
+    "skew": 0.003,  # its clock moved
+    "schema": 0.004,  # fields that it never had
+    "gap": 0.004,  # numbers missing in a feed that misses none
+}
+SAYS: Final = {
+    "source": "{name} now comes from {object}",
+    "skew": "The clock of {name} has moved",
+    "schema": "{name} has fields that it never had: {object}",
+    "gap": "{name} misses events that its numbers count",
+}
 BEATS: Final = 12  # gaps before silence means something
 
 
@@ -43,7 +56,7 @@ def score(memory: Memory, event: Event, ctx: Context) -> list[Anomaly]:
         p *= 0.5
     facts = {"code": code, "actor": event.actor, "object": event.object}
     related = (event.source, event.actor)
-    techniques = ("T1070",) if code == "cleared" else ("T1562", "T0878")
+    techniques = ("T1070",) if code == "cleared" else ("T1562", "T0878") if code == "stopped" else ("T1565",)
     strong = code == "cleared" and not ctx.declared
     p = min(p, 1e-4) if strong and not memory.seen.get("cleared") else p
     parts = {"code": 2.0, "actor": 1.0} if event.actor else {"code": 1.0}
@@ -86,6 +99,8 @@ def why(anomaly: Anomaly, ctx: Context) -> str:
     facts, entity = anomaly.facts, name_of(ctx.entity)
     if facts["code"] == "silent":
         return f"The log of {entity} has been silent for {facts['minutes']} minutes; it usually speaks every {facts['usual']}"
+    if facts["code"] in SAYS:
+        return SAYS[facts["code"]].format(name=entity, object=facts["object"])
     by = f" by {name_of(facts['actor'])}" if facts["actor"] else ""
     return f"The {facts['object'] or 'log'} of {entity} was {facts['code']}{by}"
 

@@ -23,6 +23,7 @@ PORTS: Final = {  # service → application protocol, where only the port tells
     **{"tcp/34964": "profinet", "udp/34964": "profinet", "tcp/9600": "fins", "udp/9600": "fins", "tcp/5450": "pi", "tcp/8080": "http"},
 }
 SAME: Final = {"tls": "https", "ssl": "https", "cip": "enip", "dnp3_tcp": "dnp3", "s7comm-plus": "s7comm", "cotp": "s7comm"}
+TRANSPORT: Final = ("tcp", "udp", "icmp", "sctp")  # what a sensor says where it knows no application
 PACKETS_BACK: Final = ("packets_to_client", "resp_pkts", "pkts_toclient")  # how sensors tell what the answering side sent
 BYTES_BACK: Final = ("bytes_to_client", "resp_bytes", "bytes_toclient")
 
@@ -94,7 +95,7 @@ class Seen:
         facts = _facts(row.attributes)
         known = kind in ("network.flow", "ot.command", "ot.response", "network.message")
         service = row.object if kind == "network.flow" else ""
-        answered = kind == "ot.response" or (kind == "network.flow" and _answered(facts)) or row.outcome == "success"
+        answered = kind == "ot.response" or (kind == "network.flow" and _answered(facts))
         if known:
             self._talk(row, source, target, service, facts, answered)
         self._host(source, row.time, row.id, heard=True)
@@ -207,4 +208,5 @@ def _is_hardware(text: str) -> bool:
 def named(protocol: str, service: str) -> str:
     """The application protocol as the tables name it: what was dissected, else what the port is known for, else tcp or udp."""
     told = protocol.lower().split(",")[0]
+    told = "" if told in TRANSPORT else told
     return SAME.get(told, told) or PORTS.get(service, "") or service.partition("/")[0]

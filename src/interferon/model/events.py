@@ -86,7 +86,7 @@ ACTIVITY_KINDS: Final = {
     "api.call": "a call of an API or tool by `actor`; object=endpoint or tool, code=method, outcome, bytes; "
     "attributes: records, tokens, scope, model",
     "log.message": "a line of a log of `entity`; object=program or channel, actor; attributes: message, severity",
-    "log.status": "state of a log or audit feed of `entity`; code=started|stopped|cleared|heartbeat",
+    "log.status": "state of a log or audit feed of `entity`; code=started|stopped|cleared|heartbeat, of a feed also gap|schema|skew|source",
     "work.order": "maintenance or change record from the CMMS; target, code=opened|closed, object=kind of work; actor=planner; "
     "attributes: ticket, from, until, approved_by",
 }
@@ -101,6 +101,8 @@ TRADE_KINDS: Final = {
     "partner.changed": "master data of a partner changed; partner; attributes: field (bank_account, ship_to, contact …), before, after, "
     "channel, actor, approved_by",
     "invoice.received": "supplier invoice; partner, product, quantity; attributes: price, bank_account",
+    "goods.observed": "goods were seen at a step of their way that no other kind names; product, quantity, origin; attributes: step, action, "
+    "disposition",
     "forecast.published": "demand feed value; product, destination, quantity; attributes: source",
 }
 

@@ -109,7 +109,7 @@ def _cell(value: Any) -> str:
 
 
 def accept(folder: Path, wanted: Sequence[str]) -> dict[str, list[str]]:
-    """Adds proposed rows to the tables: those named by id (a dependency as `plc-1@node:plant`), or `all` new ones; with a row, the zones it needs.
+    """Adds proposed rows to the tables: those named by id (a dependency as `plc-1@node:plant`) with the zones they need, or `all` new ones.
 
     Answers with the ids added, by table. InputError where a name is no new proposal, or a row lacks what its table must have.
     """

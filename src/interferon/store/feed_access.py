@@ -21,6 +21,7 @@ class Access(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     kind: str
     url: str
     trust: float = 1.0  # 0–1
+    lateness_s: float = 0.0  # how long after their time its events may come while nothing else does; frames wait for them
     stale_after_s: float = 300.0  # connected, yet without an event for this long: told as stale
     username: str = ""
     password_env: str = ""  # environment variable that holds the password
@@ -30,7 +31,7 @@ class Access(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     key_file: str = ""
 
 
-PATHS = ("password_file", "ca_file", "cert_file", "key_file")
+PATHS = ("password_file", "ca_file", "cert_file", "key_file", "server_cert_file")
 
 
 def password(access: Access) -> str:

@@ -149,7 +149,7 @@ def _typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 def _values(column: pa.DictionaryArray) -> set[str]:
     """The values that rows use; a dictionary may hold more."""
     words = column.dictionary.to_pylist()
-    used = np.unique(column.indices.to_numpy(zero_copy_only=False)) if len(column) else ()
+    used = np.flatnonzero(np.bincount(column.indices.to_numpy(), minlength=len(words))) if len(column) else ()
     return {words[int(code)] for code in used}
 
 

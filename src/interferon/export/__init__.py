@@ -1,0 +1,1 @@
+"""Findings and incidents in the formats of other people's tools. Pure; called by `runtime.outlets` and `interferon export`."""
