@@ -22,14 +22,18 @@ from interferon.web.view import (
     Band,
     Baseline,
     Conversation,
+    CrossingView,
     Decision,
     Declared,
     Entry,
     Feed,
+    FeedHealth,
+    FlowsView,
     IncidentView,
     Kpis,
     LaneFlow,
     Learning,
+    Letters,
     LifeView,
     Move,
     Now,
@@ -246,6 +250,7 @@ class Staged:
         self.force = 2
         self.receipts: list[Receipted] = []
         self.late = 12
+        self.retried = False
 
     def _changed(self) -> None:
         self.version += 1
@@ -277,6 +282,58 @@ class Staged:
                 incidents=() if self.quiet else (self._incident(), OTHER),
                 decisions=() if self.quiet else (self.decision,),
             )
+
+    def flows(self) -> FlowsView:
+        historian, traffic, erp = self.now().feeds
+        pulse = tuple(40 + minute % 7 for minute in range(60))
+        stranger = CrossingView(
+            source="",
+            target="plant-a-line1",
+            service="tcp/502",
+            conduit="",
+            events=3,
+            bytes=1800,
+            last=START + 2 * HOUR,
+            example=("203.0.113.9", "asset:plc-4"),
+            minutes=(0,) * 57 + (1, 0, 2),
+        )
+        usual = CrossingView(
+            source="plant-a-ops",
+            target="plant-a-line1",
+            service="tcp/4840",
+            conduit="c-1",
+            events=2601,
+            bytes=8_120_044,
+            last=START + 2 * HOUR,
+            example=("asset:scada-1", "asset:plc-4"),
+            minutes=pulse,
+        )
+        unknown = Letters(
+            key="k1",
+            feed="historian",
+            reason="unknown entity asset:plc-99: not in assets.csv",
+            count=3,
+            newest=START + HOUR,
+            sample='{"family":"telemetry","entity":"asset:plc-99"}',
+        )
+        silent = "The log of erp has been silent for 62 minutes; it usually speaks every 1.0"
+        return FlowsView(
+            feeds=(
+                FeedHealth(feed=erp, trouble=silent, lag_s=12.0),
+                FeedHealth(feed=traffic, lag_s=0.4),
+                FeedHealth(feed=historian, kind="mqtt", connection="connected", lag_s=0.4),
+            ),
+            crossings=(stranger, usual),
+            letters=() if self.retried else (unknown,),
+            letters_in_all=3,
+            can_retry=True,
+        )
+
+    def retry(self, key: str, person: str) -> str:
+        with self.lock:
+            self.retried = self.retried or key == "k1"
+            self._changed()
+        return "3 of 3 were given in again."
 
     def _incident(self) -> Incident:
         return replace(INCIDENT, status="contained" if self.contained else "open")

@@ -18,9 +18,11 @@ from interferon.model.events import Approval, Baseline, Control, Receipted, Rero
 from interferon.model.records import DeadLetter, Finding, Incident, Plan, Undo
 from interferon.pipeline import Output, Rules, State
 from interferon.runtime.goods import Goods
+from interferon.runtime.traffic import Traffic
 
 DAY_US = 86_400_000_000
 Reading = tuple[str, int, float | None]  # signal, time, value
+KEPT_LETTERS = 1000  # dead letters that the screens can show; all are on disk
 KEPT_BATCHES = 3000  # telemetry batches held for the charts: more than a day at one a minute
 
 
@@ -31,6 +33,7 @@ class FeedSeen:
     family: str
     rows: int = 0
     last: int = 0
+    lag_us: int = 0  # how long the newest batch was under way at least: seen − time
 
 
 @dataclass
@@ -54,11 +57,17 @@ class Running:
     verdicts: list[Verdict] = field(default_factory=list)
     routes: dict[str, tuple[int, Route]] = field(default_factory=dict)
     dead: dict[str, int] = field(default_factory=dict)  # feed → dead letters
+    letters: "deque[DeadLetter]" = field(default_factory=lambda: deque(maxlen=KEPT_LETTERS))
+    again: Callable[[pa.RecordBatch], None] | None = None  # takes in what was a dead letter; None where nothing can be given in
     feeds: dict[str, FeedSeen] = field(default_factory=dict)
+    traffic: Traffic = field(init=False)
     goods: Goods = field(default_factory=Goods)
     without: Callable[[int], tuple[float, int] | None] = lambda now: None  # OTIF and late orders of a twin without response
     telemetry: "deque[pa.RecordBatch]" = field(default_factory=lambda: deque(maxlen=KEPT_BATCHES))
     looked: tuple[str, dict[int, tuple[pa.RecordBatch, list[Reading]]]] = ("", {})  # `_of`: entity, then id of a batch → it, its rows
+
+    def __post_init__(self) -> None:
+        self.traffic = Traffic({f"asset:{asset.id}": asset.zone for asset in self.rules.network.assets.values()})
 
     def take(self, output: Output) -> None:
         """An output of the pipeline."""
@@ -73,6 +82,7 @@ class Running:
                 self.undone.append(output)
             case DeadLetter():
                 self.dead[output.feed] = self.dead.get(output.feed, 0) + 1
+                self.letters.append(output)
         self.changed += 1
 
     def hear(self, control: Control) -> None:
@@ -101,6 +111,9 @@ class Running:
             seen = self.feeds.setdefault(entry["values"], FeedSeen(family))
             seen.rows += entry["counts"]
             seen.last = max(seen.last, pc.max(batch.column("time")).as_py())
+            seen.lag_us = pc.min(pc.subtract(batch.column("seen"), batch.column("time"))).as_py()
+        if family == "activity":
+            self.traffic.take(batch)
         if family == "telemetry":
             self.telemetry.append(batch)
         elif family == "trade":

@@ -248,13 +248,16 @@ def _take_telemetry(
 
 
 def _dead(batch: pa.RecordBatch, row: int, reason: str) -> DeadLetter:
+    """A dead letter whose raw text is the event as NDJSON writes it, so that it can be read once more."""
+    family = (batch.schema.metadata or {}).get(b"family", b"").decode()
     cells = {name: value for name, value in batch.slice(row, 1).to_pylist()[0].items() if value is not None}
+    kept = {name: value for name, value in cells.items() if name not in ("feed", "offset", "seen", "trust", "raw")}
     return DeadLetter(
         feed=cells["feed"],
         offset=cells["offset"],
         time=cells["time"],
-        family=(batch.schema.metadata or {}).get(b"family", b"").decode(),
+        family=family,
         entity=cells["entity"],
         reason=reason,
-        raw=str({name: value for name, value in cells.items() if name not in ("feed", "offset", "seen", "trust", "raw")})[:2000],
+        raw=msgspec.json.encode({"family": family, **kept}).decode()[:2000],
     )

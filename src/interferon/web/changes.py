@@ -74,6 +74,11 @@ class Changes:
             refusal = self.pages.source.baseline(entity, person, verb, int(version or 0), reason.strip())
         return self.pages.life(request, entity, 409, refusal) if refusal else _to(f"/life/{quote(entity, safe='/:')}")
 
+    def retry(self, request: Request, key: str, csrf: Token = "") -> Response:
+        """Dead letters of one group, once more; the page says what became of them."""
+        person = self._person(request, "undo", csrf)
+        return self.pages.flows(request, self.pages.source.retry(key, person))
+
     def _person(self, request: Request, verb: Verb, csrf: str) -> str:
         gate = self.pages.gate
         visitor = gate.enter(request, verb)
@@ -86,6 +91,7 @@ class Changes:
         router.add_api_route("/plan/{name}/veto", self.veto, methods=["POST"], response_model=None)
         router.add_api_route("/incident/{name}/verdict", self.verdict, methods=["POST"], response_model=None)
         router.add_api_route("/finding/{name}/verdict", self.judge, methods=["POST"], response_model=None)
+        router.add_api_route("/letters/{key}", self.retry, methods=["POST"], response_model=None)
         router.add_api_route("/baseline", self.baseline, methods=["POST"], response_model=None)
         return router
 

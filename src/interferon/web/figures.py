@@ -70,6 +70,15 @@ def number(value: float | None, digits: int = 0) -> str:
     return "0" if text == "-0" else text.replace(",", "\u202f").replace("-", "−")
 
 
+def size(count: float) -> str:
+    """Bytes in decimal steps: `940 B`, `1.2 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{number(count, 0 if unit == 'B' else 1)} {unit}"
+        count /= 1000
+    return f"{number(count, 1)} TB"
+
+
 def reading(value: float | None) -> str:
     """A measured value with four significant digits."""
     return "missing" if value is None else f"{value:.4g}".replace("-", "−")
@@ -100,6 +109,7 @@ def filters(timezone: str) -> dict[str, Callable[..., Any]]:
         "duration": duration,
         "percent": percent,
         "number": number,
+        "size": size,
         "reading": reading,
         "chance": chance,
         "span": span,

@@ -1,5 +1,7 @@
 """The screens' `Source` over a running installation: turns its facts into the view structs. Reads under the installation's lock."""
 
+from collections.abc import Callable, Sequence
+
 from interferon.detect import stream, telemetry_state
 from interferon.detect.baselines import refusal
 from interferon.flow.reroute import Route
@@ -8,13 +10,14 @@ from interferon.model.network import Network
 from interferon.model.records import Plan
 from interferon.runtime.running import Running
 from interferon.trust.policy import Policy
-from interferon.web import life
+from interferon.web import flows, life
 from interferon.web.lanes import lane_flows
 from interferon.web.timeline import FAILED, declared, timeline
 from interferon.web.view import (
     Band,
     Decision,
     Feed,
+    FlowsView,
     IncidentView,
     Kpis,
     LaneFlow,
@@ -37,8 +40,15 @@ P99 = 2.576
 class LiveSource:
     """`web.view.Source` over `Running`."""
 
-    def __init__(self, running: Running, policy_texts: dict[str, str]) -> None:
-        self._run = running
+    def __init__(
+        self,
+        running: Running,
+        policy_texts: dict[str, str],
+        connections: Callable[[], Sequence[flows.Connection]] = lambda: (),
+        outlets: Callable[[], dict[str, str]] = dict,
+    ) -> None:
+        """`connections`: how each live feed is; `outlets`: those that do not get through, and why."""
+        self._run, self._connections, self._outlets = running, connections, outlets
         self._policy = policy_texts  # policy id → what it says, in a line
 
     @property
@@ -148,6 +158,17 @@ class LiveSource:
     def _route_in_force(self) -> Route | None:
         routes = list(self._run.routes.values())
         return routes[-1][1] if routes else None
+
+    # ---- Flows
+
+    def flows(self) -> FlowsView:
+        with self._run.lock:
+            return flows.view(self._run, self._feeds(self._run.clock()), self._connections(), self._outlets())
+
+    def retry(self, key: str, person: str) -> str:
+        with self._run.lock:
+            high = self._run.state.admission.high.get(flows.AGAIN, -1)
+            return flows.retried(self._run, key, high + 1)
 
     # ---- one plan
 

@@ -98,6 +98,12 @@ class Pages:
         facts: dict[str, Any] = {"zone": network.zones[name], "mark": maps.zone_marks(network, now)[f"zone:{name}"], "states": known}
         return self.show(request, visitor, "zone.html", now=now, assets=assets, conduits=conduits, **facts)
 
+    def flows(self, request: Request, said: str = "") -> Response:
+        visitor = self.gate.enter(request, "view")
+        view = self.source.flows()
+        good = {each.feed.name for each in view.feeds if tables.well(each)}
+        return self.show(request, visitor, "flows.html", here="/flows", view=view, good=good, said=said)
+
     def network_json(self, request: Request, width: Annotated[float, Query(ge=100, le=8000)] = 1000.0) -> Response:
         self.gate.enter(request, "view")
         return _json(maps.network_map(self.source.network, self.source.now(), width))
@@ -120,6 +126,7 @@ class Pages:
         add("/incident/{name}", self.incident_page)
         add("/plan/{name}", self.plan_page)
         add("/zone/{name}", self.zone)
+        add("/flows", self.flows_page)
         add("/life/{entity:path}", self.life_page)
         add("/map/network.json", self.network_json)
         add("/map/lanes.json", self.lanes_json)
@@ -128,6 +135,9 @@ class Pages:
 
     def incident_page(self, request: Request, name: str) -> Response:
         return self.incident(request, name)
+
+    def flows_page(self, request: Request) -> Response:
+        return self.flows(request)
 
     def life_page(self, request: Request, entity: str) -> Response:
         return self.life(request, entity)

@@ -10,7 +10,7 @@ import msgspec
 from interferon.model.network import Network
 from interferon.model.records import Alternative, Incident
 from interferon.web.maps import states
-from interferon.web.view import Band, Decision, Now, ThingState
+from interferon.web.view import Band, Decision, FeedHealth, Now, ThingState
 
 APPROVABLE: Final = frozenset({"execute_auto", "execute_unless_vetoed", "execute_approved"})
 OPEN: Final = frozenset({"waiting", "veto"})
@@ -127,3 +127,8 @@ def readings(band: Band) -> tuple[Reading, ...]:
     edges = {index for index in standing if index - 1 not in standing or index + 1 not in standing}
     wanted = sorted(edges | set(range(0, count, max(1, count // SAMPLES))))
     return tuple(Reading(band.times[i], band.values[i], band.low[i], band.high[i], i in standing) for i in wanted)
+
+
+def well(health: FeedHealth) -> bool:
+    """Whether nobody needs to look at the feed."""
+    return health.feed.state == "live" and health.connection in ("", "connected") and not health.trouble

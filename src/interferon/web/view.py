@@ -86,6 +86,54 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["live", "late", "silent"]
 
 
+class FeedHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """One feed on the screen *Flows*: what *Now* tells of it, and how it is reached."""
+
+    feed: Feed
+    kind: str = ""  # of a live feed: `mqtt`, `opcua` …; '' of files and programs
+    connection: str = ""  # connecting | connected | stale | retrying
+    since: int = 0
+    error: str = ""  # why it was lost the last time
+    lag_s: float | None = None  # between an event and its arrival
+    trouble: str = ""  # newest finding about the feed itself
+
+
+class CrossingView(msgspec.Struct, frozen=True, kw_only=True):
+    """Data from one zone to another by one service."""
+
+    source: str  # zone id; '' is what no table knows
+    target: str
+    service: str
+    conduit: str  # id of the conduit that allows it; '' none does
+    events: int
+    bytes: int
+    last: int
+    example: tuple[str, str]
+    minutes: tuple[int, ...]  # events of each of the last sixty minutes
+
+
+class Letters(msgspec.Struct, frozen=True, kw_only=True):
+    """Dead letters of one feed for one reason."""
+
+    key: str  # names the group in an address
+    feed: str
+    reason: str
+    count: int
+    newest: int  # event time; 0 where it could not be read
+    sample: str  # the beginning of one of them
+
+
+class FlowsView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the screen *Flows* shows."""
+
+    feeds: tuple[FeedHealth, ...]
+    crossings: tuple[CrossingView, ...]
+    letters: tuple[Letters, ...]
+    outlets: tuple[tuple[str, str], ...] = ()  # outlet → why it does not get through
+    letters_in_all: int = 0
+    can_retry: bool = False  # whether dead letters can be given in again
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """A plan and how far it is."""
 
@@ -263,6 +311,12 @@ class Source(Protocol):
         ...
 
     def band(self, entity: str, signal: str) -> Band | None: ...
+
+    def flows(self) -> FlowsView: ...
+
+    def retry(self, key: str, person: str) -> str:
+        """Gives in dead letters again, of one group; answers with what became of them, in one sentence."""
+        ...
 
     def approve(self, plan: str, alternative: int, person: str) -> str:
         """Approves one alternative. "" when the approval was taken, or one sentence saying why not."""
