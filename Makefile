@@ -22,6 +22,7 @@ run: setup
 
 # what takes longest comes first, so that the cores end together
 SUITE := --no-loadscope-reorder tests/browser tests/integration tests/unit
+WHEEL_SUITE := tests/browser tests/integration
 
 test: setup
 	$(BIN)/pytest $(PYTEST_ARGS) $(SUITE) $(ARGS)
@@ -93,12 +94,12 @@ wheel-demo: wheel
 	.venv-alone/bin/interferon init .venv-alone/network
 	.venv-alone/bin/interferon demo .venv-alone/network --headless
 
-# the tests once more, against what is shipped instead of the checkout
+# what starts the command, against what is shipped instead of the checkout; `make test-wheel WHEEL_SUITE=tests` runs all unit tests too
 test-wheel: wheel
 	$(UV) venv -q --clear --no-project --python $(BIN)/python .venv-wheel
 	$(UV) pip sync -q --python .venv-wheel/bin/python --require-hashes requirements.lock
 	$(UV) pip install -q --python .venv-wheel/bin/python --no-deps dist/*.whl
-	.venv-wheel/bin/pytest $(PYTEST_ARGS) $(SUITE) $(ARGS)
+	.venv-wheel/bin/pytest $(PYTEST_ARGS) $(WHEEL_SUITE) $(ARGS)
 
 clean:
 	rm -rf $(VENV) .venv-wheel .venv-alone .venv-bench .tools dist $(STATIC) ui/node_modules

@@ -40,7 +40,7 @@ HABIT = [rows(minute) for minute in range(SETTLED + 5)]
 
 def test_a_heartbeat_a_minute_and_feed_with_what_came() -> None:
     found = told(Health(offset=7), [rows(0), rows(0, feed="other", lag_s=2), rows(1), rows(4)])
-    assert [(row["entity"], row["code"], (row["time"] - START) / MINUTE) for row in found] == [
+    assert [(row["entity"], row["code"], (row["time"] - START) // MINUTE) for row in found] == [
         ("feed:tap", "heartbeat", 1),
         ("feed:other", "heartbeat", 1),
         ("feed:tap", "heartbeat", 4),
@@ -122,7 +122,17 @@ def test_how_batches_are_cut_changes_nothing(cuts: list[int]) -> None:
     whole = [rows(minute) for minute in range(4)]
     borders = sorted({0, *cuts, 60})
     cut = [each.slice(a, b - a) for each in whole for a, b in pairwise(borders)]
-    assert told(Health(), whole) == told(Health(), cut)
+    assert by_minute(told(Health(), whole)) == by_minute(told(Health(), cut))
+
+
+def by_minute(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "time": row["time"] // MINUTE, "seen": 0} for row in found]
+
+
+def test_a_long_recording_in_one_batch_has_one_heartbeat_and_none_is_late() -> None:
+    recording = pa.Table.from_batches(HABIT).unify_dictionaries().combine_chunks().to_batches()[0]
+    (found,) = Health().take(recording)
+    assert found.column("time").to_pylist() == [max(recording.column("time").to_pylist())]
 
 
 @pytest.mark.parametrize(("code", "kind"), [("gap", "log.gap"), ("skew", "log.skew"), ("source", "log.source"), ("schema", "log.schema")])

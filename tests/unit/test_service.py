@@ -10,9 +10,10 @@ import pytest
 from interferon.model.effects import LedgerEntry
 from interferon.model.events import Verdict
 from interferon.model.network import Network
-from interferon.runtime import known_bad
+from interferon.runtime import feed_files, known_bad
 from interferon.runtime import service as services
 from interferon.runtime.service import Service
+from interferon.sense.health import FEED
 from interferon.store import examples
 from interferon.store.examples import START
 from interferon.store.folder import load
@@ -40,7 +41,7 @@ def network(folder: Path) -> Network:
 def enter(folder: Path, network: Network, monkeypatch: pytest.MonkeyPatch) -> Enter:
     """Makes the installation; a test moves it by `_once` where it does not enter it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder.parent / "cache"))
-    monkeypatch.setattr(services, "SETTLED_S", -1.0)
+    monkeypatch.setattr(feed_files, "SETTLED_S", -1.0)
     return lambda: Service(folder, network, Policy.observing())
 
 
@@ -62,7 +63,7 @@ def attack() -> str:
 
 
 def rows(service: Service) -> dict[str, int]:
-    return {name: feed.rows for name, feed in service.running.feeds.items()}
+    return {name: feed.rows for name, feed in service.running.feeds.items() if name != FEED}
 
 
 def test_a_line_counts_when_it_is_whole(folder: Path, enter: Enter) -> None:
@@ -160,7 +161,7 @@ def test_a_table_is_read_once_and_again_when_it_changed(folder: Path, enter: Ent
 
 
 def test_a_table_that_is_still_written_waits(folder: Path, enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "SETTLED_S", 1000.0)
+    monkeypatch.setattr(feed_files, "SETTLED_S", 1000.0)
     service = enter()
     (folder / "feeds" / "historian.csv").write_text("time,level\n")
     (folder / "feeds" / "notes.txt").write_text("not a feed")

@@ -21,6 +21,7 @@ COMMANDS = (
     "network",
     "demo",
     "up",
+    "sensor",
     "replay",
     "discover",
     "export",

@@ -14,12 +14,14 @@ def register(app: typer.Typer) -> None:
     def run(
         suite: Annotated[
             str,
-            typer.Argument(
-                help="path, detect, watch, start, poison, throughput, stream, rules, flow, journal or policy; without it, all of them."
-            ),
+            typer.Argument(help="path, sense, detect or one of its parts, flow, journal or policy; without it, all of them."),
         ] = "",
         part: Annotated[
-            str, typer.Option("--part", help="Of detect: tables, watch, plants, start, poison, throughput, stream or rules alone.")
+            str,
+            typer.Option(
+                "--part",
+                help="Of detect: tables, watch, plants, start, poison, throughput, stream, rules. Of sense: zeek, captures …",
+            ),
         ] = "",
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     ) -> None:
@@ -27,7 +29,7 @@ def register(app: typer.Typer) -> None:
         if suite and suite not in bench.SUITES:
             raise typer.BadParameter(f"no suite is named {suite!r}; there are {', '.join(bench.SUITES)}")
         if part and part not in (known := bench.parts(suite) if suite else ()):
-            told = f"{suite} has {', '.join(known)}" if known else "only detect has parts; name it first"
+            told = f"{suite} has {', '.join(known)}" if known else "only detect and sense have parts; name one of them first"
             raise typer.BadParameter(f"--part {part}: {told}")
         rows = []
         for name in [suite] if suite else [one for one in bench.SUITES if one not in bench.JOINED]:

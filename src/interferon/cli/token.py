@@ -29,12 +29,13 @@ def register(app: typer.Typer) -> None:
         families: Annotated[list[str] | None, typer.Option("--family", help=f"Only these of {', '.join(FAMILIES)}.")] = None,
         trust: Annotated[float, typer.Option(help="The most that its events are trusted.", min=0, max=1)] = 1.0,
         days: Annotated[int, typer.Option(help="Days until it expires; 0: never.", min=0, max=3650)] = 365,
+        key: Annotated[str, typer.Option(help="Public key of the site sensor that alone may use it (`interferon sensor key`).")] = "",
         as_json: Json = False,
     ) -> None:
         """Make a token and print it, this once."""
         now = datetime.now(UTC)
         made = now.isoformat(timespec="seconds")
-        secret = _tokens(folder).add(name, feeds, families or list(FAMILIES), trust, made, in_days(now, days))
+        secret = _tokens(folder).add(name, feeds, families or list(FAMILIES), trust, made, in_days(now, days), key)
         typer.echo(json.dumps({"name": name, "token": secret}) if as_json else secret)
 
     @group.command("list")
@@ -46,7 +47,8 @@ def register(app: typer.Typer) -> None:
             return
         for token in found:
             until = f"until {token.expires}" if token.expires else "for ever"
-            typer.echo(f"{token.name:<24} {','.join(token.feeds):<24} {until}{'  disabled' if token.disabled else ''}")
+            marks = "  signed" * bool(token.key) + "  disabled" * token.disabled
+            typer.echo(f"{token.name:<24} {','.join(token.feeds):<24} {until}{marks}")
 
     @group.command("disable")
     def disable(
@@ -64,4 +66,4 @@ def _tokens(folder: Path) -> Tokens:
 
 
 def _shown(token: Token) -> dict[str, Any]:
-    return {name: getattr(token, name) for name in ("name", "feeds", "families", "trust", "created", "expires", "disabled")}
+    return {name: getattr(token, name) for name in ("name", "feeds", "families", "trust", "created", "expires", "disabled", "key")}

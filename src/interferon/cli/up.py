@@ -1,6 +1,8 @@
 """`interferon up`: a network folder watched live, with the screens."""
 
 import secrets
+from contextlib import ExitStack
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -8,11 +10,16 @@ import typer
 
 from interferon.cli.progress import bar_of
 from interferon.cli.replay import policy_of, rules_of, suppressions_of
-from interferon.runtime.service import FEEDS, Service, clock
+from interferon.export.about import About
+from interferon.runtime import feed_settings, outlet_settings
+from interferon.runtime.outlets import Outlets
+from interferon.runtime.service import FEEDS, STATE, Service, clock
 from interferon.store import suppression_file
 from interferon.store.accounts import Accounts
 from interferon.store.folder import load
+from interferon.store.tokens import Tokens
 from interferon.web.app import create_app
+from interferon.web.ingest import Ingest
 from interferon.web.live import LiveSource, policy_lines
 from interferon.web.serve import Tls, check_binding, serve
 
@@ -33,12 +40,17 @@ def register(app: typer.Typer) -> None:
         network = load(directory)
         accounts = Accounts(directory)
         check_binding(host, accounts.exists(), tls)
-        policy = policy_of(directory)
+        policy, live, outlets = policy_of(directory), feed_settings.load(directory), outlet_settings.load(directory)
         held = suppressions_of(directory)
         for note in suppression_file.expired(held, clock()):
             typer.echo(f"note: {note}", err=True)
-        with Service(directory, network, policy, bar_of("closure table"), rules_of(directory), held) as service:
-            source = LiveSource(service.running, policy_lines(policy))
-            screens = create_app(source, accounts, secrets.token_bytes(32), policy, tls=tls is not None)
-            typer.echo(f"Reading what lands in {directory / FEEDS}; stop with Ctrl-C.", err=True)
+        service = Service(directory, network, policy, bar_of("closure table"), rules_of(directory), held, live)
+        with ExitStack() as stack:
+            stack.enter_context(service)
+            told = stack.enter_context(Outlets(outlets, directory, directory / STATE, About(version("interferon"), network), service.tell))
+            source = LiveSource(service.running, policy_lines(policy), service.feed_states, lambda: dict(told.troubles))
+            ingest = Ingest(Tokens(directory), service.intake)
+            screens = create_app(source, accounts, secrets.token_bytes(32), policy, tls=tls is not None, more=(ingest.router(),))
+            listening = f", listening to {', '.join(feed.name for feed in live)}" if live else ""
+            typer.echo(f"Reading what lands in {directory / FEEDS}{listening}; stop with Ctrl-C.", err=True)
             serve(screens, host, port, tls, accounts.exists())

@@ -42,7 +42,7 @@ def sniff(head: bytes) -> bool:
     first = head.lstrip().split(b"\n", 1)[0]
     try:
         return _decode.decode(first).get("family") in FAMILIES
-    except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError, RecursionError):
         return False
 
 
@@ -79,6 +79,8 @@ def _event(line: bytes, feed: str, offset: int) -> tuple[str, dict[str, Any]] | 
         return family, _typed(family, row, feed, offset)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         reason = f"line {offset + 1} is no JSON object: {error}"
+    except RecursionError:
+        reason = f"line {offset + 1} nests too deeply"
     except (ValueError, TypeError, OverflowError) as error:
         reason = f"line {offset + 1}: {error}"
     return DeadLetter(

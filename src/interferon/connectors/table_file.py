@@ -25,6 +25,7 @@ from interferon.model.errors import InputError
 MISSING = ("", "-", "?", "na", "n/a", "#n/a", "nan", "null", "none", "bad", "i/o timeout", "no data")
 NO_TIME = np.iinfo(np.int64).min
 _NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+COLUMNS = 16_384  # as many as a spreadsheet holds; many more take Arrow minutes
 _FAR = 200_000_000_000_000_000  # microseconds; the year 8307
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")  # in no text that a person exports
 _CALENDAR = re.compile(
@@ -166,7 +167,10 @@ def _read_csv(path: Path, broken: list[str] | None) -> Table:
     sample = [line for line in _lines(text, skipped, 200) if line.strip()]
     if not sample:
         raise InputError(f"{path}: the file is empty; a header line and rows are needed")
-    separator = _separator(sample)
+    try:
+        separator = _separator(sample)
+    except csv.Error as error:
+        raise InputError(f"{path}: not a readable table: {error}") from error
     if separator == " ":
         text = re.sub(r"[ \t]+", " ", re.sub(r"(?m)^[ \t]+|[ \t]+$", "", text))
         sample = [" ".join(line.split()) for line in sample]
@@ -216,9 +220,12 @@ def _decoded(path: Path) -> str:
     if _CONTROL.search(raw[:65_536]):
         raise InputError(f"{path}: not a table: the file is binary; a CSV or Parquet file is needed")
     try:
-        return raw.decode("utf-8-sig")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return raw.decode("cp1252", errors="replace")  # what a historian on Windows writes
+        text = raw.decode("cp1252", errors="replace")  # what a historian on Windows writes
+    if "\r" in text[:65_536].replace("\r\n", ""):  # a carriage return alone ends a line, as it does for Arrow
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text
 
 
 def _preamble(text: str) -> int:
@@ -277,6 +284,8 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _check_names(path: Path, names: list[str]) -> None:
+    if len(names) > COLUMNS:
+        raise InputError(f"{path}:1: {len(names):,} columns; a table has at most {COLUMNS:,}")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise InputError(f"{path}:1: column {twice[0]!r} appears twice in the header; names must differ")

@@ -139,7 +139,15 @@ def _assets(work: _Work) -> None:
         name = _free(f"{guess.type.replace('_', '-')}-{re.sub(r'[^A-Za-z0-9]+', '-', address).strip('-').lower()}", taken)
         taken.add(name)
         work.ids[address] = name
-        row = {"id": name, "zone": work.zones[address], "type": guess.type, **_told(host), "address": address, "owner": "", "partner": ""}
+        row = {
+            "id": name,
+            "zone": work.zones[address],
+            "type": guess.type,
+            **_told(host),
+            "address": " ".join((address, *host.others)),
+            "owner": "",
+            "partner": "",
+        }
         work.found.append(Proposal("assets", row, NEW, guess.confidence, (*_names_itself(host), *guess.why), host.first, host.last))
 
 

@@ -14,6 +14,7 @@ OT: Final = frozenset(
     ("modbus", "dnp3", "s7comm", "s7comm_plus", "enip", "iec104", "opcua", "bacnet", "profinet", "fins", "mms", "goose", "sv", "goose_sv")
 )
 CONTROLLER: Final = OT - {"opcua"}  # what offers these is a controller or stands before one
+BRIDGES: Final = frozenset(("stp", "rstp", "lldp", "cdp", "mrp", "hsr", "prp", "profinet_ptcp"))
 ENGINEERING: Final = (
     "download",
     "upload",
@@ -50,7 +51,7 @@ LEVEL: Final = {
     "sis": 1.0,
     "robot": 1.0,
     "sensor_gateway": 2.0,
-    "gateway": 2.0,
+    "gateway": 1.0,
     "hmi": 2.0,
     "scada": 2.0,
     "engineering_workstation": 2.0,
@@ -78,13 +79,23 @@ def role(host: Host, serves: list[Talk], asks: list[Talk]) -> Role:
     """The role of one host from the talks in which it answers and in which it asks."""
     control = [talk for talk in serves if talk.protocol in CONTROLLER and talk.answered]
     commands = [talk for talk in asks if talk.protocol in OT and talk.answered]
-    if control and commands and {talk.server for talk in commands} - {talk.client for talk in control}:
-        return _role("gateway", 0.6, [*_told(control, "answers"), *_told(commands, "asks")])
-    if control:
-        return _role("plc", 0.9 if any(talk.messages for talk in control) else 0.6, _told(control, "answers"))
+    if control:  # also where it asks others in turn: controllers talk to each other
+        between = {talk.protocol for talk in commands} - {talk.protocol for talk in control}
+        kind = "gateway" if between else "plc"
+        sure = 0.9 if any(talk.messages for talk in control) and not between else 0.6
+        return _role(kind, sure, [*_told(control, "answers"), *_told(commands, "asks")])
     if commands:
         return _asking(commands)
-    return _ordinary(serves, asks)
+    if publishes := sorted(host.casts & CONTROLLER):
+        return _role("plc", 0.6, [f"publishes {', '.join(publishes)} to many at once ({host.evidence})"])
+    return _ordinary(serves, asks) if serves or asks else _silent(host)
+
+
+def _silent(host: Host) -> Role:
+    """What was heard, and never in a conversation: bridges announce themselves."""
+    if announces := sorted(host.casts & BRIDGES):
+        return _role("switch", 0.7, [f"announces itself by {', '.join(announces)} ({host.evidence})"])
+    return _role("unknown", 0.1, [f"sends {', '.join(sorted(host.casts))} ({host.evidence})"] if host.casts else [])
 
 
 def _asking(commands: list[Talk]) -> Role:

@@ -52,7 +52,8 @@ class Host:
     address: str
     sent: bool = False  # it was heard, not only spoken to
     mac: str = ""
-    names: Counter[str] = field(default_factory=Counter)
+    casts: set[str] = field(default_factory=set)  # protocols that it sends to many at once: goose, stp, mdns …
+    others: list[str] = field(default_factory=list)  # its other addresses
     device: dict[str, str] = field(default_factory=dict)  # vendor, model, firmware, serial as the protocol told
     told_by: str = ""  # protocol and event in which the device named itself
     first: int = 0
@@ -80,19 +81,52 @@ class Seen:
                 self._host(_address(reference), int(batch.column("time")[0].as_py()), "", heard=True)
 
     def settle(self) -> None:
-        """Messages and flows of one conversation are told apart: what answers in one has answered in the other."""
+        """One machine has one host, whatever addresses it goes by; what answers in messages has answered in their flow, and the reverse."""
+        self._merge()
+        self._over_cotp()
         answered = {(talk.client, talk.server, talk.protocol) for talk in self.talks.values() if talk.answered}
         for talk in self.talks.values():
             talk.answered = (talk.client, talk.server, talk.protocol) in answered
+
+    def _merge(self) -> None:
+        """Hardware addresses and link-local ones become the machine whose hardware address they have, where that is one machine alone."""
+        by_mac: dict[str, list[str]] = {}
+        for host in self.hosts.values():
+            if host.mac and not _is_local(host.address):
+                by_mac.setdefault(host.mac, []).append(host.address)
+        for host in [each for each in self.hosts.values() if _is_local(each.address)]:
+            owners = by_mac.get(host.address.lower() if _is_hardware(host.address) else host.mac, [])
+            if len(owners) == 1 and owners[0] != host.address:
+                self._into(self.hosts[owners[0]], self.hosts.pop(host.address))
+
+    def _over_cotp(self) -> None:
+        """S7comm and MMS (IEC 61850) share port 102. Messages say which it is; where there were none, what the client speaks elsewhere."""
+        talks = [talk for talk in self.talks.values() if talk.protocol == "s7comm"]
+        spoken = {(talk.client, talk.server): _is_mms(talk) for talk in talks if talk.codes}
+        for talk in talks:
+            elsewhere = [mms for (client, _), mms in spoken.items() if client == talk.client]
+            if spoken.get((talk.client, talk.server), bool(elsewhere) and all(elsewhere)):
+                talk.protocol = "mms"
+
+    def _into(self, owner: Host, other: Host) -> None:
+        owner.others.append(other.address)
+        owner.casts |= other.casts
+        owner.sent |= other.sent
+        owner.device = {**other.device, **owner.device}
+        owner.first, owner.last = min(owner.first, other.first), max(owner.last, other.last)
+        for key, talk in [(key, talk) for key, talk in self.talks.items() if other.address in key[:2]]:
+            del self.talks[key]
+            talk.client, talk.server = (owner.address if end == other.address else end for end in (talk.client, talk.server))
+            self.talks.setdefault((talk.client, talk.server, key[2]), talk)
 
     def _activity(self, row: "Row") -> None:
         kind, source, target = row.kind, _address(row.source), _address(row.target)
         if kind == "ot.response":  # told from the side that answers
             source, target = target, source
-        if not source or not target:
-            self._host(_address(row.entity), row.time, row.id, heard=True)
-            return
         facts = _facts(row.attributes)
+        if not source or not target:
+            self._alone(row, source, facts)
+            return
         known = kind in ("network.flow", "ot.command", "ot.response", "network.message")
         service = row.object if kind == "network.flow" else ""
         answered = kind == "ot.response" or (kind == "network.flow" and _answered(facts))
@@ -101,6 +135,13 @@ class Seen:
         self._host(source, row.time, row.id, heard=True)
         self._host(target, row.time, row.id, heard=answered)
         self._named(row, source, target, facts)
+
+    def _alone(self, row: "Row", source: str, facts: dict[str, Any]) -> None:
+        """An event with one machine in it: it sends to many at once, or a log tells of it."""
+        host = self._host(source or _address(row.entity), row.time, row.id, heard=True)
+        if host is not None and source and row.target:
+            host.casts.add(named(str(facts.get("protocol") or ""), row.object))
+            host.mac = str(facts.get("mac_client") or host.mac).lower()
 
     def _talk(self, row: "Row", client: str, server: str, service: str, facts: dict[str, Any], answered: bool) -> None:
         protocol = named(str(facts.get("protocol") or facts.get("service") or facts.get("app_proto") or ""), service)
@@ -198,6 +239,16 @@ def group(address: str) -> bool:
     except ValueError:
         return False
     return found.is_multicast or found.is_unspecified or found.is_loopback or (found.version == 4 and address.endswith(".255"))
+
+
+def _is_mms(talk: Talk) -> bool:
+    """Whether nothing but the transport below was understood."""
+    return all(code.startswith("cotp") for code in talk.codes)
+
+
+def _is_local(text: str) -> bool:
+    """Whether the address means something on one segment alone."""
+    return _is_hardware(text) or text.lower().startswith("fe80:")
 
 
 def _is_hardware(text: str) -> bool:

@@ -4,17 +4,21 @@ Runs the connector on its own EXAMPLE, whole and damaged; writes it to a tempora
 format says `WHOLE = True`: its `normalise` takes the bytes of one file instead of lines.
 """
 
+import inspect
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pyarrow as pa
 
 from interferon.model.errors import InputError
 from interferon.model.events import ACTIVITY_KINDS, FAMILIES, TRADE_KINDS
 from interferon.model.records import DeadLetter
 
+LIVE: Final = ("NAME", "Settings", "listen")
+LISTENS: Final = ("settings", "feed", "place", "take")  # parameters of `listen`
 NAMES: Final = ("NAME", "SUFFIXES", "EXAMPLE", "read", "normalise")
 FEED: Final = "example"
 CUTS: Final = 32  # places at which a whole file is cut off
@@ -24,15 +28,37 @@ OF_KIND: Final = {"activity": ACTIVITY_KINDS, "trade": TRADE_KINDS}
 
 def run(connector: Any) -> list[str]:
     """Every broken promise of one connector, as a line that says what would be right."""
+    if hasattr(connector, "listen"):
+        return _live(connector)
     missing = [f"has no {name}; a connector has {', '.join(NAMES)}" for name in NAMES if not hasattr(connector, name)]
     problems = missing or _metadata(connector)
     return problems or _behaviour(connector)
 
 
-def _metadata(connector: Any) -> list[str]:
+def _live(connector: Any) -> list[str]:
+    """A connector that listens: what it says of itself. That it loses and doubles nothing is shown against its server, not here."""
+    if missing := [f"has no {name}; a live connector has {', '.join(LIVE)}" for name in LIVE if not hasattr(connector, name)]:
+        return missing
+    problems = _named(connector)
+    if not (isinstance(connector.Settings, type) and issubclass(connector.Settings, msgspec.Struct)):
+        problems.append("Settings is no msgspec.Struct; its fields are the keys of a [[feed]] in feeds.toml")
+    elif not connector.Settings.__struct_config__.forbid_unknown_fields:
+        problems.append("Settings takes unknown keys; forbid_unknown_fields tells a person of a misspelt one")
+    given = tuple(inspect.signature(connector.listen).parameters)
+    if not inspect.iscoroutinefunction(connector.listen) or given != LISTENS:
+        problems.append(f"listen takes {', '.join(given)}; it is `async def listen({', '.join(LISTENS)})`")
+    return problems
+
+
+def _named(connector: Any) -> list[str]:
     problems = [] if (connector.__doc__ or "").strip() else ["has no docstring; say which format it reads and where that is described"]
     if not isinstance(connector.NAME, str) or not connector.NAME.isidentifier():
         problems.append(f"NAME is {connector.NAME!r}; it is the format's name, one word, as --format takes it")
+    return problems
+
+
+def _metadata(connector: Any) -> list[str]:
+    problems = _named(connector)
     suffixes = connector.SUFFIXES
     if not isinstance(suffixes, tuple) or not all(isinstance(each, str) and each.startswith(".") and each.islower() for each in suffixes):
         problems.append(f'SUFFIXES is {suffixes!r}; it is a tuple of endings in small letters, as (".csv",)')

@@ -18,6 +18,7 @@ from interferon.model.errors import InputError
 HEAD: Final = 1 << 16  # bytes that a connector is shown to tell its format
 LOG: Final = "log"  # the event log of an installation, which is no connector's
 ALIASES: Final = {"parquet": "csv"}  # words of --format that mean a connector by another name
+OURS: Final = {".ndjson": "ndjson", ".jsonl": "ndjson"}  # endings that mean our own events where the first bytes say nothing
 GZIP: Final = b"\x1f\x8b"
 
 
@@ -56,7 +57,7 @@ def expanded(paths: Iterable[Path], given: str = "") -> list[Path]:
         if not path.is_dir() or any(path.glob("log-*.seg")) or given == LOG:
             found.append(path)
             continue
-        below = [each for each in sorted(path.rglob("*")) if each.is_file() and each.stat().st_size and _format(each, given)]
+        below = [each for each in sorted(path.rglob("*")) if each.is_file() and each.stat().st_size and guessed(each, given)]
         if not below:
             raise InputError(f"{path}: holds neither an event log (log-*.seg) nor files of a format that is read: {', '.join(words())}")
         found += below
@@ -65,13 +66,14 @@ def expanded(paths: Iterable[Path], given: str = "") -> list[Path]:
 
 def format_of(path: Path, given: str = "") -> str:
     """The format of one source. InputError where it cannot be told."""
-    found = _format(path, given)
+    found = guessed(path, given)
     if not found:
         raise InputError(f"{path}: cannot tell the format from the name or the first bytes; say --format {'|'.join(words())}")
     return found
 
 
-def _format(path: Path, given: str) -> str:
+def guessed(path: Path, given: str = "") -> str:
+    """The format of one source, or '' where it cannot be told."""
     if given:
         return ALIASES.get(given, given)
     if path.is_dir() or path.suffix == ".seg":
@@ -82,7 +84,8 @@ def _format(path: Path, given: str) -> str:
     if certain:
         return certain[0]
     plain = [name for name in ends if not hasattr(connectors()[name], "sniff")]
-    return (plain or (ends if len(ends) == 1 else [""]))[0]
+    ours = [OURS[ending] for ending in OURS if _ending(path).endswith(ending)]
+    return (ours or plain or (ends if len(ends) == 1 else [""]))[0]
 
 
 def _ending(path: Path) -> str:

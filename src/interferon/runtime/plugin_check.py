@@ -23,7 +23,7 @@ from interferon.runtime import action_kit, connector_kit, scenario_kit
 SUFFIXES: Final = (".py", ".toml")
 KINDS_OF_PLUGIN: Final = (
     "a detector of events has NAME, FAMILY, KINDS …; a telemetry detector is a class with learn, derive, score and why; "
-    "a connector has NAME, SUFFIXES, EXAMPLE, read and normalise; an action has ACTION"
+    "a connector has NAME, SUFFIXES, EXAMPLE, read and normalise, a live one NAME, Settings and listen; an action has ACTION"
 )
 
 
@@ -79,7 +79,7 @@ def _run(module: ModuleType, path: Path) -> list[Told]:
     """The promises broken by everything in the module."""
     if hasattr(module, "ACTION"):
         return _guarded(partial(action_kit.run, module), path)
-    if hasattr(module, "SUFFIXES") or hasattr(module, "normalise"):
+    if any(hasattr(module, name) for name in ("SUFFIXES", "normalise", "listen")):
         return _guarded(partial(connector_kit.run, module), path)
     if hasattr(module, "FAMILY") and not hasattr(module, "KINDS"):
         return [(f"has no KINDS; such a detector has {', '.join(checks.NAMES)}", 0, "")]

@@ -1,9 +1,12 @@
-"""`interferon up`: a network folder watched live. Reads what lands in its `feeds` folder, remembers in `state`, tells the screens.
+"""`interferon up`: a network folder watched live. Reads what lands in its `feeds` folder, listens to the sources of `feeds.toml`,
+remembers in `state`, tells the screens.
 
 A thread moves the pipeline. The event log is written before the pipeline sees an item; after a crash the log is run again from its
-beginning, and feeds go on where the log ends: their rows carry offsets, and a row that came before is left out.
+beginning, and feeds go on where the log ends: their rows carry offsets, and a row that came before is left out. What a live feed took is
+written with its place in one file (`LiveStore`) before the log has it, so that a crash in between neither loses nor doubles it.
 """
 
+import asyncio
 import queue
 import sys
 import threading
@@ -13,10 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
 import pyarrow as pa
 
-from interferon.connectors import event_lines, telemetry_rows
 from interferon.detect.stream_protocol import Detector
 from interferon.flow.problem import opening
 from interferon.flow.reroute import nominal, reroute, to_dict
@@ -25,20 +26,25 @@ from interferon.model.events import Control, Rerouted, Suppression, Suppressions
 from interferon.model.network import Network
 from interferon.model.records import DeadLetter, Solve
 from interferon.pipeline import new_state
-from interferon.runtime import installation, replay
+from interferon.runtime import installation
+from interferon.runtime.feed_files import FeedFiles, known_only
+from interferon.runtime.feed_settings import Feed
+from interferon.runtime.feeds import Feeds, FeedState, Taking
 from interferon.runtime.goods import Goods
+from interferon.runtime.live_store import LiveStore
 from interferon.runtime.loop import Hooks, Loop
-from interferon.runtime.merge import merged
 from interferon.runtime.records import Records
 from interferon.runtime.running import Running
 from interferon.runtime.words import Words
-from interferon.store import checkpoint, log
+from interferon.sense.health import FEED, Health
+from interferon.sense.live import Item
+from interferon.sense.resolve import of_assets
+from interferon.store import log
 from interferon.store.journal import Journal, journal_path
 from interferon.trust.policy import Policy
 
 FEEDS, STATE, PLACES = "feeds", "state", "places"
-LINES = 20_000  # of one feed in one go
-SETTLED_S = 2.0  # a table is read once it has not changed for this long
+LOOK_S = 0.5  # between two looks at the folder; live feeds are heard meanwhile
 
 
 def clock() -> int:
@@ -57,7 +63,9 @@ class Service:
         progress: installation.Progress | None = None,
         known_bad: Sequence[Detector] = (),
         suppressions: Sequence[Suppression] = (),
+        live: Sequence[Feed] = (),
     ) -> None:
+        """`live`: the feeds of `feeds.toml`."""
         self._folder, self.policy = folder, policy
         self._feeds = folder / FEEDS
         self._feeds.mkdir(exist_ok=True)
@@ -75,6 +83,7 @@ class Service:
         )
         self._journal = Journal(journal_path(folder))
         self._records = Records(folder / STATE / "records")
+        self._health = Health()
         hooks = Hooks(see=self.running.see, heard=self.running.hear, sink=self._sink)
         self._replayed(Loop(state, rules, hooks=hooks))
         self._log = log.EventLog(folder / STATE / "log")
@@ -82,16 +91,26 @@ class Service:
         self._loop = Loop(state, rules, solver=self._solve, log=self._log, hooks=recording)
         if tuple(suppressions) != state.suppressions:
             self._loop.feed(Suppressions(clock(), tuple(suppressions)))
-        self._words = Words(folder, self._tell)
-        self._places = _read_places(folder / STATE / PLACES)  # feed file → (bytes read, next offset)
-        self._tables: dict[Path, tuple[float, int]] = {}  # table → (modified, size) when it was read
+        self._words = Words(folder, self.tell)
+        self._files = FeedFiles(self._feeds, folder / "mappings", folder / STATE / PLACES, network, state.admission.high)
+        self._resolver = of_assets(network.assets.values())
+        self._takings: queue.SimpleQueue[Taking] = queue.SimpleQueue()  # at most one a feed and one a request
+        self._live = LiveStore(folder / STATE / "live")
+        self._late_us = int(max((feed.settings.lateness_s for feed in live), default=0.0) * 1e6)
+        self._heard = False  # whether a live feed brought anything since the last look
+        for items in self._live.unfinished():
+            self._feed_all(known_only(items, state.admission.high))
+        self._sources = Feeds(live, self._live.places_beyond(state.admission.high), self._takings.put, self.tell, clock)
+        self.running.again = self._again
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
 
     def __enter__(self) -> "Service":
         self._thread.start()
+        self._sources.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._sources.stop()
         self._stopped.set()
         self._thread.join()
         self._log.close()
@@ -107,22 +126,49 @@ class Service:
         if log.segments(self._folder / STATE / "log"):
             for item in log.read(self._folder / STATE / "log"):
                 loop.feed(item)
+                if isinstance(item, pa.RecordBatch):
+                    self._health.take(item)  # what it tells is in the log already
+        self._health.offset = self.running.state.admission.high.get(FEED, -1) + 1
 
     def _solve(self, command: Solve) -> Rerouted:
         route = reroute(self.running.rules.network, opening(self.running.rules.network, command.time), command.closed, self._base)
         return Rerouted(time=command.time, plan=command.plan, route=to_dict(route))
 
+    async def intake(self, items: Sequence[Item]) -> None:
+        """Takes what a program sent; returns when all of it is in the event log. Called on the web server's loop."""
+        loop = asyncio.get_running_loop()
+        taken: asyncio.Future[None] = loop.create_future()
+
+        def done() -> None:
+            loop.call_soon_threadsafe(settle)
+
+        def settle() -> None:
+            if not taken.done():  # who asked may have left
+                taken.set_result(None)
+
+        self._takings.put(Taking("", items, b"", done))
+        await taken
+
+    def _again(self, batch: pa.RecordBatch) -> None:
+        """A dead letter that can be read now, given in once more by a person."""
+        self._takings.put(Taking("", [batch], b"", lambda: None))
+
+    def feed_states(self) -> list[FeedState]:
+        """How each live feed is."""
+        return self._sources.states()
+
     def _run(self) -> None:
-        while not self._stopped.wait(0.5):
+        while not self._stopped.is_set():
             try:
+                self._hear(time.monotonic() + LOOK_S)
                 self._once()
             except InputError as error:  # a feed that cannot be read must not stop the others
-                self._tell(str(error))
+                self.tell(str(error))
             except (JournalError, OSError) as error:  # a full disk: nothing may follow from what is not on record
-                self._tell(f"stopped: {error}; what came in is kept: make room and start again")
+                self.tell(f"stopped: {error}; what came in is kept: make room and start again")
                 return
 
-    def _tell(self, trouble: str) -> None:
+    def tell(self, trouble: str) -> None:
         """For the people who watch: a line on stderr; `failed` holds the last one."""
         if trouble != self.failed:
             print(trouble, file=sys.stderr, flush=True)  # noqa: T201 - told to a person
@@ -134,84 +180,52 @@ class Service:
         while not self._says.empty():
             with self.running.lock:
                 self._loop.feed(self._says.get())
+        fed = self._feed_all(self._resolved(self._files.news(time.time())))
+        if fed:
+            self._files.save()
+        if fed or self._heard:
+            self._records.lengths()  # flushes them: what the screens show can be read on disk too
+        self._words.list_versions(self.running.state)
+        newest = self.running.state.admission.newest
+        if not (fed or self._heard) and newest is not None and clock() - newest < 86_400_000_000:  # live, not yesterday's recording
+            with self.running.lock:
+                self._told(self._health.tick(clock() - self._late_us))
+                self._loop.feed(Tick(time=clock() - self._late_us))
+        self._heard = False
+
+    def _hear(self, until: float) -> None:
+        """What live feeds took, as it comes, until a moment of the monotonic clock."""
+        while (left := until - time.monotonic()) > 0 and not self._stopped.is_set():
+            try:
+                taking = self._takings.get(timeout=left)
+            except queue.Empty:
+                return
+            items = list(self._resolved(iter(taking.items)))
+            if taking.place:  # what a program sent has none: it sends again what was not answered
+                self._live.keep(taking.feed, items, taking.place)
+            self._feed_all(known_only(iter(items), self.running.state.admission.high))
+            self._heard = True
+            taking.done()
+
+    def _resolved(self, items: "Iterator[pa.RecordBatch | DeadLetter]") -> "Iterator[pa.RecordBatch | DeadLetter]":
+        """Addresses that the tables know as their assets."""
+        for item in items:
+            yield item if isinstance(item, DeadLetter) else self._resolver.batch(item)
+
+    def _feed_all(self, items: "Iterator[pa.RecordBatch | DeadLetter]") -> bool:
+        """Whether there were any."""
         fed = False
-        for item in self._news():
+        for item in items:
             fed = True
             with self.running.lock:
                 if isinstance(item, DeadLetter):
                     self._sink(item)
                 else:
                     self._loop.feed(item)
-        if fed:
-            self._records.lengths()  # flushes them: what the screens show can be read on disk too
-            checkpoint.save(self._folder / STATE / PLACES, self._places)
-        self._words.list_versions(self.running.state)
-        newest = self.running.state.admission.newest
-        if not fed and newest is not None and clock() - newest < 86_400_000_000:  # live, not yesterday's recording
-            with self.running.lock:
-                self._loop.feed(Tick(time=clock()))
+                    self._told(self._health.take(item))
+        return fed
 
-    def _news(self) -> "Iterator[pa.RecordBatch | DeadLetter]":
-        """What has come since the last look, all feeds merged by time: one read after the other would make the second one late."""
-        found: list[Iterator[pa.RecordBatch | DeadLetter]] = []
-        for path in sorted(self._feeds.iterdir()):
-            if path.suffix in event_lines.SUFFIXES:
-                found.append(self._lines(path))
-            elif path.suffix in telemetry_rows.SUFFIXES and time.time() - path.stat().st_mtime >= SETTLED_S:
-                found.append(self._table(path))
-        return merged(found)
-
-    def _lines(self, path: Path) -> "Iterator[pa.RecordBatch | DeadLetter]":
-        """Whole new lines of a growing file. One that became shorter was begun anew; its rows are counted on, for none came before."""
-        place, offset = self._places.get(path.name, (0, 0))
-        with path.open("rb") as source:
-            if path.stat().st_size < place:
-                place = 0
-            source.seek(place)
-            lines: list[bytes] = []
-            for line in source:
-                if not line.endswith(b"\n") or len(lines) == LINES:
-                    break
-                lines.append(line)
-                place += len(line)
-        yield from _known_only(event_lines.normalise(lines, path.stem, offset), self.running.state.admission.high)
-        self._places[path.name] = (place, offset + len(lines))
-
-    def _table(self, path: Path) -> "Iterator[pa.RecordBatch | DeadLetter]":
-        """A table that is complete and was not read yet. It counts as read once all of it was taken, or where it cannot be read."""
-        about = path.stat()
-        seen = (about.st_mtime, about.st_size)
-        if self._tables.get(path) == seen:
-            return
-        try:
-            events, _ = replay.opened(path, "csv", self._mapping(path), self.running.rules.network)
-            yield from _known_only(events, self.running.state.admission.high)
-        except InputError:
-            self._tables[path] = seen
-            raise
-        self._tables[path] = seen
-
-    def _mapping(self, path: Path) -> telemetry_rows.Mapping:
-        given = self._folder / "mappings" / f"{path.stem}.toml"
-        return telemetry_rows.load_mapping(given) if given.is_file() else telemetry_rows.Mapping()
-
-
-def _read_places(path: Path) -> dict[str, tuple[int, int]]:
-    """Where reading stood. Without it all is read again, and what the log holds is left out."""
-    if not path.is_file():
-        return {}
-    found: dict[str, tuple[int, int]] = checkpoint.load(path.read_bytes())
-    return found
-
-
-def _known_only(items: "Iterator[pa.RecordBatch | DeadLetter]", high: dict[str, int]) -> "Iterator[pa.RecordBatch | DeadLetter]":
-    """Leaves out rows that the log holds already, so that a restart neither writes nor counts them again. `high`: newest by feed."""
-    for item in items:
-        if isinstance(item, DeadLetter):
-            yield item
-            continue
-        feeds = item.column("feed")
-        newest = np.array([high.get(name, -1) for name in feeds.dictionary.to_pylist()], dtype=np.int64)
-        new = item.column("offset").to_numpy() > newest[feeds.indices.to_numpy()]
-        if new.any():
-            yield item if new.all() else item.filter(pa.array(new))
+    def _told(self, events: Sequence[pa.RecordBatch]) -> None:
+        """What the health of the feeds says, into the same log."""
+        for event in events:
+            self._loop.feed(event)

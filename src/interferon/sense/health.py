@@ -65,16 +65,16 @@ class Health:
         reached = np.maximum.accumulate(np.maximum(rows.column("time").to_numpy(), self.newest))
         minutes = reached // MINUTE
         begins = [0, *(np.flatnonzero(minutes[1:] != minutes[:-1]) + 1).tolist(), rows.num_rows]
-        answers = []
+        told: list[Told] = []
         for begin, end in pairwise(begins):  # a minute ends where the log's time passes it, in whatever batch that is
-            answers += self._due(int(reached[begin]))
+            told += self._due(int(reached[begin]))
             self._each(rows.slice(begin, end - begin))
             self.newest = int(reached[end - 1])
-        return answers
+        return self._batch(told)
 
     def tick(self, now: int) -> list[pa.RecordBatch]:
         """Time has passed without events."""
-        return self._due(now)
+        return self._batch(self._due(now))
 
     def comes_from(self, feed: str, source: str, now: int) -> list[pa.RecordBatch]:
         """Who sends a feed: a broker's address, a token, a certificate. Another than before is told."""
@@ -127,15 +127,17 @@ class Health:
                 pulse.drift |= {f"{name}.{word}" for word in new}
             known |= new
 
-    def _due(self, now: int) -> list[pa.RecordBatch]:
+    def _due(self, now: int) -> list[Told]:
         """One event a feed for the minute that has ended, and one for each thing that is not as usual."""
         before, self.newest = self.newest, max(self.newest, now)
         if not before or self.newest // MINUTE == before // MINUTE:
             return []
-        end = self.newest // MINUTE * MINUTE
-        return self._batch([told for feed, pulse in self.feeds.items() if pulse.count for told in _ended(feed, pulse, end)])
+        return [told for feed, pulse in self.feeds.items() if pulse.count for told in _ended(feed, pulse, self.newest)]
 
     def _batch(self, told: list[Told]) -> list[pa.RecordBatch]:
+        """The events at the newest time of the log, so that none is late. Of a batch of many minutes a feed's last heartbeat is enough."""
+        last = {feed: place for place, (_, feed, code, _, _) in enumerate(told) if code == "heartbeat"}
+        told = [(max(each[0], self.newest), *each[1:]) for n, each in enumerate(told) if each[2] != "heartbeat" or last[each[1]] == n]
         if not told:
             return []
         times, feeds, codes, objects, facts = zip(*told, strict=True)
@@ -152,16 +154,16 @@ class Health:
         return [batch("activity", FEED, columns)]
 
 
-def _ended(feed: str, pulse: Pulse, end: int) -> Iterator[Told]:
+def _ended(feed: str, pulse: Pulse, now: int) -> Iterator[Told]:
     """What the minute that ended says of a feed; begins the next one."""
     facts = {"rows": pulse.count, "lag_s": round(pulse.least / 1e6, 3), "worst_lag_s": round(pulse.most / 1e6, 3)}
-    yield end, feed, "heartbeat", "feed", facts
+    yield now, feed, "heartbeat", "feed", facts
     if pulse.missing:
-        yield end, feed, "gap", "feed", {"missing": pulse.missing, **facts}
+        yield now, feed, "gap", "feed", {"missing": pulse.missing, **facts}
     if pulse.drift:
-        yield end, feed, "schema", ", ".join(sorted(pulse.drift)[:8]), {"new": sorted(pulse.drift)[:64]}
+        yield now, feed, "schema", ", ".join(sorted(pulse.drift)[:8]), {"new": sorted(pulse.drift)[:64]}
     if _clock(pulse):
-        yield end, feed, "skew", "feed", {"before_s": round(pulse.lag / 1e6, 3), **facts}
+        yield now, feed, "skew", "feed", {"before_s": round(pulse.lag / 1e6, 3), **facts}
         pulse.lag = float(pulse.least)
     pulse.minutes += 1
     pulse.count = pulse.missing = 0

@@ -28,6 +28,7 @@ ENCRYPTED: Final = 1  # bit of a member's flags
 LOCAL: Final = struct.Struct("<26xHH")  # head of a member: lengths of its name and of its extra fields (APPNOTE 4.3.7)
 PACKED_BYTES: Final = 1 << 16
 
+ISAL_ERROR: Final = cast(type[Exception], isal_zlib.error)  # the stubs say that it is an instance
 LINES: Final = msgspec.json.Decoder()
 NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what the decoder raises
 
@@ -104,7 +105,7 @@ def chunks(path: Path, unread: Unread) -> Iterator[Chunk]:
         else:
             with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
                 yield from _of_file(cast(IO[bytes], file), str(path), unread)
-    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, isal_zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, ISAL_ERROR, EOFError, NotImplementedError, RuntimeError) as error:
         unread.note(str(path), f"the archive is damaged: {error}")
 
 

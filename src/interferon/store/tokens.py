@@ -20,6 +20,7 @@ import tomli_w
 
 from interferon.model.errors import InputError
 from interferon.model.events import FAMILIES
+from interferon.store import sensor_keys
 
 FILE: Final = "tokens.toml"
 PREFIX: Final = "ifn_"  # so that a scanner for leaked secrets knows it
@@ -37,6 +38,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     trust: float = 1.0  # the most that its events are trusted, 0–1
     expires: str = ""
     disabled: bool = False
+    key: str = ""  # public key of a site sensor; every request under the token must then carry its signature
 
     def covers(self, feed: str) -> bool:
         """Whether it may write this feed."""
@@ -51,6 +53,7 @@ class Tokens:
     """The tokens of one network folder; reads the file again when it has changed."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._path = folder / FILE
         self._stamp: tuple[int, int] | None = None
         self._tokens: dict[str, Token] = {}
@@ -65,8 +68,16 @@ class Tokens:
         """All tokens by name."""
         return sorted(self._read().values(), key=lambda token: token.name)
 
-    def add(self, name: str, feeds: list[str], families: list[str], trust: float, created: str, expires: str) -> str:
-        """Makes a token and answers with the secret, which is kept nowhere. InputError for a name taken, no feed, or an unknown family."""
+    def named(self, name: str, now: datetime) -> Token | None:
+        """The token in force of that name, or None."""
+        token = self._read().get(name)
+        return token if token and token.holds(now) else None
+
+    def add(self, name: str, feeds: list[str], families: list[str], trust: float, created: str, expires: str, key: str = "") -> str:
+        """Makes a token and answers with the secret, which is kept nowhere. `key`: of the sensor that alone may use it.
+
+        InputError for a name taken, no feed, an unknown family, or what is no key.
+        """
         if not _NAME.fullmatch(name):
             raise InputError(f"{name!r} cannot be a token's name: letters, digits, dot, dash and underscore, at most 64")
         if name in self._read():
@@ -77,9 +88,11 @@ class Tokens:
             raise InputError(f"there is no family {unknown[0]!r}; families are {', '.join(FAMILIES)}")
         if not 0 <= trust <= 1:
             raise InputError(f"trust is {trust}; it lies between 0 and 1")
+        if key:
+            sensor_keys.public_key(key)
         secret = PREFIX + secrets.token_urlsafe(32)
         digest = hashlib.sha256(secret.encode()).hexdigest()
-        made = Token(name=name, feeds=feeds, families=families, trust=trust, hash=digest, created=created, expires=expires)
+        made = Token(name=name, feeds=feeds, families=families, trust=trust, hash=digest, created=created, expires=expires, key=key)
         self._write({**self._read(), name: made})
         return secret
 
@@ -120,6 +133,7 @@ def _parsed(path: Path) -> dict[str, Token]:
         for row in rows:
             if row.expires and datetime.fromisoformat(row.expires).tzinfo is None:
                 raise InputError(f"{path}: token {row.name!r}: expires is {row.expires!r}; write it with its zone, as 2027-01-31T00:00:00Z")
+            _check_key(path, row)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not TOML: {error}") from None
     except msgspec.ValidationError as error:
@@ -127,6 +141,14 @@ def _parsed(path: Path) -> dict[str, Token]:
     except ValueError as error:
         raise InputError(f"{path}: {error}") from None
     return {row.name: row for row in rows}
+
+
+def _check_key(path: Path, token: Token) -> None:
+    try:
+        if token.key:
+            sensor_keys.public_key(token.key)
+    except InputError as error:
+        raise InputError(f"{path}: token {token.name!r}: {error}") from None
 
 
 def in_days(now: datetime, days: int) -> str:

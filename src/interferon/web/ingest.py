@@ -1,7 +1,8 @@
-"""`POST /ingest/FEED`: events from programs that hold a token, as NDJSON or as an Arrow IPC stream. Part of the application.
+"""`POST /ingest/FEED`: events from programs that hold a token, as NDJSON or as Arrow IPC streams. Part of the application.
 
 An answer of 200 means that all of it is in the event log, on disk. Who sends the same again is not counted twice: (feed, offset) identifies
-an event. More than can be taken is answered with 429 and a time to wait.
+an event. More than can be taken is answered with 429 and a time to wait. Requests of a site sensor carry its signature and a number that
+rises; the newest one may come again, unchanged, for its answer may have been lost.
 """
 
 import asyncio
@@ -18,12 +19,14 @@ from fastapi.responses import JSONResponse
 from interferon.connectors import event_lines
 from interferon.model.events import ACTIVITY_KINDS, FAMILIES, TRADE_KINDS
 from interferon.model.records import DeadLetter
+from interferon.store import sensor_keys
 from interferon.store.tokens import Token, Tokens
 
 BODY: Final = 64 << 20  # bytes of one request
 IN_FLIGHT: Final = 256 << 20  # bytes of all requests that are not on disk yet
 ARROW: Final = "application/vnd.apache.arrow.stream"
 NDJSON: Final = ("application/x-ndjson", "application/jsonlines", "application/json")
+SEQUENCES: Final = "state/sensors.json"  # in the network folder
 TOLD: Final = 20  # dead letters named in one answer
 MOST: Final = 1 << 62  # times and offsets lie below
 KINDS: Final = {"activity": ACTIVITY_KINDS, "trade": TRADE_KINDS}
@@ -35,6 +38,10 @@ Intake: TypeAlias = "Callable[[Sequence[Item]], Awaitable[None]]"  # returns whe
 class Unusable(ValueError):
     """A request that cannot be taken as a whole; the text says why and what would be right."""
 
+    def __init__(self, why: str, status: int = 400) -> None:
+        super().__init__(why)
+        self.status = status
+
 
 class Ingest:
     """The interface over an intake. `tokens` decides who may send what."""
@@ -42,10 +49,12 @@ class Ingest:
     def __init__(self, tokens: Tokens, intake: Intake, most: int = IN_FLIGHT) -> None:
         self._tokens, self._intake, self._most = tokens, intake, most
         self._held = 0  # bytes in flight
+        self._sequences = sensor_keys.Sequences(tokens.folder / SEQUENCES)
+        self._turns: dict[str, asyncio.Lock] = {}  # of each sensor: its requests are judged one after the other
 
     def router(self) -> APIRouter:
         router = APIRouter()
-        router.post("/ingest/{feed}")(self.take)
+        router.post("/ingest/{feed:path}")(self.take)
         return router
 
     async def take(self, feed: str, request: Request, first: int = 0) -> Response:
@@ -64,12 +73,30 @@ class Ingest:
         try:
             return await self._taken(feed, token, request, first)
         except Unusable as error:
-            return _refused(400, str(error))
+            return _refused(error.status, str(error))
+        except OSError as error:
+            return _refused(503, f"it cannot be stored: {error.strerror or error}; send it again later", {"retry-after": "10"})
         finally:
             self._held -= size
 
     async def _taken(self, feed: str, token: Token, request: Request, first: int) -> Response:
         body = await _body(request)
+        if not token.key:
+            return JSONResponse(await self._stored(body, feed, token, request, first))
+        async with self._turns.setdefault(token.name, asyncio.Lock()):
+            sequence, digest = _signed(token, feed, request, body)
+            newest = self._sequences.newest(token.name)
+            if (newest.sequence, newest.digest) == (sequence, digest):
+                return JSONResponse({"rows": 0, "dead_letters": 0, "told": [], "repeated": True})
+            if sequence <= newest.sequence:
+                why = f"sequence number {sequence} does not rise above {newest.sequence}, the newest of {token.name}: was it sent before?"
+                return _refused(409, why, more={"newest": newest.sequence})
+            answer = await self._stored(body, feed, token, request, first)
+            await asyncio.to_thread(self._sequences.keep, token.name, sequence, digest)
+            return JSONResponse(answer)
+
+    async def _stored(self, body: bytes, feed: str, token: Token, request: Request, first: int) -> dict[str, object]:
+        """The answer, once all of it is on disk."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != ARROW and kind not in NDJSON:
             raise Unusable(f"content-type is {kind or 'missing'}; send {ARROW} or {NDJSON[0]}")
@@ -78,11 +105,27 @@ class Ingest:
         dead = [item for item in items if isinstance(item, DeadLetter)]
         rows = sum(item.num_rows for item in items if not isinstance(item, DeadLetter))
         told = [{"offset": each.offset, "reason": each.reason} for each in dead[:TOLD]]
-        return JSONResponse({"rows": rows, "dead_letters": len(dead), "told": told})
+        return {"rows": rows, "dead_letters": len(dead), "told": told}
 
     def _token(self, request: Request) -> Token | None:
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
         return self._tokens.find(secret.strip(), datetime.now(UTC)) if scheme.lower() == "bearer" and secret.strip() else None
+
+
+def _signed(token: Token, feed: str, request: Request, body: bytes) -> tuple[int, str]:
+    """Sequence number and digest of a request that the token's sensor signed. Raises Unusable, 401."""
+    found = sensor_keys.read_header(request.headers.get(sensor_keys.HEADER, ""))
+    if found is None:
+        why = f"the token {token.name} is a sensor's: sign each request, {sensor_keys.HEADER}: seq=N, sha256=HEX, sig=BASE64"
+        raise Unusable(why, 401)
+    sequence, digest, signature = found
+    if sensor_keys.sha256(body) != digest:
+        raise Unusable("the body is not the one that was signed: its SHA-256 is another", 401)
+    path = f"/ingest/{feed}" + (f"?{request.url.query}" if request.url.query else "")
+    text = sensor_keys.request_text("POST", path, feed, sequence, digest)
+    if not sensor_keys.verified(sensor_keys.public_key(token.key), text, signature):
+        raise Unusable(f"the signature is not that of the sensor {token.name}; the token holds the public key {token.key}", 401)
+    return sequence, digest
 
 
 async def _body(request: Request) -> bytes:
@@ -104,21 +147,30 @@ def _items(body: bytes, kind: str, feed: str, first: int, token: Token) -> list[
 
 
 def _arrow(body: bytes) -> Iterator[pa.RecordBatch]:
-    """The batches of an IPC stream. What a stranger sends is validated to the last offset before anything reads it."""
+    """The batches of one IPC stream, or of several one after the other: a feed may hold events of several families.
+
+    What a stranger sends is validated to the last offset before anything reads it.
+    """
+    source = pa.BufferReader(body)
     try:
-        with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
-            for batch in reader:
-                batch.validate(full=True)
-                yield batch
+        while not source.tell() or source.tell() < len(body):
+            with pa.ipc.open_stream(source) as reader:
+                for batch in reader:
+                    batch.validate(full=True)
+                    yield batch
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, KeyError) as error:
         raise Unusable(f"not an Arrow IPC stream: {error}") from None
 
 
 def _checked(batch: pa.RecordBatch, feed: str, token: Token) -> pa.RecordBatch:
     """The batch where it is one of a family, of this feed alone, within the token's scope."""
-    family = next((name for name, schema in FAMILIES.items() if batch.schema.names == schema.names), "")
+    try:
+        columns = batch.schema.names
+    except UnicodeDecodeError as error:
+        raise Unusable(f"a column's name is no UTF-8 text: {error}") from None
+    family = next((name for name, schema in FAMILIES.items() if columns == schema.names), "")
     if not family:
-        raise Unusable(f"the columns are {', '.join(batch.schema.names)}; a batch has those of one family in docs/events.md, in that order")
+        raise Unusable(f"the columns are {', '.join(columns)}; a batch has those of one family in docs/events.md, in that order")
     if family not in token.families:
         raise Unusable(f"the token {token.name} may not send {family}; it may send {', '.join(token.families)}")
     batch = _typed(batch, FAMILIES[family])
@@ -169,5 +221,5 @@ def _bounded(batch: pa.RecordBatch, trust: float) -> pa.RecordBatch:
     return batch.set_column(batch.schema.get_field_index("trust"), batch.schema.field("trust"), kept)
 
 
-def _refused(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": why}, status, headers)
+def _refused(status: int, why: str, headers: dict[str, str] | None = None, more: dict[str, object] | None = None) -> JSONResponse:
+    return JSONResponse({"error": why, **(more or {})}, status, headers)

@@ -1,0 +1,47 @@
+"""Reads LEEF, the Log Event Extended Format of QRadar (1.0 and 2.0), alone or behind a syslog header; gzipped too.
+
+Called by replay, discover and `up`. What a record means is in `sense.product_events`. An event's offset is the number of its line. Times
+without a zone are UTC, unless `devTimeFormat` reads one; other lines of syslog between the records are read as such.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from interferon.model.errors import InputError
+from interferon.sense.key_values import begins
+from interferon.sense.log_lines import normalised, recorded
+from interferon.sense.record_rows import Read
+from interferon.store.recorded_bytes import Damage, lines
+
+NAME: Final = "leef"
+SUFFIXES: Final = (".leef", ".log", ".txt")
+EXAMPLE: Final = (
+    b"LEEF:1.0|Plant Works|Gatekeeper|4.2|PortScan|devTime=1767600000250\tsrc=10.0.0.9\tdst=10.0.0.5\tdstPort=502\tsev=7\tcat=scan\n"
+    b"<134>1 2026-01-05T08:00:05Z gate-1 - - - - LEEF:2.0|Plant Works|Gatekeeper|4.2|Login|^|devTime=2026/01/05 08:00:05 +0000"
+    b"^devTimeFormat=yyyy/MM/dd HH:mm:ss Z^usrName=op-1^src=10.0.0.9^dst=10.0.0.1^cat=Failed\n"
+)
+
+
+def sniff(head: bytes) -> bool:
+    """Whether its first line holds a record of LEEF."""
+    found = begins(next((line for line in head.splitlines() if line.strip(b"\x00 \xef\xbb\xbf")), b"").decode(errors="replace"))
+    return found is not None and found[0] == "leef"
+
+
+def read(path: Path, feed: str = "") -> Read:
+    """Batches in the order of the lines, and what could not be read. InputError where there is no such file."""
+    try:
+        received = path.stat().st_mtime_ns // 1000
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+    damage = Damage()
+    yield from recorded(lambda: lines(path, damage), damage, feed or path.stem, received)
+
+
+def normalise(lines: Iterable[bytes], feed: str, first: int = 0, received: int = 0) -> Read:
+    """The same on any byte lines, the first at offset `first`.
+
+    `received`: microseconds, when the lines came at the latest, for times that leave out their year.
+    """
+    yield from normalised(lines, feed, first, received)

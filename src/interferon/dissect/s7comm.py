@@ -1,0 +1,651 @@
+"""S7comm of Siemens controllers over TPKT and COTP; S7comm-plus and other users of COTP are recognised. Pure.
+
+Driven by `dissect.conversations`.
+Sources: RFC 1006 (TPKT), ISO 8073 (COTP). S7comm itself is not published; items and values are read by `s7_items`.
+"""
+
+from collections.abc import Callable
+from struct import Struct
+from typing import Any, Final, TypeAlias
+
+from interferon.dissect import s7_items as items
+from interferon.dissect.message import Plain
+
+NAME: Final = "s7comm"
+COTP: Final = "cotp"  # protocol and layer of rows that no S7 is in; MMS of IEC 61850 is carried by COTP too
+TCP: Final = (102,)
+UDP: Final = ()
+
+START: Final = b"\x03\x00"
+LONGEST: Final = 65536  # octets of a message that comes in parts
+KEPT: Final = 256  # requests whose answer is awaited, variable lists that are remembered
+ANSWERED: Final = 64  # answers whose items are remembered, each of at most SHORT octets
+SHORT: Final = 128
+PARTS: Final = 16  # lists of a controller that come in parts at a time
+
+COTP_CODES: Final = {
+    0xE: "cotp_connect_request",
+    0xD: "cotp_connect_confirm",
+    0x8: "cotp_disconnect_request",
+    0xC: "cotp_disconnect_confirm",
+    0x1: "cotp_expedited_data",
+    0x2: "cotp_expedited_acknowledge",
+    0x6: "cotp_acknowledge",
+    0x5: "cotp_reject",
+    0x7: "cotp_error",
+}
+DATA: Final = 0xF
+CONNECTIONS: Final = {1: "pg", 2: "op", 3: "s7_basic"}
+KINDS: Final = {1: "job", 2: "ack", 3: "ack_data", 7: "userdata"}
+ERROR_CLASSES: Final = {
+    0x00: "none",
+    0x81: "application_relationship",
+    0x82: "object_definition",
+    0x83: "no_resources",
+    0x84: "service_processing",
+    0x85: "supplies",
+    0x87: "access",
+}
+FUNCTIONS: Final = {
+    0x00: "cpu_services",
+    0x04: "read_var",
+    0x05: "write_var",
+    0x1A: "request_download",
+    0x1B: "download_block",
+    0x1C: "download_ended",
+    0x1D: "start_upload",
+    0x1E: "upload",
+    0x1F: "end_upload",
+    0x28: "pi_service",
+    0x29: "plc_stop",
+    0xF0: "setup_communication",
+}
+SERVICES: Final = {
+    "_INSE": "activate_block",
+    "_DELE": "delete_block",
+    "_GARB": "compress_memory",
+    "_MODU": "copy_ram_to_rom",
+    "P_PROGRAM": "plc_start",
+}
+STARTS: Final = {"C": "plc_cold_restart", "W": "plc_warm_restart", "H": "plc_hot_restart"}  # by the argument of P_PROGRAM
+GROUPS: Final = {
+    0x0: "mode_transition",
+    0x1: "programmer_commands",
+    0x2: "cyclic_data",
+    0x3: "block_functions",
+    0x4: "cpu_functions",
+    0x5: "security",
+    0x6: "pbc",
+    0x7: "time_functions",
+    0xF: "nc_programming",
+}
+SUBFUNCTIONS: Final = {
+    0x0: {
+        0: "stop",
+        1: "warm_restart",
+        2: "run",
+        3: "hot_restart",
+        4: "hold",
+        6: "cold_restart",
+        9: "run_redundant",
+        11: "link_up",
+        12: "update",
+    },
+    0x1: {
+        0x01: "request_diagnostic_data",
+        0x02: "variable_table",
+        0x0C: "erase",
+        0x0E: "read_diagnostic_data",
+        0x0F: "remove_diagnostic_data",
+        0x10: "force",
+        0x13: "request_diagnostic_data_2",
+    },
+    0x2: {1: "subscribe_cyclic", 4: "unsubscribe_cyclic", 5: "subscribe_on_change"},
+    0x3: {1: "list_blocks", 2: "list_blocks_of_type", 3: "block_info"},
+    0x4: {
+        0x01: "read_szl",
+        0x02: "message_service",
+        0x03: "diagnostic_message",
+        0x05: "alarm_8_indication",
+        0x06: "notify_indication",
+        0x07: "alarm_8_lock",
+        0x08: "alarm_8_unlock",
+        0x09: "scan_indication",
+        0x0B: "alarm_acknowledge",
+        0x0C: "alarm_acknowledge_indication",
+        0x0D: "alarm_lock_indication",
+        0x0E: "alarm_unlock_indication",
+        0x11: "alarm_sq_indication",
+        0x12: "alarm_s_indication",
+        0x13: "alarm_query",
+        0x16: "notify_8_indication",
+    },
+    0x5: {1: "plc_password", 2: "clear_password"},
+    0x6: {1: "bsend_brecv"},
+    0x7: {1: "read_clock", 2: "set_clock", 3: "read_clock_following", 4: "set_clock_2"},
+}
+METHODS: Final = {0: "push", 4: "request", 8: "response"}
+OPCODES: Final = {0x31: "request", 0x32: "response", 0x33: "notification", 0x02: "response_2"}
+PLUS: Final = {
+    0x04BB: "explore",
+    0x04CA: "create_object",
+    0x04D4: "delete_object",
+    0x04F2: "set_variable",
+    0x0524: "get_link",
+    0x0542: "set_multi_variables",
+    0x054C: "get_multi_variables",
+    0x0556: "begin_sequence",
+    0x0560: "end_sequence",
+    0x056B: "invoke",
+    0x0586: "get_variables_substreamed",
+}
+
+Fields: TypeAlias = dict[str, Any]
+Parse: TypeAlias = Callable[[bytes, int, int, int, Fields], str]  # data, parameters, data of the message, its end, fields; gives the object
+Awaited: TypeAlias = tuple[str, str, list[Fields]]  # code, object and items of a request
+Specified: TypeAlias = tuple[list[Fields], str]  # items, what they are about
+
+_HEADER: Final = Struct(">BBHHHH").unpack_from
+_SETUP: Final = Struct(">HHH").unpack_from
+
+
+# --- jobs ------------------------------------------------------------------------------------------------------------------------------
+
+
+def _setup(data: bytes, at: int, middle: int, end: int, fields: Fields) -> str:
+    if middle - at >= 8:
+        fields["jobs_calling"], fields["jobs_called"], fields["pdu_size"] = _SETUP(data, at + 2)
+    return ""
+
+
+def _named_block(data: bytes, at: int, middle: int, end: int, fields: Fields) -> str:
+    """Function, status, two octets, a session, then the length of a file name and the name; a download tells the lengths too."""
+    if middle - at < 9:
+        return ""
+    fields["session"] = int.from_bytes(data[at + 4 : at + 8], "big")
+    stop = min(at + 9 + data[at + 8], middle)
+    found = items.block(data[at + 9 : stop])
+    fields.update(found)
+    lengths = data[stop + 2 : middle]
+    if data[at] == 0x1A and len(lengths) >= 12 and lengths[:12].isdigit():
+        fields["load_size"], fields["code_size"] = int(lengths[:6]), int(lengths[6:12])
+    return str(found.get("block", found["filename"]))
+
+
+def _session(data: bytes, at: int, middle: int, end: int, fields: Fields) -> str:
+    if middle - at >= 8:
+        fields["session"] = int.from_bytes(data[at + 4 : at + 8], "big")
+    return ""
+
+
+def _service(data: bytes, at: int, middle: int, end: int, fields: Fields) -> str:
+    """A program invocation: seven octets, a parameter block, the name of the service."""
+    if middle - at < 10:
+        return ""
+    stop = min(at + 10 + (data[at + 8] << 8 | data[at + 9]), middle)
+    argument = data[at + 10 : stop]
+    name = data[stop + 1 : min(stop + 1 + data[stop], middle)].decode("latin-1") if stop < middle else ""
+    fields["service"] = name
+    if name in ("_INSE", "_DELE") and argument:
+        blocks = [items.block(argument[place : place + 8]) for place in range(2, len(argument) - 7, 8)]
+        fields["blocks"] = [one.get("block", one["filename"]) for one in blocks]
+        return ",".join(fields["blocks"])
+    fields["argument"] = argument.decode("latin-1")
+    return name
+
+
+def _stop(data: bytes, at: int, middle: int, end: int, fields: Fields) -> str:
+    if middle - at >= 7:
+        fields["service"] = data[at + 7 : min(at + 7 + data[at + 6], middle)].decode("latin-1")
+    return str(fields.get("service", ""))
+
+
+def _block_data(data: bytes, at: int, middle: int, end: int, fields: Fields) -> str:
+    """Blocks come with a length and two octets before them."""
+    if middle - at >= 2:
+        fields["more"] = bool(data[at + 1] & 1)
+    if end - middle >= 4:
+        fields["data"] = data[middle + 4 : end].hex()
+        fields["block_bytes"] = end - middle - 4
+    return ""
+
+
+def _upload_began(data: bytes, at: int, middle: int, end: int, fields: Fields) -> str:
+    if middle - at >= 9:
+        fields["session"] = int.from_bytes(data[at + 4 : at + 8], "big")
+        length = data[at + 9 : min(at + 9 + data[at + 8], middle)]
+        if length.isdigit():
+            fields["load_size"] = int(length)
+    return ""
+
+
+JOBS: Final[dict[int, Parse]] = {
+    0xF0: _setup,
+    0x1A: _named_block,
+    0x1B: _named_block,
+    0x1C: _named_block,
+    0x1D: _named_block,
+    0x1E: _session,
+    0x1F: _session,
+    0x28: _service,
+    0x29: _stop,
+}
+ANSWERS: Final[dict[int, Parse]] = {0xF0: _setup, 0x1B: _block_data, 0x1D: _upload_began, 0x1E: _block_data}
+
+
+def _specified(data: bytes, at: int, end: int) -> Specified:
+    """The variable specifications of a read or write."""
+    count = data[at + 1] if end - at > 1 else 0
+    found: list[Fields] = []
+    place = at + 2
+    for _ in range(count):
+        if place >= end:
+            break
+        one, stop = items.item(data, place, end)
+        found.append(one)
+        place = stop + (stop - place & 1)
+    return found, items.about(found)
+
+
+def _values(data: bytes, at: int, end: int, specified: list[Fields], count: int, answer: bool) -> tuple[list[Fields], bool]:
+    """The items of a read's answer or of a write with their values, and whether one was refused."""
+    found: list[Fields] = []
+    refused = False
+    for place in range(count):
+        if end - at < 4:
+            if answer and end > at:
+                found.append({"return_code": data[at], "return": items.RETURNS.get(data[at], f"return_{data[at]:02x}")})
+                refused = refused or data[at] != 0xFF
+            break
+        known = specified[place] if place < len(specified) else {}
+        one, stop = items.data_item(data, at, end, known.get("size_code", 0))
+        if answer:
+            refused = refused or one["return_code"] != 0xFF
+        else:
+            del one["return_code"], one["return"]
+        found.append({**known, **one})
+        at = stop + (stop - at & 1)
+    return found, refused
+
+
+# --- userdata --------------------------------------------------------------------------------------------------------------------------
+
+
+def _content(group: int, code: str, data: bytes, asked: bool, fields: Fields) -> str:
+    """What the data of a userdata message say; gives the object."""
+    if code == "read_szl":
+        if asked and len(data) >= 4:
+            fields.update(szl_id=f"0x{data[0]:02x}{data[1]:02x}", szl_index=data[2] << 8 | data[3])
+        elif not asked:
+            fields.update(items.status_list(data))
+        return f"szl:{fields['szl_id']}:{fields['szl_index']}" if "szl_id" in fields else ""
+    if group == 3:
+        return _blocks(code, data, asked, fields)
+    if code in ("read_clock", "read_clock_following", "set_clock", "set_clock_2"):
+        if time := items.clock(data):
+            fields["clock"] = fields["value"] = time
+        return ""
+    if group != 5 and data:  # a password is not kept: events are stored and shown
+        fields["data"] = data.hex()
+    return ""
+
+
+def _blocks(code: str, data: bytes, asked: bool, fields: Fields) -> str:
+    if code == "list_blocks" and not asked:
+        counts = {
+            items.BLOCKS.get(data[at : at + 2].decode("latin-1"), data[at : at + 2].hex()): data[at + 2] << 8 | data[at + 3]
+            for at in range(0, len(data) - 3, 4)
+        }
+        fields["blocks"] = counts
+    elif code == "list_blocks_of_type":
+        if asked:
+            name = data[:2].decode("latin-1")
+            return items.BLOCKS.get(name, name)
+        fields["numbers"] = [data[at] << 8 | data[at + 1] for at in range(0, len(data) - 3, 4)]
+    elif code == "block_info":
+        found = items.block(data[:8]) if asked else items.block_info(data)
+        fields.update(found)
+        return str(found.get("block", ""))
+    return ""
+
+
+# --- the conversation ------------------------------------------------------------------------------------------------------------------
+
+
+def _tpkt(data: bytes, at: int) -> int:
+    """Octets of the TPKT whose first four stand here; 0 where none does."""
+    size = data[at + 2] << 8 | data[at + 3]
+    return size if data[at] == 3 and not data[at + 1] and size >= 7 else 0
+
+
+def likely(data: bytes, start: int, end: int) -> bool:
+    """Whether a whole S7 message, or a connect request that names two TSAPs of S7, begins here."""
+    if end - start < 17 or not (size := _tpkt(data, start)) or size > end - start:
+        return False
+    length, kind, stop = data[start + 4], data[start + 5], start + size
+    if kind == 0xE0:
+        found = _connection(data, start + 5, start + 5 + length) if length + 5 == size else {}
+        return "rack" in found and "calling_tsap" in found
+    at = start + 7
+    if length != 2 or kind != 0xF0 or stop - at < 10 or data[at] != 0x32 or data[at + 1] not in KINDS:
+        return False
+    header = 12 if data[at + 1] in (2, 3) else 10
+    return stop - at == header + (data[at + 6] << 8 | data[at + 7]) + (data[at + 8] << 8 | data[at + 9])
+
+
+def _connection(data: bytes, at: int, end: int) -> Fields:
+    """What a connect request or confirm says: references, class and the parameters (ISO 8073, 13.3)."""
+    if end - at < 6:
+        return {}
+    fields: Fields = {
+        "destination_reference": data[at + 1] << 8 | data[at + 2],
+        "source_reference": data[at + 3] << 8 | data[at + 4],
+        "class": data[at + 5] >> 4,
+    }
+    at += 6
+    while end - at >= 2:
+        code, stop = data[at], min(at + 2 + data[at + 1], end)
+        content = data[at + 2 : stop]
+        if code == 0xC0 and len(content) == 1 and content[0] < 16:
+            fields["tpdu_size"] = 1 << content[0]
+        elif code in (0xC1, 0xC2):
+            fields["calling_tsap" if code == 0xC1 else "called_tsap"] = _tsap(content)
+            if code == 0xC2 and len(content) == 2 and content[0] in CONNECTIONS:
+                fields.update(connection=CONNECTIONS[content[0]], rack=content[1] >> 5, slot=content[1] & 31)
+        at = stop
+    return fields
+
+
+def _tsap(content: bytes) -> str:
+    plain = content.decode("latin-1")
+    return plain if len(content) > 2 and plain.isascii() and plain.isprintable() else content.hex()
+
+
+def conversation(flow: int) -> "Sessions":
+    return Sessions(flow)
+
+
+class Sessions:
+    """One connection: parts of messages that are begun, and the requests whose answers say no more what they are about."""
+
+    def __init__(self, flow: int) -> None:
+        self.flow = flow
+        self._begun: dict[bool, tuple[list[bytes], int, int]] = {}  # direction: parts, octets of them, octets on the wire
+        self._awaited: dict[tuple[bool, int], Awaited] = {}
+        self._specified: dict[bytes, Specified] = {}
+        self._found: dict[tuple[bytes, int, int], tuple[list[Fields], tuple[list[Fields], bool]]] = {}
+        self._sessions: dict[int, str] = {}  # of an upload: its block
+        self._lists: dict[tuple[bool, int, int, int], bytes] = {}
+
+    def gap(self, to_server: bool) -> None:
+        self._begun.pop(to_server, None)
+        for key in [key for key in self._lists if key[0] == to_server]:
+            del self._lists[key]
+
+    def take(self, data: bytes, start: int, end: int, to_server: bool, packet: int, out: list[Plain]) -> int:
+        at = start
+        while end - at >= 4:
+            size = _tpkt(data, at)
+            if not size:
+                at = self._lost(data, at, end, to_server, packet, out)
+                continue
+            stop = at + size
+            if stop > end:
+                return at
+            body = at + 5 + data[at + 4]
+            kind = data[at + 5] >> 4
+            if body > stop or data[at + 4] < 1 or (kind == DATA and data[at + 4] < 2):
+                self._problem("a COTP header longer than its TPKT", data[at:stop], size, to_server, packet, out)
+            elif kind != DATA:
+                self._cotp(data, at, body, size, to_server, packet, out)
+            elif data[at + 6] & 128 and not self._begun:
+                self._payload(data, body, stop, size, to_server, packet, out)
+            else:
+                self._part(data, at, body, stop, to_server, packet, out)
+            at = stop
+        if at < end and not START.startswith(data[at : min(at + 2, end)]):
+            at = self._lost(data, at, end, to_server, packet, out)
+        return at
+
+    def _lost(self, data: bytes, at: int, end: int, to_server: bool, packet: int, out: list[Plain]) -> int:
+        """One problem for what is no TPKT, and where the next may begin."""
+        found = at + 1
+        while (
+            (found := data.find(START, found, end)) >= 0
+            and end - found >= 6
+            and not (_tpkt(data, found) and data[found + 5] >> 4 in (DATA, *COTP_CODES))
+        ):
+            found += 1
+        if found < 0:
+            found = end - 1 if data[end - 1] == 3 and end - 1 > at else end
+        self._problem("no TPKT begins here", data[at : min(found, at + 64)], found - at, to_server, packet, out)
+        return found
+
+    def _problem(self, reason: str, octets: bytes, size: int, to_server: bool, packet: int, out: list[Plain]) -> None:
+        fields = {"problem": reason, "sample": octets[:64].hex()}
+        out.append((packet, self.flow, to_server, NAME, "problem", "", "", "", size, fields))
+
+    def _cotp(self, data: bytes, at: int, body: int, size: int, to_server: bool, packet: int, out: list[Plain]) -> None:
+        kind = data[at + 5] >> 4
+        code = COTP_CODES.get(kind)
+        if code is None:
+            self._problem(f"a COTP message of unknown type 0x{data[at + 5]:02x}", data[at : at + size], size, to_server, packet, out)
+            return
+        fields: Fields = {"layer": COTP}
+        if kind in (0xE, 0xD):
+            fields |= _connection(data, at + 5, body)
+        if kind == 8 and body - at >= 12:
+            fields["reason"] = data[at + 10]
+        name = f"tsap:{fields['called_tsap']}" if "called_tsap" in fields else ""
+        outcome = "success" if kind == 0xD else "failure" if kind in (5, 7) else ""
+        out.append((packet, self.flow, to_server, COTP, "message", code, name, outcome, size, fields))
+
+    def _part(self, data: bytes, at: int, body: int, stop: int, to_server: bool, packet: int, out: list[Plain]) -> None:
+        """A part of a message that comes in several, up to the one with the end mark (EOT)."""
+        parts, size, wire = self._begun.pop(to_server, ([], 0, 0))
+        parts.append(data[body:stop])
+        size += stop - body
+        wire += stop - at
+        if size > LONGEST or len(parts) > LONGEST >> 4:
+            self._problem(f"a message of more than {LONGEST} octets", parts[0], wire, to_server, packet, out)
+        elif data[at + 6] & 128:
+            whole = b"".join(parts)
+            self._payload(whole, 0, len(whole), wire, to_server, packet, out)
+        else:
+            self._begun[to_server] = (parts, size, wire)
+
+    def _payload(self, data: bytes, at: int, end: int, size: int, to_server: bool, packet: int, out: list[Plain]) -> None:
+        role = "command" if to_server else "response"
+        if end - at >= 10 and data[at] == 0x32 and data[at + 1] in KINDS:
+            self._s7(data, at, end, size, role, to_server, packet, out)
+        elif end - at >= 4 and data[at] == 0x72:
+            out.append((packet, self.flow, to_server, NAME, role, "s7comm_plus", "", "", size, _plus(data, at, end)))
+        else:
+            fields: Fields = {"layer": COTP, "payload_bytes": end - at, "sample": data[at : min(end, at + 64)].hex()}
+            out.append((packet, self.flow, to_server, COTP, "message", "cotp_data", "", "", size, fields))
+
+    def _s7(self, data: bytes, at: int, end: int, size: int, role: str, to_server: bool, packet: int, out: list[Plain]) -> None:
+        _, kind, _, reference, parameters, rest = _HEADER(data, at)
+        answer = kind in (2, 3)
+        begin = at + 12 if answer else at + 10
+        middle = begin + parameters
+        stop = middle + rest
+        if stop > end:
+            self._problem("an S7 message shorter than its header says", data[at:end], size, to_server, packet, out)
+            return
+        fields: Fields = {"rosctr": KINDS[kind], "pdu_reference": reference}
+        if kind == 7:
+            code, name, outcome = self._userdata(data, begin, middle, stop, to_server, reference, fields)
+        elif answer:
+            code, name, outcome = self._answer(data, at, begin, middle, stop, to_server, reference, fields)
+        else:
+            code, name = self._job(data, begin, middle, stop, to_server, reference, fields)
+            outcome = ""
+        if stop < end:
+            fields["undissected"] = end - stop
+        out.append((packet, self.flow, to_server, NAME, role, code, name, outcome, size, fields))
+
+    def _await(self, to_server: bool, reference: int, awaited: Awaited) -> None:
+        if len(self._awaited) >= KEPT:
+            del self._awaited[next(iter(self._awaited))]
+        self._awaited[to_server, reference] = awaited
+
+    def _job(self, data: bytes, at: int, middle: int, end: int, to_server: bool, reference: int, fields: Fields) -> tuple[str, str]:
+        if middle <= at:
+            return "job", ""
+        function = data[at]
+        code = FUNCTIONS.get(function, f"function_{function:02x}")
+        fields["function_code"] = function
+        name = ""
+        specified: list[Fields] = []
+        if function in (4, 5):
+            specified, name = self._variables(data, at, middle)
+            fields["items"] = specified
+            if function == 5 and middle < end:
+                fields["items"], _ = _values(data, middle, end, specified, data[at + 1] if middle - at > 1 else 0, False)
+                if len(fields["items"]) == 1 and "value" in fields["items"][0]:
+                    fields["value"] = fields["items"][0]["value"]
+        elif parse := JOBS.get(function):
+            name = parse(data, at, middle, end, fields)
+            if function == 0x28:
+                code = _service_code(fields)
+            elif function in (0x1E, 0x1F):
+                name = self._sessions.get(fields.get("session", -1), "")
+        self._await(to_server, reference, (code, name, specified))
+        return code, name
+
+    def _variables(self, data: bytes, at: int, middle: int) -> Specified:
+        """A controller is asked the same again and again: what a list says is remembered."""
+        octets = data[at + 1 : middle]
+        known = self._specified.get(octets)
+        if known is None:
+            known = _specified(data, at, middle)
+            if len(self._specified) >= KEPT:
+                self._specified.clear()
+            self._specified[octets] = known
+        return known
+
+    def _read(self, data: bytes, at: int, end: int, specified: list[Fields], count: int) -> tuple[list[Fields], bool]:
+        """What is read is often what was read before: the items of short answers are remembered."""
+        octets = data[at:end]
+        key = (octets, count, id(specified))  # of a list that is kept beside what was found by it
+        known = self._found.get(key)
+        if known is not None:
+            return known[1]
+        found = _values(data, at, end, specified, count, True)
+        if len(octets) <= SHORT:
+            if len(self._found) >= ANSWERED:
+                self._found.clear()
+            self._found[key] = (specified, found)
+        return found
+
+    def _answer(
+        self, data: bytes, at: int, begin: int, middle: int, end: int, to_server: bool, reference: int, fields: Fields
+    ) -> tuple[str, str, str]:
+        wrong = data[at + 10] << 8 | data[at + 11]
+        code, name, specified = self._awaited.pop((not to_server, reference), ("", "", []))
+        if wrong:
+            fields.update(error_class=ERROR_CLASSES.get(wrong >> 8, f"class_{wrong >> 8:02x}"), error_code=f"0x{wrong:04x}")
+        outcome = "failure" if wrong else "success"
+        if middle <= begin:
+            return code or fields["rosctr"], name, outcome
+        function = data[begin]
+        fields["function_code"] = function
+        count = data[begin + 1] if middle - begin > 1 else 0
+        if function == 4:
+            fields["items"], refused = self._read(data, middle, end, specified, count)
+            outcome = "failure" if refused else outcome
+            if len(fields["items"]) == 1 and "value" in fields["items"][0]:
+                fields["value"] = fields["items"][0]["value"]
+        elif function == 5:
+            returns = data[middle : min(middle + count, end)]
+            fields["items"] = [
+                {
+                    **(specified[place] if place < len(specified) else {}),
+                    "return_code": one,
+                    "return": items.RETURNS.get(one, f"return_{one:02x}"),
+                }
+                for place, one in enumerate(returns)
+            ]
+            outcome = "failure" if any(one != 0xFF for one in returns) else outcome
+        elif parse := ANSWERS.get(function):
+            parse(data, begin, middle, end, fields)
+            if function == 0x1D and "session" in fields:
+                if len(self._sessions) >= KEPT:
+                    self._sessions.clear()
+                self._sessions[fields["session"]] = name
+        if not code or FUNCTIONS.get(function, "") not in (code, "pi_service"):
+            code = FUNCTIONS.get(function, f"function_{function:02x}")
+        return code, name, outcome
+
+    def _userdata(
+        self, data: bytes, at: int, middle: int, end: int, to_server: bool, reference: int, fields: Fields
+    ) -> tuple[str, str, str]:
+        """Parameters: three octets, their length, method, type and group, subfunction, sequence; then of an answer how it goes on."""
+        if middle - at < 8:
+            return "userdata", "", ""
+        method, group, sub = data[at + 5] >> 4, data[at + 5] & 15, data[at + 6]
+        code = SUBFUNCTIONS.get(group, {}).get(sub) or f"{GROUPS.get(group, f'group_{group:x}')}_{sub:02x}"
+        if group == 0:
+            code = f"mode_{code}" if code in SUBFUNCTIONS[0].values() else code
+        fields.update(group=GROUPS.get(group, f"group_{group:x}"), subfunction=sub, method=METHODS.get(method, f"method_{method:x}"))
+        fields["sequence"] = data[at + 7]
+        wrong = unit = 0
+        more = False
+        if middle - at >= 12:
+            unit, more, wrong = data[at + 8], bool(data[at + 9]), data[at + 10] << 8 | data[at + 11]
+        content, returned = b"", 0xFF
+        if end - middle >= 4:
+            returned, transport, length = data[middle], data[middle + 1], data[middle + 2] << 8 | data[middle + 3]
+            content = data[middle + 4 : min(middle + 4 + ((length + 7) // 8 if transport in items.IN_BITS else length), end)]
+        asked = method == 4
+        name = ""
+        if asked:
+            name = _content(group, code, content, True, fields)
+            if name or reference:
+                self._await(to_server, reference, (code, name, []))
+            return code, name, ""
+        content = self._whole((to_server, group, sub, unit), content, more and not wrong)
+        fields["more"] = more
+        if content and not more:
+            name = _content(group, code, content, False, fields)
+        awaited = self._awaited.get((not to_server, reference)) if more else self._awaited.pop((not to_server, reference), None)
+        if method != 8:
+            return code, name, ""
+        if wrong:
+            fields["error_code"] = f"0x{wrong:04x}"
+        if returned != 0xFF:
+            fields["return"] = items.RETURNS.get(returned, f"return_{returned:02x}")
+        return code, name or (awaited[1] if awaited else ""), "failure" if wrong or returned != 0xFF else "success"
+
+    def _whole(self, key: tuple[bool, int, int, int], content: bytes, more: bool) -> bytes:
+        """Data that come in several messages, joined; what is longer than is kept stands for itself."""
+        joined = self._lists.pop(key, b"") + content
+        if more and len(joined) <= LONGEST:
+            if len(self._lists) >= PARTS:
+                del self._lists[next(iter(self._lists))]
+            self._lists[key] = joined
+        return joined
+
+
+def _service_code(fields: Fields) -> str:
+    name = fields.get("service", "")
+    code = SERVICES.get(name, "pi_service")
+    return STARTS.get(fields.get("argument", "")[:1], code) if name == "P_PROGRAM" else code
+
+
+def _plus(data: bytes, at: int, end: int) -> Fields:
+    """The head of an S7comm-plus message: version, then opcode, function and sequence, behind a digest in version 3."""
+    version = data[at + 1]
+    fields: Fields = {"version": version, "payload_bytes": data[at + 2] << 8 | data[at + 3]}
+    place = at + 4
+    if version == 3 and place < end:
+        place += 1 + data[place]
+    if end - place >= 5 and version in (1, 2, 3):
+        opcode = data[place]
+        fields.update(opcode=opcode, operation=OPCODES.get(opcode, f"opcode_{opcode:02x}"))
+        if opcode != 0x33 and end - place >= 9:
+            function = data[place + 3] << 8 | data[place + 4]
+            fields.update(function_code=function, function=PLUS.get(function, f"function_{function:04x}"))
+            fields["sequence"] = data[place + 7] << 8 | data[place + 8]
+    return fields
