@@ -89,7 +89,7 @@ def normalise(table: Columns, mapping: Mapping, feed: str) -> Read:
     """Telemetry batches in the order of the rows. `mapping` must be resolved. Offsets number the cells: row × signals + column."""
     times = table.moments(mapping.time)
     good = times != np.iinfo(np.int64).min
-    texts = [] if good.all() else table.texts(mapping.time)
+    texts = np.array([]) if good.all() else table.texts(mapping.time)
     for row in np.flatnonzero(~good):
         shown = str(texts[row])
         reason = f"{table.where(int(row))}: {shown[:40]!r} is not a time" if shown else f"{table.where(int(row))}: the time is missing"

@@ -136,7 +136,7 @@ class Http:
     def _tell(self, found: Head, size: int, to_server: bool, packet: int, out: list[Plain]) -> None:
         fields, about = found.fields, found.about
         fields["head_length"] = size
-        if found.status:
+        if not found.method:  # a status of 000 is a response too
             asked = self._answered(found.status)
             if asked is not None:
                 about = asked.about

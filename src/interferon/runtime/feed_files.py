@@ -6,13 +6,14 @@ holds already is left out, so that a restart neither writes nor counts a row aga
 
 import tomllib
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
-from interferon.connectors import erp_tables, telemetry_rows
+from interferon.connectors import erp_tables, sensor_segment, telemetry_rows
 from interferon.model.errors import InputError
 from interferon.model.network import Network
 from interferon.model.records import DeadLetter
@@ -41,14 +42,15 @@ class FeedFiles:
 
         `now`: seconds since 1970. InputError where a file cannot be read; the next look leaves it out.
         """
-        found = []
+        found, handed = [], []
         for path in sorted(each for each in self._folder.iterdir() if each.is_file() and not each.name.startswith(".")):
             kind = self._format(path)
             if kind and self._in_lines(path, kind):
                 found.append(self._lines(path, formats.connectors()[kind]))
             elif kind and kind != formats.LOG and now - path.stat().st_mtime >= SETTLED_S:
-                found.append(self._whole(path, kind))
-        return merged(found)
+                (handed if kind == sensor_segment.NAME else found).append(self._whole(path, kind))
+        # the files of one sensor hold one sequence: merged by time, a clock that stepped back would put a later offset first
+        return merged([*found, chain.from_iterable(handed)])
 
     def save(self) -> None:
         """Keeps how far reading is."""
