@@ -22,7 +22,7 @@ run: setup
 
 # what takes longest comes first, so that the cores end together
 SUITE := --no-loadscope-reorder tests/browser tests/integration tests/unit
-WHEEL_SUITE := tests/browser tests/integration
+WHEEL_SUITE := tests/browser/test_real.py tests/integration/test_up.py $(wildcard tests/integration/test_*_cli.py)
 
 test: setup
 	$(BIN)/pytest $(PYTEST_ARGS) $(SUITE) $(ARGS)

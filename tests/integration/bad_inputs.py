@@ -130,7 +130,7 @@ REPLAYED = (
         r"log-000000\.seg: not a segment",
         {"log-000000.seg": b"what is this"},
     ),
-    Refused("a log without segments", "replay {net} {tmp}", r"no log segments"),
+    Refused("a log without segments", "replay {net} {tmp}", r"holds neither an event log"),
     Refused("a log that is not there", "replay {net} {tmp}/log-000001.seg", r"log-000001\.seg: [Nn]o such"),
     Refused("half a Parquet recording", "replay {net} {tmp}/t.parquet", r"t\.parquet: not a readable Parquet", {"t.parquet": b"PAR1half"}),
     Refused(

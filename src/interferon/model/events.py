@@ -79,8 +79,8 @@ ACTIVITY_KINDS: Final = {
     "firmware.change": "new firmware on `target`; object=version; actor; attributes: signed, vendor, ticket",
     "ot.command": "a control command from `source` to `target`; code=function (write_register, stop, start, download, read …), "
     "object=register or block; attributes: value; protocol and the message's fields where it was dissected",
-    "ot.response": "what a controller (`source`) answers to `target` or reports of its own accord; code=function, object=register or block, "
-    "outcome; attributes: protocol and the message's fields",
+    "ot.response": "what a controller (`source`) answers to `target` or reports of its own accord; code=function, object=register or "
+    "block, outcome; attributes: protocol and the message's fields",
     "network.message": "a message of another application protocol (DNS, TLS, HTTP, MQTT …) or a record of a network sensor; code=its type, "
     "object=name, topic or path; attributes: protocol and the message's fields",
     "api.call": "a call of an API or tool by `actor`; object=endpoint or tool, code=method, outcome, bytes; "
@@ -101,8 +101,8 @@ TRADE_KINDS: Final = {
     "partner.changed": "master data of a partner changed; partner; attributes: field (bank_account, ship_to, contact …), before, after, "
     "channel, actor, approved_by",
     "invoice.received": "supplier invoice; partner, product, quantity; attributes: price, bank_account",
-    "goods.observed": "goods were seen at a step of their way that no other kind names; product, quantity, origin; attributes: step, action, "
-    "disposition",
+    "goods.observed": "goods were seen at a step of their way that no other kind names; product, quantity, origin; attributes: step, "
+    "action, disposition",
     "forecast.published": "demand feed value; product, destination, quantity; attributes: source",
 }
 

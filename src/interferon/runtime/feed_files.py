@@ -42,7 +42,8 @@ class FeedFiles:
 
         `now`: seconds since 1970. InputError where a file cannot be read; the next look leaves it out.
         """
-        found, handed = [], []
+        found: list[Found] = []
+        handed: list[Found] = []
         for path in sorted(each for each in self._folder.iterdir() if each.is_file() and not each.name.startswith(".")):
             kind = self._format(path)
             if kind and self._in_lines(path, kind):

@@ -18,8 +18,7 @@ import pytest
 from interferon.store import examples, log, sensor_keys
 from interferon.store.examples import START
 from interferon.store.tokens import Tokens
-
-from .live_feeds import rows, soon
+from tests.integration.live_feeds import rows, soon
 
 Served = Callable[..., AbstractContextManager["subprocess.Popen[bytes]"]]
 Up = Callable[[], AbstractContextManager["subprocess.Popen[bytes]"]]
