@@ -4,18 +4,16 @@ Called by replay, `discover` and `up`. One trade event a line (LIN). What does n
 dead letter; the lines of a message whose count is wrong still count, with the attribute `control` and half the trust.
 """
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 
-from interferon.model.errors import InputError
 from interferon.model.records import DeadLetter
 from interferon.sense import edifact_messages, edifact_segments, trade_lines
+from interferon.store.recorded_bytes import document
 
 NAME: Final = "edifact"
 SUFFIXES: Final = (".edi", ".edifact")
@@ -25,8 +23,6 @@ EXAMPLE: Final = (
     b"DTM+137:20260105:102'DTM+2:20260112:102'NAD+BY+9521321000018::9'NAD+SU+9521321000025::9'LIN+1++09521321123458:SRV'QTY+21:12:PCE'"
     b"PRI+AAA:2.50'UNS+S'CNT+2:1'UNT+12+1'UNZ+1+77'"
 )
-GZIP: Final = b"\x1f\x8b"
-MOST: Final = 1 << 28  # bytes of one file; a larger one is refused, not read into memory
 _HEAD: Final = re.compile(rb"\s*(?:UNA.{5}[^A-Za-z0-9]\s*)?UNB[^A-Za-z0-9 ][A-Z]{4}[^A-Za-z0-9 ]", re.DOTALL)
 
 Read = Iterator["pa.RecordBatch | DeadLetter"]
@@ -34,18 +30,7 @@ Read = Iterator["pa.RecordBatch | DeadLetter"]
 
 def read(path: Path, feed: str = "") -> Read:
     """Batches in the order of the lines. InputError where the file is not there, cannot be read, or is too large."""
-    try:
-        with path.open("rb") as file:
-            packed = file.read(2) == GZIP
-        with gzip.open(path) if packed else path.open("rb") as file:
-            data = file.read(MOST + 1)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
-    except (EOFError, zlib.error) as error:
-        raise InputError(f"{path}: is a damaged gzip file: {error}") from None
-    if len(data) > MOST:
-        raise InputError(f"{path}: has more than {MOST >> 20} MiB; split it into several interchanges")
-    yield from normalise(data, feed or path.stem)
+    yield from normalise(document(path), feed or path.stem)
 
 
 def sniff(head: bytes) -> bool:

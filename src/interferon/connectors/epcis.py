@@ -4,9 +4,7 @@ Called by replay, `discover` and `up`. An event gives a trade row for each produ
 does not fit the standard is told in the attribute `problems`, and an event that cannot be read is a dead letter.
 """
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -14,10 +12,10 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from interferon.model.errors import InputError
 from interferon.model.records import DeadLetter
 from interferon.sense import epcis, epcis_check, epcis_rows, epcis_xml
 from interferon.sense.batches import batch
+from interferon.store.recorded_bytes import document
 
 NAME: Final = "epcis"
 SUFFIXES: Final = (".jsonld", ".json", ".xml")
@@ -29,9 +27,7 @@ EXAMPLE: Final = (
     b'"action":"OBSERVE","bizStep":"shipping","disposition":"in_transit","readPoint":{"id":"urn:epc:id:sgln:9521321.00001.0"},'
     b'"bizTransactionList":[{"type":"po","bizTransaction":"urn:epcglobal:cbv:bt:9521321000018:PO-17"}]}]}}'
 )
-GZIP: Final = b"\x1f\x8b"
 ROWS: Final = 8192
-MOST: Final = 1 << 28  # bytes of one document; a larger one is refused, not read into memory
 TOLD: Final = 3  # problems of one event that are told
 _EVENT: Final = rb"(?:Object|Aggregation|Transaction|Transformation|Association)Event"
 _JSON: Final = re.compile(
@@ -46,25 +42,7 @@ Read = Iterator["pa.RecordBatch | DeadLetter"]
 
 def read(path: Path, feed: str = "") -> Read:
     """Batches in the order of the events. InputError where the file is not there, cannot be read, or is too large."""
-    try:
-        data = _content(path)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
-    except (EOFError, zlib.error) as error:
-        raise InputError(f"{path}: is a damaged gzip file: {error}") from None
-    if len(data) > MOST:
-        raise InputError(f"{path}: has more than {MOST >> 20} MiB; split it into several documents")
-    yield from normalise(data, feed or path.stem)
-
-
-def _content(path: Path) -> bytes:
-    with path.open("rb") as file:
-        head = file.read(2)
-    if head == GZIP:
-        with gzip.open(path) as packed:
-            return packed.read(MOST + 1)
-    with path.open("rb") as file:
-        return file.read(MOST + 1)
+    yield from normalise(document(path), feed or path.stem)
 
 
 def sniff(head: bytes) -> bool:

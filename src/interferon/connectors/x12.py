@@ -4,18 +4,16 @@ Called by replay, `discover` and `up`. One trade event a line. What does not add
 a dead letter; the lines of a set whose count is wrong still count, with the attribute `control` and half the trust.
 """
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 
-from interferon.model.errors import InputError
 from interferon.model.records import DeadLetter
 from interferon.sense import trade_lines, x12_messages, x12_segments
+from interferon.store.recorded_bytes import document
 
 NAME: Final = "x12"
 SUFFIXES: Final = (".x12", ".edi")
@@ -25,8 +23,6 @@ EXAMPLE: Final = (
     b"GS*PO*9521321000018*9521321000025*20260105*0800*77*X*004010~ST*850*0001~BEG*00*SA*PO-17**20260105~DTM*002*20260112~"
     b"N1*BY*Plant*UL*9521321000018~N1*ST*Plant*UL*9521321000018~PO1*1*12*EA*2.50*PE*UK*09521321123458~CTT*1~SE*8*0001~GE*1*77~IEA*1*000000077~"
 )
-GZIP: Final = b"\x1f\x8b"
-MOST: Final = 1 << 28  # bytes of one file; a larger one is refused, not read into memory
 _HEAD: Final = re.compile(rb"\s*ISA([^A-Za-z0-9\s])\d\d\1[^\r\n]{10}\1\d\d\1")
 
 Read = Iterator["pa.RecordBatch | DeadLetter"]
@@ -34,18 +30,7 @@ Read = Iterator["pa.RecordBatch | DeadLetter"]
 
 def read(path: Path, feed: str = "") -> Read:
     """Batches in the order of the lines. InputError where the file is not there, cannot be read, or is too large."""
-    try:
-        with path.open("rb") as file:
-            packed = file.read(2) == GZIP
-        with gzip.open(path) if packed else path.open("rb") as file:
-            data = file.read(MOST + 1)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
-    except (EOFError, zlib.error) as error:
-        raise InputError(f"{path}: is a damaged gzip file: {error}") from None
-    if len(data) > MOST:
-        raise InputError(f"{path}: has more than {MOST >> 20} MiB; split it into several interchanges")
-    yield from normalise(data, feed or path.stem)
+    yield from normalise(document(path), feed or path.stem)
 
 
 def sniff(head: bytes) -> bool:

@@ -57,6 +57,15 @@ def content(path: Path, damage: Damage) -> bytes:
     return b"".join(pieces)
 
 
+def document(path: Path) -> bytes:
+    """All of a file that means nothing in part. InputError where it cannot be read to its end, or is larger than LONGEST."""
+    damage = Damage()
+    data = content(path, damage)
+    if damage:
+        raise InputError(f"{path}: is a damaged gzip file: {damage[0]}")
+    return data
+
+
 def _pieces(path: Path, damage: Damage) -> Iterator[bytes]:
     with _opened(path) as file:
         while True:
