@@ -9,11 +9,10 @@ import hashlib
 import random
 import threading
 import time
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import msgspec
 import numpy as np
@@ -27,6 +26,7 @@ from interferon.runtime.sensor_settings import SensorSettings
 from interferon.sense.batches import batch
 from interferon.sense.health import FEED as HEALTH
 from interferon.store import checkpoint, log
+from interferon.store.log_tail import Place, stands, tailed
 
 KEPT: Final = "forward"  # the file of what is on its way
 REFUSED: Final = "forward-refused"  # folder of what upstream did not want, with an index
@@ -72,6 +72,10 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     finding_byte: int = 0  # in findings.ndjson
     finding_shift: int = 0  # added to the byte for the offset: the file is written anew at each start
     finding_last: str = ""  # SHA-256 of the last line that was sent
+
+    @property
+    def place(self) -> Place:
+        return Place(self.segment, self.byte, self.crc)
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,7 +169,7 @@ class Forwarder:
     def _round(self) -> bool:
         """The next records of the log. False where there are none."""
         at = self._position
-        found, end = gathered(self._state / "log", Place(at.segment, at.byte, at.crc), self._tell)
+        found, end = gathered(self._state / "log", at.place, self._tell)
         if end == (at.segment, at.byte, at.crc):
             return False
         wanted = [each for each in found if _family(each) in self._settings.forward]
@@ -243,7 +247,7 @@ class Forwarder:
     def _begin(self, position: Position) -> Position:
         """The position, where the log and the findings still are as it says; else the last one before it from which nothing is left out."""
         numbers = {int(path.stem.split("-")[1]): path for path in log.segments(self._state / "log")}
-        if numbers and not (position.segment in numbers and _stands(numbers[position.segment], position)):
+        if numbers and not (position.segment in numbers and stands(numbers[position.segment], position.place)):
             later = [each for each in numbers if each >= position.segment]
             position = msgspec.structs.replace(position, segment=min(later or numbers), byte=0, crc=0)
         path = self._state / "records" / "findings.ndjson"
@@ -261,26 +265,6 @@ def _kept(path: Path) -> Message | None:
     if not isinstance(found, Message):
         raise InputError(f"{path}: not what a sensor keeps there; without it forwarding begins anew, and upstream knows what came before")
     return found
-
-
-class Place(NamedTuple):
-    """Behind a record of the log, whose CRC-32 is `crc`; byte 0 is the beginning of a segment."""
-
-    segment: int
-    byte: int
-    crc: int = 0
-
-
-def _stands(path: Path, position: Position) -> bool:
-    """Whether the record that was forwarded last ends in this segment where the position says."""
-    place = len(log._MAGIC)
-    with path.open("rb") as source:
-        source.seek(place)
-        for _, body in log._records(source):
-            place += log._HEAD.size + len(body)
-            if place >= position.byte:
-                return place == position.byte and zlib.crc32(body) == position.crc
-    return position.byte == 0
 
 
 def gathered(folder: Path, begin: Place, torn: Callable[[str], None]) -> tuple[list[pa.RecordBatch], Place]:
@@ -307,28 +291,6 @@ def _minute(item: pa.RecordBatch) -> int | None:
     times = item.column("time").to_numpy()
     low, high = int(times.min()) // MINUTE_US, int(times.max()) // MINUTE_US
     return low if low == high else None
-
-
-def tailed(folder: Path, begin: Place, torn: Callable[[str], None]) -> Iterator[tuple["pa.RecordBatch | None", Place]]:
-    """Every whole record of the log from a place on, None for a control record, each with the place behind it.
-
-    A segment's half-written end waits for its rest where it is the last segment; where others follow, `torn` is told and it is passed over.
-    """
-    paths = log.segments(folder)
-    for path in paths:
-        number = int(path.stem.split("-")[1])
-        if number < begin.segment:
-            continue
-        with path.open("rb") as source:
-            place = begin.byte if number == begin.segment and begin.byte else len(log._MAGIC)
-            source.seek(place)
-            for kind, body in log._records(source):
-                where = f"{path}: byte {place}"
-                place += log._HEAD.size + len(body)
-                item = log._item(kind, body, where) if kind == log._EVENTS else None
-                yield item if isinstance(item, pa.RecordBatch) else None, Place(number, place, zlib.crc32(body))
-        if path is not paths[-1] and place < path.stat().st_size:
-            torn(f"{path}: from byte {place} on there is no whole record; what they held is not forwarded")
 
 
 def by_feed(batches: Sequence[pa.RecordBatch], sensor: str) -> dict[str, list[pa.RecordBatch]]:

@@ -18,9 +18,9 @@ from isal import isal_zlib
 from interferon.model.errors import InputError
 from interferon.model.events import Control
 
-_HEAD = struct.Struct("<IIB")
-_EVENTS, _CONTROL = 1, 2
-_MAGIC = b"IFNLOG1\n"
+HEAD = struct.Struct("<IIB")
+EVENTS, _CONTROL = 1, 2
+MAGIC = b"IFNLOG1\n"
 PARTS = 512  # of one writev; systems take 1,024
 
 _PACKING = pa.ipc.IpcWriteOptions(compression="lz4")  # a third to an eighth of the bytes: cheaper than to write and sync them
@@ -36,10 +36,10 @@ def packed(item: Item) -> list[memoryview]:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, item.schema, options=_PACKING) as writer:
             writer.write_batch(item)
-        kind, body = _EVENTS, memoryview(sink.getvalue())
+        kind, body = EVENTS, memoryview(sink.getvalue())
     else:
         kind, body = _CONTROL, memoryview(_encode.encode(item))
-    return [memoryview(_HEAD.pack(len(body), isal_zlib.crc32(body), kind)), body]
+    return [memoryview(HEAD.pack(len(body), isal_zlib.crc32(body), kind)), body]
 
 
 class EventLog:
@@ -96,7 +96,7 @@ class EventLog:
         """Unbuffered: what could not be written must not wait in a buffer for the next record."""
         out = FileIO(self._path(), "ab")
         if out.tell() == 0:
-            out.write(_MAGIC)
+            out.write(MAGIC)
         return out
 
 
@@ -114,26 +114,28 @@ def read(path: Path, torn: Callable[[str], None] = lambda where: None) -> Iterat
         raise InputError(f"{path}: no log segments (log-*.seg) here")
     for file in files:
         with file.open("rb") as source:
-            if source.read(len(_MAGIC)) != _MAGIC:
+            if source.read(len(MAGIC)) != MAGIC:
                 raise InputError(f"{file}: not a segment of an event log")
-            whole = len(_MAGIC)
-            for kind, body in _records(source):
-                yield _item(kind, body, f"{file}: byte {whole}")
-                whole += _HEAD.size + len(body)
+            whole = len(MAGIC)
+            for kind, body in records(source):
+                yield item_of(kind, body, f"{file}: byte {whole}")
+                whole += HEAD.size + len(body)
         if left := file.stat().st_size - whole:
             torn(f"{file}: its last {left} bytes, from byte {whole} on, are no whole record; what they held is lost")
 
 
-def _item(kind: int, body: bytes, where: str) -> Item:
+def item_of(kind: int, body: bytes, where: str) -> Item:
+    """What a record holds. InputError, which says `where`, if this program cannot read it."""
     try:
-        return pa.ipc.open_stream(body).read_next_batch() if kind == _EVENTS else _decode.decode(body)
+        return pa.ipc.open_stream(body).read_next_batch() if kind == EVENTS else _decode.decode(body)
     except (pa.ArrowInvalid, msgspec.DecodeError) as error:
         raise InputError(f"{where}: a record that this program cannot read; was it written by a newer one? ({error})") from None
 
 
-def _records(source: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    while len(head := source.read(_HEAD.size)) == _HEAD.size:
-        length, crc, kind = _HEAD.unpack(head)
+def records(source: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """(kind, body) of each whole record from where the file stands; ends at the first that is none."""
+    while len(head := source.read(HEAD.size)) == HEAD.size:
+        length, crc, kind = HEAD.unpack(head)
         body = source.read(length)
         if len(body) < length or isal_zlib.crc32(body) != crc:
             return
@@ -142,10 +144,10 @@ def _records(source: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 def _cut_torn_tail(path: Path) -> None:
     with path.open("r+b") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
+        if file.read(len(MAGIC)) != MAGIC:
             file.truncate(0)
             return
         whole = file.tell()
-        for _, body in _records(file):
-            whole += _HEAD.size + len(body)
+        for _, body in records(file):
+            whole += HEAD.size + len(body)
         file.truncate(whole)
