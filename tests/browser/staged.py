@@ -291,6 +291,7 @@ class Staged:
             target="plant-a-line1",
             service="tcp/502",
             conduit="",
+            news=True,
             events=3,
             bytes=1800,
             last=START + 2 * HOUR,

@@ -13,7 +13,7 @@ from interferon.detect import stream
 from interferon.detect.stream_events import DAY, Event
 from interferon.detectors import activity_logs
 from interferon.sense.batches import batch
-from interferon.sense.health import FEED, MINUTE, SETTLED, STEADY, Health, stale_after
+from interferon.sense.health import FEED, MINUTE, SETTLED, STEADY, Health
 
 START = 1_767_600_000_000_000 // MINUTE * MINUTE
 
@@ -106,15 +106,6 @@ def test_time_passes_without_events_too() -> None:
     health.take(rows(0))
     assert [row["code"] for each in health.tick(START + 2 * MINUTE) for row in each.to_pylist()] == ["heartbeat"]
     assert health.tick(START + 5 * MINUTE) == []
-
-
-def test_a_slow_feed_is_stale_later_than_a_fast_one() -> None:
-    health = Health()
-    for minute in range(0, 600, 60):
-        health.take(rows(minute, n=1, feed="hourly", first=minute))
-        health.take(rows(minute, feed="fast"))
-    assert stale_after(health.feeds["fast"]) < stale_after(health.feeds["hourly"])
-    assert stale_after(health.feeds["hourly"]) > 120 * MINUTE
 
 
 @given(st.lists(st.integers(1, 59), min_size=1, max_size=4))

@@ -16,6 +16,7 @@ from interferon.store import examples
 from interferon.web import flows
 from interferon.web.app import create_app
 from interferon.web.figures import size
+from interferon.web.live import _pulse
 from interferon.web.view import Feed
 from tests.browser.staged import Staged
 
@@ -67,6 +68,23 @@ def test_crossings_are_counted_by_zones_and_service_and_hold_their_conduit() -> 
         ("", CONDUIT.to_zone, "tcp/22"): (1, 100, ""),
     }
     assert seen.crossings[(CONDUIT.from_zone, CONDUIT.to_zone, ALLOWED)].last_hour()[-5:] == (2, 0, 0, 0, 1)
+
+
+def test_what_is_new_or_from_outside_is_news_and_what_was_there_from_the_first_day_is_not() -> None:
+    seen, day = traffic(), 24 * 60
+    seen.take(moved((0, FROM, TO, "tcp/9"), (1, "203.0.113.9", TO, "tcp/22")))
+    seen.take(moved((day + 60, FROM, TO, "tcp/10")))
+    told = {key[2]: seen.is_news(each) for key, each in seen.crossings.items()}
+    assert told == {"tcp/9": False, "tcp/22": True, "tcp/10": True}
+    seen.take(moved((2 * day + 120, FROM, TO, "tcp/9")))
+    assert not seen.is_news(seen.crossings[(CONDUIT.from_zone, CONDUIT.to_zone, "tcp/10")])
+
+
+@pytest.mark.parametrize(
+    ("quiet", "pause", "state"), [(14, 0, "live"), (16, 0, "late"), (61, 0, "silent"), (1500, 1440, "live"), (2200, 1440, "late")]
+)
+def test_a_feed_is_late_by_its_own_pace(quiet: int, pause: int, state: str) -> None:
+    assert _pulse(quiet * MINUTE, pause * MINUTE) == state
 
 
 def test_only_the_last_hour_is_kept_by_minutes() -> None:
@@ -158,7 +176,7 @@ def test_the_page_shows_what_no_conduit_allows_first(client: TestClient) -> None
     page = client.get("/flows").text
     assert page.index("outside the tables") < page.index("c-1")
     assert "has been silent for 62 minutes" in page
-    assert re.search(r"Without a conduit</dt><dd><b><span[^>]*>▲</span> 1</b> <span>of 2 flows", page)
+    assert re.search(r"New without a conduit</dt><dd><b><span[^>]*>▲</span> 1</b> <span>of 1 that no conduit allows, of 2 flows", page)
     assert client.get("/").text.count('href="/flows"') == 1
 
 

@@ -33,6 +33,7 @@ class FeedSeen:
     family: str
     rows: int = 0
     last: int = 0
+    pause: int = 0  # the longest time between two of its batches so far, microseconds
     lag_us: int = 0  # how long the newest batch was under way at least: seen − time
 
 
@@ -110,7 +111,9 @@ class Running:
         for entry in batch.column("feed").value_counts().to_pylist():
             seen = self.feeds.setdefault(entry["values"], FeedSeen(family))
             seen.rows += entry["counts"]
-            seen.last = max(seen.last, pc.max(batch.column("time")).as_py())
+            newest = pc.max(batch.column("time")).as_py()
+            seen.pause = max(seen.pause, newest - seen.last if seen.last else 0)
+            seen.last = max(seen.last, newest)
             seen.lag_us = pc.min(pc.subtract(batch.column("seen"), batch.column("time"))).as_py()
         if family == "activity":
             self.traffic.take(batch)

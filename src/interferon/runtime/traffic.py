@@ -16,6 +16,7 @@ from interferon.sense.names import decoded
 
 KINDS: Final = ("network.flow", "ot.command", "network.message")
 MINUTE: Final = 60_000_000
+DAY: Final = 1440 * MINUTE
 HOUR: Final = 60  # minutes that are kept
 MOST: Final = 5000  # pairs and services; more of a network's traffic is no crossing that a person reads
 OUTSIDE: Final = ""  # the zone of what no table knows
@@ -59,9 +60,21 @@ class Traffic:
     zones: dict[str, str]
     crossings: dict[tuple[str, str, str], Crossing] = field(default_factory=dict)
     left_out: int = 0  # events of pairs beyond MOST
+    began: int = 0  # time of the first event
+    newest: int = 0
+
+    def is_news(self, crossing: Crossing) -> bool:
+        """Whether a flow that no conduit allows deserves a look: one end is in no table, or it began within a day, after a day of watching.
+
+        Tables are rarely complete. What flowed from the first day on is a row that is missing rather than an intruder.
+        """
+        outside = OUTSIDE in (crossing.source, crossing.target)
+        return outside or (crossing.first - self.began > DAY and self.newest - crossing.first < DAY)
 
     def take(self, batch: pa.RecordBatch) -> None:
         """Counts the events of one batch of activity."""
+        times = batch.column("time").to_numpy()
+        self.began, self.newest = self.began or int(times[0]), max(self.newest, int(times.max()))
         for key, rows, ends in self._groups(batch):
             crossing = self.crossings.get(key)
             if crossing is None:

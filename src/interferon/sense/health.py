@@ -33,7 +33,6 @@ class Pulse:
     """What is known of one feed."""
 
     rows: int = 0
-    first: int = 0  # event time of its first row
     newest: int = 0  # newest event time
     high: int = -1  # highest offset
     steady: int = 0  # rows in a row whose offset followed the one before
@@ -95,7 +94,6 @@ class Health:
         pulse.least = min(pulse.least, int(lag.min())) if pulse.count else int(lag.min())
         pulse.most = max(pulse.most, int(lag.max())) if pulse.count else int(lag.max())
         pulse.rows, pulse.count = pulse.rows + len(time), pulse.count + len(time)
-        pulse.first = pulse.first or int(time[0])
         pulse.newest = max(pulse.newest, int(time.max()))
         self._gaps(pulse, offset)
         self._schema(pulse, rows)
@@ -190,8 +188,3 @@ def _keys(attributes: str | None) -> Iterable[str]:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ()
     return found if isinstance(found, dict) else ()
-
-
-def stale_after(pulse: Pulse) -> float:
-    """Microseconds of silence after which a feed is shown as stale: five of its usual pauses, at least two minutes."""
-    return max(5 * (pulse.newest - pulse.first) / max(pulse.rows, 1), 2.0 * MINUTE)

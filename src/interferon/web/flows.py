@@ -10,7 +10,7 @@ import pyarrow as pa
 from interferon.connectors import event_lines
 from interferon.model.records import DeadLetter
 from interferon.runtime.running import Running
-from interferon.runtime.traffic import OUTSIDE
+from interferon.runtime.traffic import Crossing
 from interferon.web.tables import well
 from interferon.web.view import CrossingView, Feed, FeedHealth, FlowsView, Letters
 
@@ -35,21 +35,8 @@ class Connection(Protocol):
 
 def view(run: Running, feeds: Sequence[Feed], live: Sequence[Connection], outlets: dict[str, str]) -> FlowsView:
     """Call it under the installation's lock."""
-    crossings = [
-        CrossingView(
-            source=each.source,
-            target=each.target,
-            service=each.service,
-            conduit=each.conduit(run.rules.network),
-            events=each.events,
-            bytes=each.bytes,
-            last=each.last,
-            example=each.example,
-            minutes=each.last_hour(),
-        )
-        for each in run.traffic.crossings.values()
-    ]
-    crossings.sort(key=lambda each: (bool(each.conduit), each.source == OUTSIDE or each.target == OUTSIDE, -each.last, each.service))
+    crossings = [_crossing(run, each) for each in run.traffic.crossings.values()]
+    crossings.sort(key=lambda each: (not each.news, bool(each.conduit), -each.last, each.service))
     return FlowsView(
         feeds=_feeds(run, feeds, live),
         crossings=tuple(crossings[:SHOWN]),
@@ -57,6 +44,22 @@ def view(run: Running, feeds: Sequence[Feed], live: Sequence[Connection], outlet
         outlets=tuple(sorted(outlets.items())),
         letters_in_all=sum(run.dead.values()),
         can_retry=run.again is not None,
+    )
+
+
+def _crossing(run: Running, each: Crossing) -> CrossingView:
+    conduit = each.conduit(run.rules.network)
+    return CrossingView(
+        source=each.source,
+        target=each.target,
+        service=each.service,
+        conduit=conduit,
+        news=not conduit and run.traffic.is_news(each),
+        events=each.events,
+        bytes=each.bytes,
+        last=each.last,
+        example=each.example,
+        minutes=each.last_hour(),
     )
 
 

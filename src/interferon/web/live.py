@@ -1,6 +1,7 @@
 """The screens' `Source` over a running installation: turns its facts into the view structs. Reads under the installation's lock."""
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from interferon.detect import stream, telemetry_state
 from interferon.detect.baselines import refusal
@@ -35,6 +36,12 @@ SHOWN_FOR_US = 48 * 3_600_000_000  # closed incidents leave the queue after this
 WORTH = 0.1  # an oddity less likely to be an attack is kept, but nobody is asked to look at it
 SILENT_US = 15 * 60_000_000
 P99 = 2.576
+
+
+def _pulse(quiet_us: int, pause_us: int) -> Literal["live", "late", "silent"]:
+    """How a feed is that has said nothing for so long: a feed that speaks once a day is not late after a quarter of an hour."""
+    usual = max(SILENT_US, 3 * pause_us // 2)
+    return "live" if quiet_us < usual else "late" if quiet_us < 4 * usual else "silent"
 
 
 class LiveSource:
@@ -123,7 +130,7 @@ class LiveSource:
                 rows=seen.rows,
                 dead_letters=run.dead.get(name, 0),
                 last=seen.last,
-                state="live" if now - seen.last < SILENT_US else "late" if now - seen.last < 4 * SILENT_US else "silent",
+                state=_pulse(now - seen.last, seen.pause),
             )
             for name, seen in sorted(run.feeds.items())
         )

@@ -105,6 +105,7 @@ class CrossingView(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     service: str
     conduit: str  # id of the conduit that allows it; '' none does
+    news: bool = False  # nothing allows it, and it is new or one end is in no table
     events: int
     bytes: int
     last: int
