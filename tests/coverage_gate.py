@@ -13,9 +13,6 @@ from typing import Any, Final
 ROOT: Final = "src/interferon/"
 LEAST: Final = 90.0
 WHOLE: Final = frozenset({"decide", "act", "trust"})  # what decides, carries out and permits: every branch of it
-# live connectors run in programs of their own, which the tests of real servers (tests/integration/test_live_*) stop and kill: a killed
-# program leaves no report
-IN_PROGRAMS: Final = frozenset({"mqtt_live.py", "opcua_live.py", "modbus_live.py", "nats_stream.py", "kafka_stream.py"})
 LEFT_OUT: Final = {"bench": "`interferon bench` runs it and checks its figures"}
 
 
@@ -32,8 +29,6 @@ def shares(report: dict[str, Any]) -> dict[str, float]:
         raise ValueError("the report was made without branches; add --cov-branch")
     ran, there = Counter[str](), Counter[str]()
     for path, file in report["files"].items():
-        if PurePosixPath(path.replace("\\", "/")).name in IN_PROGRAMS:
-            continue
         summary = file["summary"]
         ran[package(path)] += summary["covered_lines"] + summary["covered_branches"]
         there[package(path)] += summary["num_statements"] + summary["num_branches"]

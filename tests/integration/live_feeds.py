@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NoReturn
 
+import coverage
 import pyarrow as pa
 import pytest
 from cryptography import x509
@@ -21,9 +22,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from interferon.store import examples, log
 
+COVERED = "covered"  # file that says that the program has written what of it ran
 SCRIPT = """
 import os, signal, sys, time
 from pathlib import Path
+
+if where := os.environ.get("LIVE_COVERAGE"):  # told to write down what ran so far, right before it is killed
+    import coverage
+    measured = coverage.Coverage(data_file=where, data_suffix=True, branch=True, source=["interferon"])
+    measured.start()
+    signal.signal(signal.SIGUSR1, lambda *_: (measured.save(), Path(sys.argv[1], "covered").touch()))
 from interferon.runtime import feed_settings, feeds
 from interferon.runtime.live_store import LiveStore
 from interferon.runtime.service import Service
@@ -73,16 +81,34 @@ def network(where: Path, feeds: str) -> Path:
 @contextmanager
 def service(folder: Path, die: str = "") -> Iterator["subprocess.Popen[str]"]:
     """`interferon up` without its screens. `die`: `before-ack` or `before-log`, at its fourth take, by SIGKILL."""
-    environment = {**os.environ, "XDG_CACHE_HOME": str(folder.parent / "cache")}
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder.parent / "cache"), **_coverage()}
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder), die], env=environment, stdout=subprocess.PIPE, text=True)
     try:
         yield process
     finally:
         if process.poll() is None:
+            _covered(process, folder)
             process.send_signal(signal.SIGKILL)
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
+
+
+def _coverage() -> dict[str, str]:
+    """Where the program writes its coverage; nothing where ours is not measured."""
+    measured = coverage.Coverage.current()
+    return {"LIVE_COVERAGE": str(Path(measured.config.data_file).absolute())} if measured is not None else {}
+
+
+def _covered(process: "subprocess.Popen[str]", folder: Path) -> None:
+    """Has the program write its coverage, which a killed one cannot."""
+    if not _coverage():
+        return
+    (folder / COVERED).unlink(missing_ok=True)
+    process.send_signal(signal.SIGUSR1)
+    end = time.monotonic() + 10
+    while not (folder / COVERED).exists() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.02)
 
 
 def certificate(folder: Path, name: str, uri: str) -> tuple[Path, Path]:
