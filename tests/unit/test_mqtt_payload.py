@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from interferon.model.records import DeadLetter
 from interferon.sense import live
 from interferon.sense import mqtt_packets as mqtt
-from interferon.sense.live import Activity, Found, Reading, Unread, batched
+from interferon.sense.live import Found, Reading, Unread, batched
 from interferon.sense.mqtt_payload import Mapping, Reader
+from interferon.sense.record_rows import Activity
 
 SEEN = 1_767_600_000_000_000
 

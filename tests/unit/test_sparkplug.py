@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interferon.sense import protobuf, sparkplug, sparkplug_payload
-from interferon.sense.live import Activity, Found, Reading, Unread
+from interferon.sense.live import Found, Reading, Unread
+from interferon.sense.record_rows import Activity
 
 SEEN = 1_767_600_000_000_000
 MS = 1_767_600_000_000

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interferon.sense import vda5050
-from interferon.sense.live import Activity, Found, Reading, Unread
+from interferon.sense.live import Found, Reading, Unread
+from interferon.sense.record_rows import Activity
 
 SEEN = 1_767_600_000_000_000
 TIME = 1_767_600_001_250_000

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from interferon.model.records import DeadLetter
 from interferon.sense.batches import batch
+from interferon.sense.record_rows import Activity, Attributes
 
 Item: TypeAlias = "pa.RecordBatch | DeadLetter"
 Place: TypeAlias = dict[str, Any]  # plain JSON: where to go on
@@ -39,21 +40,6 @@ class Reading(NamedTuple):
     value: float | None = None
     text: str | None = None
     quality: int = GOOD
-
-
-class Activity(NamedTuple):
-    """One thing done, as in `model/events.py`."""
-
-    time: int
-    entity: str
-    kind: str
-    source: str | None = None
-    target: str | None = None
-    actor: str | None = None
-    object: str | None = None
-    code: str | None = None
-    outcome: str | None = None
-    attributes: dict[str, Any] | None = None
 
 
 class Unread(NamedTuple):
@@ -100,7 +86,7 @@ def batched(found: Iterable[Found], feed: str, first: int, *, seen: int, trust: 
             activities.append(row)
         else:
             unread.append(row)
-    told = [row._replace(attributes=_json(row.attributes)) for row in activities]  # type: ignore[arg-type]
+    told = [(*row[:-1], _json(row.attributes)) for row in activities]
     for family, names, rows in (("telemetry", Reading._fields, readings), ("activity", Activity._fields, told)):
         for begin in range(0, len(rows), ROWS):
             part = rows[begin : begin + ROWS]
@@ -118,6 +104,8 @@ def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]], first: int, 
     return {**columns, "offset": list(range(first, first + len(rows))), "seen": [seen] * len(rows)}
 
 
-def _json(attributes: dict[str, Any] | None) -> str | None:
+def _json(attributes: Attributes) -> str | None:
+    if isinstance(attributes, bytes):
+        return attributes.decode()
     given = {key: value for key, value in (attributes or {}).items() if value is not None}
     return msgspec.json.encode(given).decode() if given else None

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from interferon.sense.live import BAD, GOOD, RAW, UNCERTAIN, Activity, Found, Reading, Unread, shown
+from interferon.sense.live import BAD, GOOD, RAW, UNCERTAIN, Found, Reading, Unread, shown
+from interferon.sense.record_rows import Activity
 from interferon.sense.sparkplug_payload import Metric, Payload
 from interferon.sense.sparkplug_payload import read as read_payload
 

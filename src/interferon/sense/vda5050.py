@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from interferon.sense.live import BAD, GOOD, Activity, Found, Reading, Unread, number, shown
+from interferon.sense.live import BAD, GOOD, Found, Reading, Unread, number, shown
+from interferon.sense.record_rows import Activity
 
 TOPICS: Final = ("order", "instantActions", "state", "visualization", "connection", "factsheet")
 PARTS: Final = 5
