@@ -173,7 +173,7 @@ def test_a_gap_in_the_sequence_is_told(before: int, now: int, missed: int) -> No
     state: sparkplug.State = {}
     said("spBv1.0/g/NDATA/n", payload(metric("a", double(1)), seq=before), state)
     told = activities(said("spBv1.0/g/NDATA/n", payload(metric("a", double(1)), seq=now), state))
-    assert [row.attributes and row.attributes["message"] for row in told] == (
+    assert [isinstance(row.attributes, dict) and row.attributes["message"] for row in told] == (
         [f"sequence number {now} after {before}: {missed} messages of g/n did not come"] if missed else []
     )
 

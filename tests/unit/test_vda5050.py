@@ -74,7 +74,7 @@ def test_its_errors_and_an_emergency_stop_are_messages() -> None:
         row for row in said("state", {**STATE, "safetyState": {"eStop": "MANUAL", "fieldViolation": True}}) if isinstance(row, Activity)
     ]
     assert [(row.kind, row.object, row.code) for row in told] == [("log.message", "errors", "noRoute"), ("log.message", "safety", "MANUAL")]
-    assert [row.attributes and (row.attributes["message"], row.attributes["severity"]) for row in told] == [
+    assert [isinstance(row.attributes, dict) and (row.attributes["message"], row.attributes["severity"]) for row in told] == [
         ("blocked at n3", "critical"),
         ("emergency stop MANUAL, field violation true", "critical"),
     ]
@@ -115,7 +115,7 @@ def test_an_order_and_the_actions_at_its_nodes_and_edges_are_commands() -> None:
 @pytest.mark.parametrize("key", ["actions", "instantActions"])  # 2.0, 1.1
 def test_instant_actions_are_commands(key: str) -> None:
     (row,) = commands(said("instantActions", {**HEAD, key: [{"actionType": "cancelOrder", "actionId": "x", "blockingType": "HARD"}]}))
-    assert (row.code, row.object, row.attributes and row.attributes["instant"]) == ("cancelOrder", None, True)
+    assert (row.code, row.object, isinstance(row.attributes, dict) and row.attributes["instant"]) == ("cancelOrder", None, True)
 
 
 def test_a_factsheet_is_told_and_a_visualization_is_signals() -> None:
