@@ -6,7 +6,7 @@ Suricata logs one event a request or response; it logs no link-only frame and no
 from collections.abc import Callable
 from typing import Any, Final
 
-from interferon.dissect.dnp3_objects import FLAGS, OPERATIONS, TRIP_CLOSE
+from interferon.dissect.dnp3_names import FLAGS, OPERATIONS, TRIP_CLOSE
 from interferon.dissect.message import Plain
 
 COUNTERS: Final = (20, 21, 22, 23)

@@ -4,312 +4,42 @@ Driven by `dissect.conversations`.
 Sources: RFC 1006 (TPKT), ISO 8073 (COTP). S7comm itself is not published; items and values are read by `s7_items`.
 """
 
-from collections.abc import Callable
 from struct import Struct
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from interferon.dissect import s7_items as items
 from interferon.dissect.message import Plain
+from interferon.dissect.s7_functions import ANSWERS, JOBS, item_values, specified_items, user_content
+from interferon.dissect.s7_names import (
+    CONNECTIONS,
+    COTP_CODES,
+    ERROR_CLASSES,
+    FUNCTIONS,
+    GROUPS,
+    KINDS,
+    METHODS,
+    OPCODES,
+    PLUS,
+    SERVICES,
+    STARTS,
+    SUBFUNCTIONS,
+    Awaited,
+    Fields,
+    Specified,
+)
 
 NAME: Final = "s7comm"
 COTP: Final = "cotp"  # protocol and layer of rows that no S7 is in; MMS of IEC 61850 is carried by COTP too
 TCP: Final = (102,)
 UDP: Final = ()
-
 START: Final = b"\x03\x00"
 LONGEST: Final = 65536  # octets of a message that comes in parts
 KEPT: Final = 256  # requests whose answer is awaited, variable lists that are remembered
 ANSWERED: Final = 64  # answers whose items are remembered, each of at most SHORT octets
 SHORT: Final = 128
 PARTS: Final = 16  # lists of a controller that come in parts at a time
-
-COTP_CODES: Final = {
-    0xE: "cotp_connect_request",
-    0xD: "cotp_connect_confirm",
-    0x8: "cotp_disconnect_request",
-    0xC: "cotp_disconnect_confirm",
-    0x1: "cotp_expedited_data",
-    0x2: "cotp_expedited_acknowledge",
-    0x6: "cotp_acknowledge",
-    0x5: "cotp_reject",
-    0x7: "cotp_error",
-}
 DATA: Final = 0xF
-CONNECTIONS: Final = {1: "pg", 2: "op", 3: "s7_basic"}
-KINDS: Final = {1: "job", 2: "ack", 3: "ack_data", 7: "userdata"}
-ERROR_CLASSES: Final = {
-    0x00: "none",
-    0x81: "application_relationship",
-    0x82: "object_definition",
-    0x83: "no_resources",
-    0x84: "service_processing",
-    0x85: "supplies",
-    0x87: "access",
-}
-FUNCTIONS: Final = {
-    0x00: "cpu_services",
-    0x04: "read_var",
-    0x05: "write_var",
-    0x1A: "request_download",
-    0x1B: "download_block",
-    0x1C: "download_ended",
-    0x1D: "start_upload",
-    0x1E: "upload",
-    0x1F: "end_upload",
-    0x28: "pi_service",
-    0x29: "plc_stop",
-    0xF0: "setup_communication",
-}
-SERVICES: Final = {
-    "_INSE": "activate_block",
-    "_DELE": "delete_block",
-    "_GARB": "compress_memory",
-    "_MODU": "copy_ram_to_rom",
-    "P_PROGRAM": "plc_start",
-}
-STARTS: Final = {"C": "plc_cold_restart", "W": "plc_warm_restart", "H": "plc_hot_restart"}  # by the argument of P_PROGRAM
-GROUPS: Final = {
-    0x0: "mode_transition",
-    0x1: "programmer_commands",
-    0x2: "cyclic_data",
-    0x3: "block_functions",
-    0x4: "cpu_functions",
-    0x5: "security",
-    0x6: "pbc",
-    0x7: "time_functions",
-    0xF: "nc_programming",
-}
-SUBFUNCTIONS: Final = {
-    0x0: {
-        0: "stop",
-        1: "warm_restart",
-        2: "run",
-        3: "hot_restart",
-        4: "hold",
-        6: "cold_restart",
-        9: "run_redundant",
-        11: "link_up",
-        12: "update",
-    },
-    0x1: {
-        0x01: "request_diagnostic_data",
-        0x02: "variable_table",
-        0x0C: "erase",
-        0x0E: "read_diagnostic_data",
-        0x0F: "remove_diagnostic_data",
-        0x10: "force",
-        0x13: "request_diagnostic_data_2",
-    },
-    0x2: {1: "subscribe_cyclic", 4: "unsubscribe_cyclic", 5: "subscribe_on_change"},
-    0x3: {1: "list_blocks", 2: "list_blocks_of_type", 3: "block_info"},
-    0x4: {
-        0x01: "read_szl",
-        0x02: "message_service",
-        0x03: "diagnostic_message",
-        0x05: "alarm_8_indication",
-        0x06: "notify_indication",
-        0x07: "alarm_8_lock",
-        0x08: "alarm_8_unlock",
-        0x09: "scan_indication",
-        0x0B: "alarm_acknowledge",
-        0x0C: "alarm_acknowledge_indication",
-        0x0D: "alarm_lock_indication",
-        0x0E: "alarm_unlock_indication",
-        0x11: "alarm_sq_indication",
-        0x12: "alarm_s_indication",
-        0x13: "alarm_query",
-        0x16: "notify_8_indication",
-    },
-    0x5: {1: "plc_password", 2: "clear_password"},
-    0x6: {1: "bsend_brecv"},
-    0x7: {1: "read_clock", 2: "set_clock", 3: "read_clock_following", 4: "set_clock_2"},
-}
-METHODS: Final = {0: "push", 4: "request", 8: "response"}
-OPCODES: Final = {0x31: "request", 0x32: "response", 0x33: "notification", 0x02: "response_2"}
-PLUS: Final = {
-    0x04BB: "explore",
-    0x04CA: "create_object",
-    0x04D4: "delete_object",
-    0x04F2: "set_variable",
-    0x0524: "get_link",
-    0x0542: "set_multi_variables",
-    0x054C: "get_multi_variables",
-    0x0556: "begin_sequence",
-    0x0560: "end_sequence",
-    0x056B: "invoke",
-    0x0586: "get_variables_substreamed",
-}
-
-Fields: TypeAlias = dict[str, Any]
-Parse: TypeAlias = Callable[[bytes, int, int, int, Fields], str]  # data, parameters, data of the message, its end, fields; gives the object
-Awaited: TypeAlias = tuple[str, str, list[Fields]]  # code, object and items of a request
-Specified: TypeAlias = tuple[list[Fields], str]  # items, what they are about
-
 _HEADER: Final = Struct(">BBHHHH").unpack_from
-_SETUP: Final = Struct(">HHH").unpack_from
-
-
-# --- jobs ------------------------------------------------------------------------------------------------------------------------------
-
-
-def _setup(data: bytes, at: int, middle: int, end: int, fields: Fields) -> str:
-    if middle - at >= 8:
-        fields["jobs_calling"], fields["jobs_called"], fields["pdu_size"] = _SETUP(data, at + 2)
-    return ""
-
-
-def _named_block(data: bytes, at: int, middle: int, end: int, fields: Fields) -> str:
-    """Function, status, two octets, a session, then the length of a file name and the name; a download tells the lengths too."""
-    if middle - at < 9:
-        return ""
-    fields["session"] = int.from_bytes(data[at + 4 : at + 8], "big")
-    stop = min(at + 9 + data[at + 8], middle)
-    found = items.block(data[at + 9 : stop])
-    fields.update(found)
-    lengths = data[stop + 2 : middle]
-    if data[at] == 0x1A and len(lengths) >= 12 and lengths[:12].isdigit():
-        fields["load_size"], fields["code_size"] = int(lengths[:6]), int(lengths[6:12])
-    return str(found.get("block", found["filename"]))
-
-
-def _session(data: bytes, at: int, middle: int, end: int, fields: Fields) -> str:
-    if middle - at >= 8:
-        fields["session"] = int.from_bytes(data[at + 4 : at + 8], "big")
-    return ""
-
-
-def _service(data: bytes, at: int, middle: int, end: int, fields: Fields) -> str:
-    """A program invocation: seven octets, a parameter block, the name of the service."""
-    if middle - at < 10:
-        return ""
-    stop = min(at + 10 + (data[at + 8] << 8 | data[at + 9]), middle)
-    argument = data[at + 10 : stop]
-    name = data[stop + 1 : min(stop + 1 + data[stop], middle)].decode("latin-1") if stop < middle else ""
-    fields["service"] = name
-    if name in ("_INSE", "_DELE") and argument:
-        blocks = [items.block(argument[place : place + 8]) for place in range(2, len(argument) - 7, 8)]
-        fields["blocks"] = [one.get("block", one["filename"]) for one in blocks]
-        return ",".join(fields["blocks"])
-    fields["argument"] = argument.decode("latin-1")
-    return name
-
-
-def _stop(data: bytes, at: int, middle: int, end: int, fields: Fields) -> str:
-    if middle - at >= 7:
-        fields["service"] = data[at + 7 : min(at + 7 + data[at + 6], middle)].decode("latin-1")
-    return str(fields.get("service", ""))
-
-
-def _block_data(data: bytes, at: int, middle: int, end: int, fields: Fields) -> str:
-    """Blocks come with a length and two octets before them."""
-    if middle - at >= 2:
-        fields["more"] = bool(data[at + 1] & 1)
-    if end - middle >= 4:
-        fields["data"] = data[middle + 4 : end].hex()
-        fields["block_bytes"] = end - middle - 4
-    return ""
-
-
-def _upload_began(data: bytes, at: int, middle: int, end: int, fields: Fields) -> str:
-    if middle - at >= 9:
-        fields["session"] = int.from_bytes(data[at + 4 : at + 8], "big")
-        length = data[at + 9 : min(at + 9 + data[at + 8], middle)]
-        if length.isdigit():
-            fields["load_size"] = int(length)
-    return ""
-
-
-JOBS: Final[dict[int, Parse]] = {
-    0xF0: _setup,
-    0x1A: _named_block,
-    0x1B: _named_block,
-    0x1C: _named_block,
-    0x1D: _named_block,
-    0x1E: _session,
-    0x1F: _session,
-    0x28: _service,
-    0x29: _stop,
-}
-ANSWERS: Final[dict[int, Parse]] = {0xF0: _setup, 0x1B: _block_data, 0x1D: _upload_began, 0x1E: _block_data}
-
-
-def _specified(data: bytes, at: int, end: int) -> Specified:
-    """The variable specifications of a read or write."""
-    count = data[at + 1] if end - at > 1 else 0
-    found: list[Fields] = []
-    place = at + 2
-    for _ in range(count):
-        if place >= end:
-            break
-        one, stop = items.item(data, place, end)
-        found.append(one)
-        place = stop + (stop - place & 1)
-    return found, items.about(found)
-
-
-def _values(data: bytes, at: int, end: int, specified: list[Fields], count: int, answer: bool) -> tuple[list[Fields], bool]:
-    """The items of a read's answer or of a write with their values, and whether one was refused."""
-    found: list[Fields] = []
-    refused = False
-    for place in range(count):
-        if end - at < 4:
-            if answer and end > at:
-                found.append({"return_code": data[at], "return": items.RETURNS.get(data[at], f"return_{data[at]:02x}")})
-                refused = refused or data[at] != 0xFF
-            break
-        known = specified[place] if place < len(specified) else {}
-        one, stop = items.data_item(data, at, end, known.get("size_code", 0))
-        if answer:
-            refused = refused or one["return_code"] != 0xFF
-        else:
-            del one["return_code"], one["return"]
-        found.append({**known, **one})
-        at = stop + (stop - at & 1)
-    return found, refused
-
-
-# --- userdata --------------------------------------------------------------------------------------------------------------------------
-
-
-def _content(group: int, code: str, data: bytes, asked: bool, fields: Fields) -> str:
-    """What the data of a userdata message say; gives the object."""
-    if code == "read_szl":
-        if asked and len(data) >= 4:
-            fields.update(szl_id=f"0x{data[0]:02x}{data[1]:02x}", szl_index=data[2] << 8 | data[3])
-        elif not asked:
-            fields.update(items.status_list(data))
-        return f"szl:{fields['szl_id']}:{fields['szl_index']}" if "szl_id" in fields else ""
-    if group == 3:
-        return _blocks(code, data, asked, fields)
-    if code in ("read_clock", "read_clock_following", "set_clock", "set_clock_2"):
-        if time := items.clock(data):
-            fields["clock"] = fields["value"] = time
-        return ""
-    if group != 5 and data:  # a password is not kept: events are stored and shown
-        fields["data"] = data.hex()
-    return ""
-
-
-def _blocks(code: str, data: bytes, asked: bool, fields: Fields) -> str:
-    if code == "list_blocks" and not asked:
-        counts = {
-            items.BLOCKS.get(data[at : at + 2].decode("latin-1"), data[at : at + 2].hex()): data[at + 2] << 8 | data[at + 3]
-            for at in range(0, len(data) - 3, 4)
-        }
-        fields["blocks"] = counts
-    elif code == "list_blocks_of_type":
-        if asked:
-            name = data[:2].decode("latin-1")
-            return items.BLOCKS.get(name, name)
-        fields["numbers"] = [data[at] << 8 | data[at + 1] for at in range(0, len(data) - 3, 4)]
-    elif code == "block_info":
-        found = items.block(data[:8]) if asked else items.block_info(data)
-        fields.update(found)
-        return str(found.get("block", ""))
-    return ""
-
-
-# --- the conversation ------------------------------------------------------------------------------------------------------------------
 
 
 def _tpkt(data: bytes, at: int) -> int:
@@ -502,7 +232,7 @@ class Sessions:
             specified, name = self._variables(data, at, middle)
             fields["items"] = specified
             if function == 5 and middle < end:
-                fields["items"], _ = _values(data, middle, end, specified, data[at + 1] if middle - at > 1 else 0, False)
+                fields["items"], _ = item_values(data, middle, end, specified, data[at + 1] if middle - at > 1 else 0, False)
                 if len(fields["items"]) == 1 and "value" in fields["items"][0]:
                     fields["value"] = fields["items"][0]["value"]
         elif parse := JOBS.get(function):
@@ -519,7 +249,7 @@ class Sessions:
         octets = data[at + 1 : middle]
         known = self._specified.get(octets)
         if known is None:
-            known = _specified(data, at, middle)
+            known = specified_items(data, at, middle)
             if len(self._specified) >= KEPT:
                 self._specified.clear()
             self._specified[octets] = known
@@ -532,7 +262,7 @@ class Sessions:
         known = self._found.get(key)
         if known is not None:
             return known[1]
-        found = _values(data, at, end, specified, count, True)
+        found = item_values(data, at, end, specified, count, True)
         if len(octets) <= SHORT:
             if len(self._found) >= ANSWERED:
                 self._found.clear()
@@ -601,14 +331,14 @@ class Sessions:
         asked = method == 4
         name = ""
         if asked:
-            name = _content(group, code, content, True, fields)
+            name = user_content(group, code, content, True, fields)
             if name or reference:
                 self._await(to_server, reference, (code, name, []))
             return code, name, ""
         content = self._whole((to_server, group, sub, unit), content, more and not wrong)
         fields["more"] = more
         if content and not more:
-            name = _content(group, code, content, False, fields)
+            name = user_content(group, code, content, False, fields)
         awaited = self._awaited.get((not to_server, reference)) if more else self._awaited.pop((not to_server, reference), None)
         if method != 8:
             return code, name, ""
