@@ -31,9 +31,12 @@ class Store:
         self.items: list[Item] = []
         self.gate, self.entered = threading.Event(), threading.Event()
         self.gate.set()
+        self.trouble: OSError | None = None
 
     async def __call__(self, items: Sequence[Item]) -> None:
         self.entered.set()
+        if self.trouble is not None:
+            raise self.trouble
         await asyncio.to_thread(self.gate.wait, 20)
         self.items += items
 
@@ -162,6 +165,14 @@ def test_more_than_can_be_stored_waits_and_too_much_is_refused(post: Post, store
     sender.join(20)
     assert answers == [200]
     assert post(b" " * (BODY + 1)).status_code == 413
+
+
+@pytest.mark.parametrize("trouble", [OSError(28, "No space left on device"), TimeoutError("the pipeline has taken nothing for 30 s")])
+def test_what_cannot_be_stored_now_is_asked_for_again(post: Post, store: Store, trouble: OSError) -> None:
+    store.trouble = trouble
+    answer = post(LINE)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert (trouble.strerror or str(trouble)) in answer.json()["error"]
 
 
 def test_tokens_are_kept_as_hashes_by_their_owner_alone(tokens: Tokens, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`up` in one process: growing files, tables, trouble with one feed, a full disk, and what a restart reads again."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -230,4 +231,12 @@ def test_live_events_are_followed_by_the_clock_and_old_recordings_are_not(folder
     assert admission.newest == now - 3 * HOUR
     service._once()
     assert admission.newest >= now
+    closed(service)
+
+
+def test_a_program_is_answered_also_where_the_pipeline_takes_nothing(enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "ANSWER_S", 0.05)
+    service = enter()  # never entered: its thread does not run
+    with pytest.raises(TimeoutError, match="taken nothing for 0.05 s"):
+        asyncio.run(service.intake([]))
     closed(service)

@@ -44,6 +44,7 @@ from interferon.store.journal import Journal, journal_path
 from interferon.trust.policy import Policy
 
 FEEDS, STATE, PLACES = "feeds", "state", "places"
+ANSWER_S = 30.0  # within which a program that sends is answered
 LOOK_S = 0.5  # between two looks at the folder; live feeds are heard meanwhile
 
 
@@ -135,7 +136,10 @@ class Service:
         return Rerouted(time=command.time, plan=command.plan, route=to_dict(route))
 
     async def intake(self, items: Sequence[Item]) -> None:
-        """Takes what a program sent; returns when all of it is in the event log. Called on the web server's loop."""
+        """Takes what a program sent; returns when all of it is in the event log. Called on the web server's loop.
+
+        TimeoutError: the pipeline takes nothing, because it has stopped or is far behind. What was sent may be stored later.
+        """
         loop = asyncio.get_running_loop()
         taken: asyncio.Future[None] = loop.create_future()
 
@@ -147,7 +151,10 @@ class Service:
                 taken.set_result(None)
 
         self._takings.put(Taking("", items, b"", done))
-        await taken
+        try:
+            await asyncio.wait_for(taken, ANSWER_S)
+        except TimeoutError:
+            raise TimeoutError(f"the pipeline has taken nothing for {ANSWER_S:g} s") from None
 
     def _again(self, batch: pa.RecordBatch) -> None:
         """A dead letter that can be read now, given in once more by a person."""
