@@ -237,6 +237,6 @@ def test_live_events_are_followed_by_the_clock_and_old_recordings_are_not(folder
 def test_a_program_is_answered_also_where_the_pipeline_takes_nothing(enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "ANSWER_S", 0.05)
     service = enter()  # never entered: its thread does not run
-    with pytest.raises(TimeoutError, match="taken nothing for 0.05 s"):
+    with pytest.raises(TimeoutError, match=r"taken nothing for 0\.05 s"):
         asyncio.run(service.intake([]))
     closed(service)
