@@ -1,6 +1,6 @@
 """How much memory a site sensor takes: the command in a process of its own, 200 signals a second, forwarded over HTTP on loopback.
 
-Run by `interferon bench sense_sensor`. The machine's seconds come faster than real ones; what a sensor holds depends on their number.
+Run by `interferon bench sense --part sensor`. The machine's seconds come faster than real ones; what a sensor holds depends on their number.
 Memory is the kernel's count (VmHWM and VmRSS of /proc), so the bench runs on Linux alone.
 """
 
@@ -35,7 +35,7 @@ TOLD: Final = ("numpy", "pyarrow", "pyarrow.compute", "scipy.sparse", "highspy",
 def cases() -> Iterator[dict[str, Any]]:
     """The most memory over an hour of event time: of the command, and of the sensor without the other commands' imports."""
     if not Path("/proc/self/status").is_file():
-        raise InputError("bench sense_sensor reads /proc/PID/status; run it on Linux")
+        raise InputError("bench sense --part sensor reads /proc/PID/status; run it on Linux")
     imports = {f"MB that importing {name} adds": size for name, size in imported(TOLD).items()}
     for case, program, beside in (("interferon sensor", COMMAND, imports), ("the same without the other commands", ALONE, {})):
         found = run(program)
