@@ -1,6 +1,7 @@
 """How much memory a site sensor takes: the command in a process of its own, 200 signals a second, forwarded over HTTP on loopback.
 
-Run by `interferon bench sense --part sensor`. The machine's seconds come faster than real ones; what a sensor holds depends on their number.
+Run by `interferon bench sense --part sensor`. Seconds of the signals pass faster than real ones; their number is what
+counts.
 Memory is the kernel's count (VmHWM and VmRSS of /proc), so the bench runs on Linux alone.
 """
 

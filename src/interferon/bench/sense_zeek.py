@@ -1,7 +1,7 @@
 """How fast logs of Zeek become events on disk: JSON lines to Arrow, addresses resolved, appended to the event log with fsync; on one core.
 
-Run by `interferon bench sense --part zeek`. Data: the folder `zeek` of INTERFERON_DATA, its largest logs over and over until there are a million
-lines. Seconds are the clock's, waiting for the disk included; the processor's stand beside it. Yardsticks make no events of the lines.
+Run by `interferon bench sense --part zeek`. Data: the folder `zeek` of INTERFERON_DATA, its largest logs over and over until there are a
+million lines. Seconds are the clock's, waiting for the disk included; the processor's stand beside it. Yardsticks make no events.
 """
 
 import gzip
