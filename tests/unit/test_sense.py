@@ -108,6 +108,18 @@ def test_one_wrong_clock_does_not_make_the_others_late() -> None:
     assert [f.start // S for f in frames] == [0, 10, 30, 40]
 
 
+def test_that_a_row_leapt_is_decided_where_it_stood_whatever_the_borders() -> None:
+    rows: list[Row] = [
+        ("f", 0, "asset:a", "x", 0, 1.0),
+        ("f", 1, "asset:a", "x", 3601, 1.0),
+        ("g", 0, "asset:a", "x", 4, 1.0),  # from here on 3601 would be no leap
+        ("f", 2, "asset:a", "x", 0, 1.0),
+    ]
+    for cut in range(5):
+        _, dead, _ = run([telemetry(rows[:cut]), telemetry(rows[cut:])])
+        assert [d.offset for d in dead] == [1]
+
+
 def test_a_real_gap_is_a_leap_that_the_next_row_confirms() -> None:
     frames, dead, _ = run(
         [telemetry([("f", 0, "asset:a", "x", 1, 1.0), ("f", 1, "asset:a", "x", 9_000_000, 1.0), ("f", 2, "asset:a", "x", 9_000_010, 1.0)])]

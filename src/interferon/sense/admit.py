@@ -45,6 +45,7 @@ def new_admission(settings: Settings) -> Admission:
 
 
 _NEVER = -(1 << 62)
+_NOT_CONFIRMED = "its time leaps ahead and the next row of the feed does not follow"
 
 Known = Callable[[str], str]  # entity reference → '' or the reason why it is refused
 
@@ -128,7 +129,7 @@ def _settled(state: Admission, batch: pa.RecordBatch, dead: list[DeadLetter]) ->
     """
     pieces: list[pa.RecordBatch] = []
     if state.held and batch.num_rows:
-        batch = _with_held(state, batch)
+        batch = _with_held(state, batch, dead)
     newest = _NEVER if state.newest is None else state.newest  # even the first row of all must be confirmed
     while batch.num_rows:
         time = batch.column("time").to_numpy()
@@ -146,7 +147,7 @@ def _settled(state: Admission, batch: pa.RecordBatch, dead: list[DeadLetter]) ->
             state.held[feeds[int(codes[row])]] = batch.slice(row, 1)
             batch = batch.slice(row + 1)
         elif time[row + 1 + after[0]] < time[row] - state.settings.leap_us:
-            dead.append(_dead(batch, row, "its time leaps ahead and the next row of the feed does not follow"))
+            dead.append(_dead(batch, row, _NOT_CONFIRMED))
             batch = batch.slice(row + 1)
         elif after[0] == 0:
             pieces.append(batch.slice(row, 1))
@@ -158,8 +159,12 @@ def _settled(state: Admission, batch: pa.RecordBatch, dead: list[DeadLetter]) ->
     return pieces
 
 
-def _with_held(state: Admission, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Puts each held row back right before the next row of its feed, so that it is judged again with what followed it."""
+def _with_held(state: Admission, batch: pa.RecordBatch, dead: list[DeadLetter]) -> pa.RecordBatch:
+    """Puts each held row back right before the next row of its feed, if that confirms it.
+
+    That it leapt was decided where it stood: rows of other feeds may have moved the watermark meanwhile.
+    """
+    time = batch.column("time").to_numpy()
     codes, feeds = decoded(batch.column("feed"))
     places = sorted((int(np.argmax(codes == code)), feeds[int(code)]) for code in np.unique(codes) if feeds[int(code)] in state.held)
     parts, begin = [], 0
@@ -167,7 +172,11 @@ def _with_held(state: Admission, batch: pa.RecordBatch) -> pa.RecordBatch:
         held = state.held[feed]
         if held.schema.metadata != batch.schema.metadata:
             continue  # the same feed name in another family: wait for its own
-        parts += [batch.slice(begin, place - begin), state.held.pop(feed)]
+        del state.held[feed]
+        if time[place] < held.column("time")[0].as_py() - state.settings.leap_us:
+            dead.append(_dead(held, 0, _NOT_CONFIRMED))
+            continue
+        parts += [batch.slice(begin, place - begin), held]
         begin = place
     if not parts:
         return batch
