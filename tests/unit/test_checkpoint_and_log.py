@@ -1,5 +1,6 @@
 """State written and read back is equal, and the event log survives a torn tail."""
 
+import gc
 from collections import deque
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import pytest
 from interferon.model.errors import InputError
 from interferon.model.events import TELEMETRY, Approval, Tick
 from interferon.model.network import Budgets
+from interferon.model.records import DeadLetter
 from interferon.sense import Settings, new_admission
-from interferon.store import checkpoint, log
+from interferon.store import checkpoint, log, log_tail
 
 EVENT = {"time": 1, "seen": 2, "feed": "f", "offset": 0, "entity": "asset:a", "trust": 1.0, "signal": "x", "value": 1.5, "quality": 0}
 
@@ -82,8 +84,12 @@ def test_a_saved_checkpoint_replaces_the_old_one(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["c"]
 
 
+def letter(offset: int) -> DeadLetter:
+    return DeadLetter(feed="f", offset=offset, time=0, family="", entity="", reason="no event", raw="?")
+
+
 def items() -> list[log.Item]:
-    return [batch(), Approval(time=5, plan="p", person="x", alternative=1, approved=True), batch(), Tick(time=9)]
+    return [batch(), letter(3), Approval(time=5, plan="p", person="x", alternative=1, approved=True), batch(), Tick(time=9)]
 
 
 def write(folder: Path, **options: int) -> None:
@@ -113,11 +119,11 @@ def test_a_tail_torn_anywhere_costs_only_the_record_it_is_in(tmp_path: Path) -> 
         folder = tmp_path / str(cut)
         folder.mkdir()
         (folder / "log-000000.seg").write_bytes(whole[:cut])
-        assert list(log.read(folder)) == items()[:3]
+        assert list(log.read(folder)) == items()[:-1]
         out = log.EventLog(folder)
         out.append(Tick(time=11))
         out.close()
-        assert list(log.read(folder)) == [*items()[:3], Tick(time=11)]
+        assert list(log.read(folder)) == [*items()[:-1], Tick(time=11)]
 
 
 def test_a_changed_byte_ends_the_log_there(tmp_path: Path) -> None:
@@ -126,7 +132,7 @@ def test_a_changed_byte_ends_the_log_there(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    assert list(log.read(tmp_path)) == items()[:3]
+    assert list(log.read(tmp_path)) == items()[:-1]
 
 
 def test_a_folder_or_file_that_is_no_log_is_told(tmp_path: Path) -> None:
@@ -135,3 +141,31 @@ def test_a_folder_or_file_that_is_no_log_is_told(tmp_path: Path) -> None:
     (tmp_path / "x.seg").write_bytes(b"something else")
     with pytest.raises(InputError, match="not a segment"):
         list(log.read(tmp_path / "x.seg"))
+
+
+@pytest.mark.parametrize("segment_bytes", [100, 1 << 20])
+def test_the_place_behind_a_record_is_where_reading_goes_on(tmp_path: Path, segment_bytes: int) -> None:
+    out, before = log.EventLog(tmp_path, segment_bytes=segment_bytes), log.Place(0, 0)
+    assert out.place is None
+    for number, item in enumerate(items(), 1):
+        out.append(item)
+        place = out.place
+        assert place is not None
+        path = {int(path.stem.split("-")[1]): path for path in log.segments(tmp_path)}[place.segment]
+        assert log_tail.stands(path, place)
+        assert list(log_tail.tailed(tmp_path, place, print)) == []
+        assert [item for item, _ in log_tail.tailed(tmp_path, log.Place(0, 0), print)] == items()[:number]
+        assert not place.crc or not log_tail.stands(path, place._replace(crc=place.crc ^ 1))
+        out.extend([])
+        assert out.place == place
+        before = place
+    out.extend([letter(4), letter(5)])
+    assert [item for item, _ in log_tail.tailed(tmp_path, before, print)] == [letter(4), letter(5)]
+    out.close()
+
+
+def test_looking_for_garbage_is_as_it_was_after_a_checkpoint() -> None:
+    assert gc.isenabled()
+    with pytest.raises(TypeError):
+        checkpoint.dump([object()])
+    assert gc.isenabled()

@@ -15,6 +15,7 @@ from interferon.model.errors import InputError
 from interferon.model.records import DeadLetter
 from interferon.sense.batches import batch
 from interferon.store.tokens import FILE, Tokens, in_days
+from interferon.web import ingest
 from interferon.web.app import create_app
 from interferon.web.ingest import ARROW, BODY, Ingest, Item
 from tests.browser.staged import Staged
@@ -70,9 +71,9 @@ def post(tokens: Tokens, store: Store) -> Iterator[Post]:
         yield send
 
 
-def stream(*batches: pa.RecordBatch) -> bytes:
+def stream(*batches: pa.RecordBatch, compression: str | None = None) -> bytes:
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batches[0].schema) as writer:
+    with pa.ipc.new_stream(sink, batches[0].schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
         for each in batches:
             writer.write_batch(each)
     return bytes(sink.getvalue().to_pybytes())
@@ -165,6 +166,21 @@ def test_more_than_can_be_stored_waits_and_too_much_is_refused(post: Post, store
     sender.join(20)
     assert answers == [200]
     assert post(b" " * (BODY + 1)).status_code == 413
+
+
+def test_what_is_packed_counts_as_large_as_it_becomes(post: Post, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 200_000
+    columns = {"time": [5] * count, "offset": range(count), "entity": ["asset:plc-1"] * count, "signal": ["level"] * count}
+    rows = batch("telemetry", "plant-a", {**columns, "value": [1.0] * count})
+    body = stream(rows, compression="zstd")
+    assert len(body) < rows.nbytes / 20
+    monkeypatch.setattr(ingest, "UNPACKED", 1_000_000)
+    refused = post(body, ARROW)
+    assert refused.status_code == 413
+    assert "once unpacked in one request" in refused.json()["error"]
+    monkeypatch.setattr(ingest, "UNPACKED", 100_000_000)
+    assert post(body, ARROW).status_code == 200
+    assert sum(item.num_rows for item in store.items if isinstance(item, pa.RecordBatch)) == count
 
 
 @pytest.mark.parametrize("trouble", [OSError(28, "No space left on device"), TimeoutError("the pipeline has taken nothing for 30 s")])

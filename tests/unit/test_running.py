@@ -7,7 +7,8 @@ from interferon.model.errors import InputError
 from interferon.model.events import Approval, Receipted, Rerouted, Tick, Verdict
 from interferon.model.records import DeadLetter, Finding, Incident, Plan, Solve, Undo
 from interferon.runtime.loop import Hooks, Loop
-from interferon.runtime.running import DAY_US, Running
+from interferon.runtime.recent import DAY_US
+from interferon.runtime.running import Running
 from interferon.store.examples import START
 
 from .attacked import HOUR, MINUTE, always, attack, fresh, ground, readings, rules, trade
@@ -84,7 +85,7 @@ def test_an_empty_batch_leaves_no_trace(run: Running) -> None:
     before = set(run.feeds)
     run.see(readings("asset:plc-1", []))
     assert set(run.feeds) == before
-    assert not run.telemetry
+    assert not run.recent.parts
 
 
 def test_trade_goes_to_the_goods(run: Running) -> None:
@@ -104,7 +105,7 @@ def test_a_series_holds_one_signal_of_one_entity_over_the_last_day_by_time(run: 
     assert run.series("asset:plc-1", "flow") == [(START, 8.0)]
     assert run.series("asset:plc-1", "none") == []
     run.see(readings("asset:plc-1", [4.0], START + 4 * MINUTE, first=7))
-    run.telemetry.remove(run.telemetry[1])
+    run.recent.parts = [run.recent.parts[0], *run.recent.parts[2:]]
     assert run.series("asset:plc-1", "level") == [(START, 1.0), (START + MINUTE, 2.0), (START + 4 * MINUTE, 4.0)]
     assert run.series("asset:plc-2", "level") == [(START, 7.0)]
 

@@ -6,13 +6,14 @@ Run by `interferon bench sense`; each part runs alone too.
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from interferon.bench import progress, sense_capture, sense_ingest, sense_sensor, sense_zeek
+from interferon.bench import progress, sense_capture, sense_hour, sense_ingest, sense_sensor, sense_zeek
 
 PARTS: Final[dict[str, Callable[[], Iterator[dict[str, Any]]]]] = {
     "zeek": sense_zeek.cases,
     "captures": sense_capture.captures,
     "ingest": sense_ingest.cases,
     "sensor": sense_sensor.cases,
+    "hour": sense_hour.cases,
 }
 
 

@@ -1,8 +1,7 @@
 """How much memory a site sensor takes: the command in a process of its own, 200 signals a second, forwarded over HTTP on loopback.
 
 Run by `interferon bench sense --part sensor`. Seconds of the signals pass faster than real ones; their number is what
-counts.
-Memory is the kernel's count (VmHWM and VmRSS of /proc), so the bench runs on Linux alone.
+counts. Memory is the kernel's count (VmHWM and VmRSS of /proc), so the bench runs on Linux alone.
 """
 
 import http.server
@@ -29,19 +28,17 @@ SECONDS: Final = 3600  # of event time
 PER_S: Final = 30  # seconds of event time in a second of the clock
 WAIT_S: Final = 120.0
 COMMAND: Final = "import sys; from interferon.cli import main; sys.argv[0] = 'interferon'; main()"
-ALONE: Final = "import sys, interferon.cli as cli; cli.COMMANDS = ('sensor',); sys.argv[0] = 'interferon'; cli.main()"
 TOLD: Final = ("numpy", "pyarrow", "pyarrow.compute", "scipy.sparse", "highspy", "interferon.pipeline", "interferon.runtime.service")
 
 
 def cases() -> Iterator[dict[str, Any]]:
-    """The most memory over an hour of event time: of the command, and of the sensor without the other commands' imports."""
+    """The most memory over an hour of event time."""
     if not Path("/proc/self/status").is_file():
         raise InputError("bench sense --part sensor reads /proc/PID/status; run it on Linux")
+    found = run(COMMAND)
     imports = {f"MB that importing {name} adds": size for name, size in imported(TOLD).items()}
-    for case, program, beside in (("interferon sensor", COMMAND, imports), ("the same without the other commands", ALONE, {})):
-        found = run(program)
-        metric = f"most MB resident, {SIGNALS} signals at 1 Hz, {SECONDS} s of event time"
-        yield measures.row(case, metric, found.pop("most"), {**found, **beside}, ("<=", 200.0))
+    metric = f"most MB resident, {SIGNALS} signals at 1 Hz, {SECONDS} s of event time"
+    yield measures.row("interferon sensor", metric, found.pop("most"), {**found, **imports}, ("<=", 200.0))
 
 
 def run(program: str) -> dict[str, float]:

@@ -48,7 +48,7 @@ def _run(directory: Path) -> None:
     def service() -> Service:
         live = feed_settings.load(directory)
         bar, held = bar_of("closure table"), suppressions_of(directory)
-        return Service(directory, load(directory), policy_of(directory), bar, rules_of(directory), held, live)
+        return Service(directory, load(directory), policy_of(directory), bar, rules_of(directory), held, live, charts=False)
 
     with Sensor(settings, directory, service, _tell):
         where = settings.upstream or f"{directory / settings.diode}"

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from interferon.model.errors import InputError
 from interferon.model.events import ACTIVITY_KINDS, FAMILIES, TRADE_KINDS
 from interferon.model.records import DeadLetter
+from interferon.sense import arrow_size
 from interferon.sense.batches import batch
 from interferon.store import sensor_keys
 from interferon.store.tokens import Token, Tokens
@@ -29,6 +30,7 @@ WHOLE: Final = True
 FORMAT: Final = sensor_keys.LABEL
 HEAD_BYTES: Final = 4096  # a header line is shorter
 LARGEST: Final = 256 << 20  # bytes of one file
+UNPACKED: Final = 1 << 30  # bytes of one file whose buffers are compressed, once they are not; a sensor compresses none
 MOST: Final = 1 << 62  # times and offsets lie below
 KINDS: Final = {"activity": ACTIVITY_KINDS, "trade": TRADE_KINDS}
 _NUMBERED: Final = re.compile(r"(.+)-(\d{12,19})\.ifs")
@@ -161,6 +163,8 @@ def _unknown(head: Head, token: Token | None) -> str:
 
 
 def _batches(body: bytes) -> Iterator[pa.RecordBatch]:
+    if (size := arrow_size.unpacked(body)) > UNPACKED:
+        raise pa.ArrowInvalid(f"{size} bytes once unpacked; at most {UNPACKED} are taken")
     source = pa.BufferReader(body)
     while source.tell() < len(body):
         with pa.ipc.open_stream(source) as reader:

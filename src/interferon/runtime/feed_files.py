@@ -5,7 +5,7 @@ holds already is left out, so that a restart neither writes nor counts a row aga
 """
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -28,11 +28,11 @@ Found: TypeAlias = "Iterator[pa.RecordBatch | DeadLetter]"
 
 
 class FeedFiles:
-    """All files of one folder. `place`: the file that keeps how far reading is; `high`: newest offset by feed, kept by admission."""
+    """All files of one folder. `place`: the file that keeps how far reading is; `new`: leaves out what the log holds already."""
 
-    def __init__(self, folder: Path, mappings: Path, place: Path, network: Network, high: dict[str, int]) -> None:
+    def __init__(self, folder: Path, mappings: Path, place: Path, network: Network, new: Callable[[Found], Found]) -> None:
         self._folder, self._mappings, self._kept = folder, mappings, place
-        self._network, self._high = network, high
+        self._network, self._new = network, new
         self._places = _read_places(place)  # file → (bytes read, next offset)
         self._wholes: dict[Path, tuple[float, int]] = {}  # whole file → (modified, size) when it was read
         self._formats: dict[Path, tuple[str, int]] = {}  # file → its format, and the size at which that was told
@@ -85,7 +85,7 @@ class FeedFiles:
                 lines.append(line)
                 place += len(line)
         if lines:  # a header in comments says what the columns of the lines are
-            yield from known_only(connector.normalise([*head, *lines], path.stem, offset - len(head)), self._high)
+            yield from self._new(connector.normalise([*head, *lines], path.stem, offset - len(head)))
         self._places[path.name] = (place, offset + len(lines))
 
     def _whole(self, path: Path, kind: str) -> Found:
@@ -95,7 +95,7 @@ class FeedFiles:
         if self._wholes.get(path) == seen:
             return
         try:
-            yield from known_only(self._opened(path, kind), self._high)
+            yield from self._new(self._opened(path, kind))
         except InputError:
             self._wholes[path] = seen
             raise
@@ -135,11 +135,13 @@ def _read_places(path: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
-def known_only(items: "Iterable[pa.RecordBatch | DeadLetter]", high: dict[str, int]) -> Found:
-    """Leaves out rows that the log holds already. `high`: newest offset by feed."""
+def known_only(items: "Iterable[pa.RecordBatch | DeadLetter]", high: dict[str, int], unread: dict[str, int]) -> Found:
+    """Leaves out what the log holds already: rows up to `high`, the newest offset by feed, and dead letters up to `unread`."""
+    before = dict(unread)  # one source's letters may come in any order
     for item in items:
         if isinstance(item, DeadLetter):
-            yield item
+            if item.offset < 0 or item.offset > before.get(item.feed, -1):
+                yield item
             continue
         feeds = item.column("feed")
         newest = np.array([high.get(name, -1) for name in feeds.dictionary.to_pylist()], dtype=np.int64)

@@ -26,7 +26,8 @@ from interferon.runtime.sensor_settings import SensorSettings
 from interferon.sense.batches import batch
 from interferon.sense.health import FEED as HEALTH
 from interferon.store import checkpoint, log
-from interferon.store.log_tail import Place, stands, tailed
+from interferon.store.log import Place
+from interferon.store.log_tail import stands, tailed
 
 KEPT: Final = "forward"  # the file of what is on its way
 REFUSED: Final = "forward-refused"  # folder of what upstream did not want, with an index
@@ -270,12 +271,12 @@ def _kept(path: Path) -> Message | None:
 def gathered(folder: Path, begin: Place, torn: Callable[[str], None]) -> tuple[list[pa.RecordBatch], Place]:
     """Batches of the log from a place on, and the place behind them: as many as lie in one minute, up to the limits of a round.
 
-    Control records are passed over. `torn` is told of bytes that are no whole record.
+    Control records and dead letters are passed over. `torn` is told of bytes that are no whole record.
     """
     found: list[pa.RecordBatch] = []
     reached, minute, size = begin, -1, 0
     for item, place in tailed(folder, begin, torn):
-        if item is not None and item.num_rows:
+        if isinstance(item, pa.RecordBatch) and item.num_rows:
             new = _minute(item)
             full = size + item.nbytes > ROUND_BYTES or len(found) >= ROUND_RECORDS
             if found and (full or new is None or new != minute):

@@ -4,7 +4,7 @@ Used by the demo, `up` and the benchmarks; replay has no executor and uses `step
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -16,7 +16,7 @@ from interferon.act.lifecycle import IllegalTransition
 from interferon.act.protocol import Action
 from interferon.model.effects import Receipt
 from interferon.model.events import Approval, Baseline, Control, Receipted, Rerouted, Verdict
-from interferon.model.records import Execute, Plan, Renew, Solve, Undo
+from interferon.model.records import DeadLetter, Execute, Plan, Renew, Solve, Undo
 from interferon.pipeline import Output, Rules, State, finish, step
 from interferon.runtime.effects import Effects
 from interferon.store.log import EventLog
@@ -64,6 +64,13 @@ class Loop:
     def feed(self, item: Item) -> None:
         """Moves the pipeline by one item and carries out what it commands, answers included."""
         self._move(deque([item]), deque())
+
+    def refuse(self, letters: Sequence[DeadLetter]) -> None:
+        """What could not be read of the sources: into the log, for a restart must not lose it, and to who looks on."""
+        if self._log is not None:
+            self._log.extend(letters)
+        for letter in letters:
+            self._hooks.sink(letter)
 
     def _move(self, waiting: "deque[Item]", solves: deque[Solve]) -> None:
         """Until nothing is left to do. A solver is asked only when no item waits: no containment and no receipt waits for it."""

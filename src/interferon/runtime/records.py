@@ -3,6 +3,7 @@
 Called by every runtime with what `step` returned. A file is cut back to a checkpoint's length before a replay goes on.
 """
 
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final
@@ -62,6 +63,16 @@ class Records:
             except OSError as error:
                 raise _not_taken(out, error) from error
         return {FILES[kind]: out.tell() for kind, out in self._out.items()}
+
+    def synced(self) -> dict[str, int]:
+        """The same once those bytes are on disk."""
+        lengths = self.lengths()
+        for out in self._out.values():
+            try:
+                os.fsync(out.fileno())
+            except OSError as error:
+                raise _not_taken(out, error) from error
+        return lengths
 
     def close(self) -> None:
         """Closes all files, then raises InputError where one could not be written to its end."""

@@ -6,9 +6,9 @@ Filled by the loop's thread, read by the screens under `lock`. Nothing here move
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,12 +18,14 @@ from interferon.model.events import Approval, Baseline, Control, Receipted, Rero
 from interferon.model.records import DeadLetter, Finding, Incident, Plan, Undo
 from interferon.pipeline import Output, Rules, State
 from interferon.runtime.goods import Goods
+from interferon.runtime.recent import Recent
 from interferon.runtime.traffic import Traffic
 
-DAY_US = 86_400_000_000
-Reading = tuple[str, int, float | None]  # signal, time, value
 KEPT_LETTERS = 1000  # dead letters that the screens can show; all are on disk
-KEPT_BATCHES = 3000  # telemetry batches held for the charts: more than a day at one a minute
+KEPT: Final = (
+    *("findings", "incidents", "plans", "receipts", "undone", "approvals", "verdicts", "routes"),
+    *("dead", "letters", "unread", "feeds", "traffic", "goods", "recent"),
+)  # fields that a snapshot holds
 
 
 @dataclass
@@ -59,13 +61,13 @@ class Running:
     routes: dict[str, tuple[int, Route]] = field(default_factory=dict)
     dead: dict[str, int] = field(default_factory=dict)  # feed → dead letters
     letters: "deque[DeadLetter]" = field(default_factory=lambda: deque(maxlen=KEPT_LETTERS))
+    unread: dict[str, int] = field(default_factory=dict)  # feed → highest offset of what could not be read
     again: Callable[[pa.RecordBatch], None] | None = None  # takes in what was a dead letter; None where nothing can be given in
     feeds: dict[str, FeedSeen] = field(default_factory=dict)
     traffic: Traffic = field(init=False)
     goods: Goods = field(default_factory=Goods)
     without: Callable[[int], tuple[float, int] | None] = lambda now: None  # OTIF and late orders of a twin without response
-    telemetry: "deque[pa.RecordBatch]" = field(default_factory=lambda: deque(maxlen=KEPT_BATCHES))
-    looked: tuple[str, dict[int, tuple[pa.RecordBatch, list[Reading]]]] = ("", {})  # `_of`: entity, then id of a batch → it, its rows
+    recent: Recent = field(default_factory=Recent)
 
     def __post_init__(self) -> None:
         self.traffic = Traffic({f"asset:{asset.id}": asset.zone for asset in self.rules.network.assets.values()})
@@ -118,7 +120,7 @@ class Running:
         if family == "activity":
             self.traffic.take(batch)
         if family == "telemetry":
-            self.telemetry.append(batch)
+            self.recent.take(batch)
         elif family == "trade":
             self.goods.take(batch)
 
@@ -128,22 +130,16 @@ class Running:
 
     def series(self, entity: str, signal: str) -> list[tuple[int, float | None]]:
         """Recorded values of one signal over the last day, by time."""
-        found = [(time, value) for rows in self._of(entity) for name, time, value in rows if name == signal]
-        newest = max((time for time, _ in found), default=0)
-        return sorted((time, value) for time, value in found if time > newest - DAY_US)
+        return self.recent.series(entity, signal)
 
-    def _of(self, entity: str) -> list[list[Reading]]:
-        """The rows of one entity in each batch. Those of the last one asked for are remembered: a page shows all of its signals one after
-        the other, and of a day's batches nearly all rows are other machines'."""
-        before = self.looked[1] if self.looked[0] == entity else {}
-        now = {}
-        for batch in self.telemetry:
-            now[id(batch)] = before.get(id(batch)) or (batch, _rows_of(batch, entity))
-        self.looked = (entity, now)
-        return [rows for _, rows in now.values()]
+    def known(self) -> dict[str, Any]:
+        """All that it was told, plain, for a snapshot; not what it was given to work with."""
+        return {name: getattr(self, name) for name in KEPT} | {"recent": replace(self.recent, looked=("", {}))}
 
-
-def _rows_of(batch: pa.RecordBatch, entity: str) -> list[Reading]:
-    column = batch.column("entity")
-    places = pa.array(np.flatnonzero(column.indices.to_numpy() == column.dictionary.index(entity).as_py()))
-    return list(zip(*(batch.column(name).take(places).to_pylist() for name in ("signal", "time", "value")), strict=True))
+    def go_on(self, known: dict[str, Any]) -> None:
+        """Takes over what `known` gave."""
+        most = self.recent.most
+        for name in KEPT:
+            setattr(self, name, known[name])
+        self.letters = deque(self.letters, maxlen=KEPT_LETTERS)
+        self.recent.most = most

@@ -167,7 +167,6 @@ class Sensor:
 
     def __enter__(self) -> "Sensor":
         service = self._make()
-        service._records.lengths()  # on disk: the forwarder looks for the finding that it sent last
         forwarder = Forwarder(self._settings, self._state, self._leaving, self._tell, clock)
         self._stack.enter_context(service)
         self._stack.enter_context(forwarder)

@@ -1,9 +1,9 @@
 """`interferon up`: a network folder watched live. Reads what lands in its `feeds` folder, listens to the sources of `feeds.toml`,
 remembers in `state`, tells the screens.
 
-A thread moves the pipeline. The event log is written before the pipeline sees an item; after a crash the log is run again from its
-beginning, and feeds go on where the log ends: their rows carry offsets, and a row that came before is left out. What a live feed took is
-written with its place in one file (`LiveStore`) before the log has it, so that a crash in between neither loses nor doubles it.
+A thread moves the pipeline. The event log is written before the pipeline sees an item; after a crash it is run again from the last snapshot
+on (`snapshots`), and feeds go on where the log ends: their rows carry offsets, and a row that came before is left out. What a live feed took
+is written with its place in one file (`LiveStore`) before the log has it, so that a crash in between neither loses nor doubles it.
 """
 
 import asyncio
@@ -11,8 +11,9 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 
@@ -26,26 +27,29 @@ from interferon.model.events import Control, Rerouted, Suppression, Suppressions
 from interferon.model.network import Network
 from interferon.model.records import DeadLetter, Solve
 from interferon.pipeline import new_state
-from interferon.runtime import installation
+from interferon.runtime import installation, snapshots
 from interferon.runtime.feed_files import FeedFiles, known_only
 from interferon.runtime.feed_settings import Feed
 from interferon.runtime.feeds import Feeds, FeedState, Taking
 from interferon.runtime.goods import Goods
 from interferon.runtime.live_store import LiveStore
 from interferon.runtime.loop import Hooks, Loop
+from interferon.runtime.recent import MOST, Recent
 from interferon.runtime.records import Records
 from interferon.runtime.running import Running
+from interferon.runtime.snapshots import Keeper, Snapshot
 from interferon.runtime.words import Words
 from interferon.sense.health import FEED, Health
 from interferon.sense.live import Item
 from interferon.sense.resolve import of_assets
-from interferon.store import log
+from interferon.store import log, log_tail
 from interferon.store.journal import Journal, journal_path
 from interferon.trust.policy import Policy
 
 FEEDS, STATE, PLACES = "feeds", "state", "places"
 ANSWER_S = 30.0  # within which a program that sends is answered
 LOOK_S = 0.5  # between two looks at the folder; live feeds are heard meanwhile
+SNAPSHOT_ROWS, SNAPSHOT_S = 2_000_000, 600.0  # what comes between two snapshots, and so is run again after a crash, at most
 
 
 def clock() -> int:
@@ -65,8 +69,9 @@ class Service:
         known_bad: Sequence[Detector] = (),
         suppressions: Sequence[Suppression] = (),
         live: Sequence[Feed] = (),
+        charts: bool = True,
     ) -> None:
-        """`live`: the feeds of `feeds.toml`."""
+        """`live`: the feeds of `feeds.toml`. `charts`: whether anybody can look at the last day's telemetry."""
         self._folder, self.policy = folder, policy
         self._feeds = folder / FEEDS
         self._feeds.mkdir(exist_ok=True)
@@ -75,32 +80,45 @@ class Service:
         # No executor is installed, so nothing can be carried out: the plans say what would have been done.
         rules = installation.rules(network, policy.ask, observing=True, now=now, progress=progress, known_bad=known_bad)
         self._base = nominal(network, opening(network, now))
-        state = new_state(rules, installation.telemetry_settings(network))
+        self._ground = snapshots.ground(folder, rules.portfolios)
+        before = snapshots.load(folder / STATE, self._ground)
+        state = before.state if before else new_state(rules, installation.telemetry_settings(network))
         self._says: queue.Queue[Control] = queue.Queue()
         self._stopped = threading.Event()
         self.failed = ""
+        self._whole = True  # state and records hold all that follows from the log
         self.running = Running(
-            rules, state, self._base, clock=clock, say=self._says.put, goods=Goods(window_us=int(network.settings.otif_window_h * 3.6e9))
+            rules,
+            state,
+            self._base,
+            clock=clock,
+            say=self._says.put,
+            goods=Goods(window_us=int(network.settings.otif_window_h * 3.6e9)),
+            recent=Recent(MOST if charts else 0),
         )
         self._journal = Journal(journal_path(folder))
-        self._records = Records(folder / STATE / "records")
-        self._health = Health()
+        self._records = Records(folder / STATE / "records", before.lengths if before else None)
+        self._health = before.health if before else Health()
+        if before:
+            self.running.go_on(before.known)
         hooks = Hooks(see=self.running.see, heard=self.running.hear, sink=self._sink)
-        self._replayed(Loop(state, rules, hooks=hooks))
+        self._moved = self._replayed(Loop(state, rules, hooks=hooks), before.place if before else None)  # rows since the last snapshot
+        self._kept_at = time.monotonic()
+        self._keeper = Keeper(folder / STATE, self.tell)
         self._log = log.EventLog(folder / STATE / "log")
         recording = replace(hooks, record=self._journal.record)
         self._loop = Loop(state, rules, solver=self._solve, log=self._log, hooks=recording)
         if tuple(suppressions) != state.suppressions:
-            self._loop.feed(Suppressions(clock(), tuple(suppressions)))
+            self._move(Suppressions(clock(), tuple(suppressions)))
         self._words = Words(folder, self.tell)
-        self._files = FeedFiles(self._feeds, folder / "mappings", folder / STATE / PLACES, network, state.admission.high)
+        self._files = FeedFiles(self._feeds, folder / "mappings", folder / STATE / PLACES, network, self._known_only)
         self._resolver = of_assets(network.assets.values())
         self._takings: queue.SimpleQueue[Taking] = queue.SimpleQueue()  # at most one a feed and one a request
         self._live = LiveStore(folder / STATE / "live")
         self._late_us = int(max((feed.settings.lateness_s for feed in live), default=0.0) * 1e6)
         self._heard = False  # whether a live feed brought anything since the last look
         for items in self._live.unfinished():
-            self._feed_all(known_only(items, state.admission.high))
+            self._feed_all(self._known_only(items))
         self._sources = Feeds(live, self._live.places_beyond(state.admission.high), self._takings.put, self.tell, clock)
         self.running.again = self._again
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
@@ -114,6 +132,9 @@ class Service:
         self._sources.stop()
         self._stopped.set()
         self._thread.join()
+        self._keeper.close()
+        self._snapshot()
+        self._keeper.close()
         self._log.close()
         self._journal.close()
         self._records.close()
@@ -122,14 +143,32 @@ class Service:
         self.running.take(output)  # type: ignore[arg-type]
         self._records.put(output)
 
-    def _replayed(self, loop: Loop) -> None:
-        """Runs what the log holds, so that state and records are as they were."""
-        if log.segments(self._folder / STATE / "log"):
-            for item in log.read(self._folder / STATE / "log"):
-                loop.feed(item)
-                if isinstance(item, pa.RecordBatch):
-                    self._health.take(item)  # what it tells is in the log already
+    def _replayed(self, loop: Loop, begin: log.Place | None) -> int:
+        """Runs what the log holds behind a place, so that state and records are as they were. Answers with the number of rows."""
+        rows = 0
+        for item, _ in log_tail.tailed(self._folder / STATE / "log", begin or log.Place(0, 0), self.tell):
+            if isinstance(item, DeadLetter):
+                self._unread(item)
+                self._sink(item)
+                continue
+            loop.feed(item)
+            if isinstance(item, pa.RecordBatch):
+                self._health.take(item)  # what it tells is in the log already
+                rows += item.num_rows
         self._health.offset = self.running.state.admission.high.get(FEED, -1) + 1
+        self._records.lengths()  # flushes them: who reads the files sees what was told
+        return rows
+
+    def _snapshot(self) -> None:
+        """What a restart goes on from. A disk that does not take it costs time at the next start and nothing else."""
+        place = self._log.place
+        if place is None or not self._whole:  # nothing came since the start, or only the log itself can tell what is missing
+            return
+        with self.running.lock:
+            lengths = self._records.synced()
+            taken = self._keeper.keep(Snapshot(self._ground, place, self.running.state, self.running.known(), self._health, lengths))
+        if taken:
+            self._moved, self._kept_at = 0, time.monotonic()
 
     def _solve(self, command: Solve) -> Rerouted:
         route = reroute(self.running.rules.network, opening(self.running.rules.network, command.time), command.closed, self._base)
@@ -171,6 +210,8 @@ class Service:
                 self._once()
             except InputError as error:  # a feed that cannot be read must not stop the others
                 self.tell(str(error))
+                if self._moved >= SNAPSHOT_ROWS or (self._moved and time.monotonic() - self._kept_at >= SNAPSHOT_S):
+                    self._snapshot()
             except (JournalError, OSError) as error:  # a full disk: nothing may follow from what is not on record
                 self.tell(f"stopped: {error}; what came in is kept: make room and start again")
                 return
@@ -186,7 +227,7 @@ class Service:
             self._says.put(word)
         while not self._says.empty():
             with self.running.lock:
-                self._loop.feed(self._says.get())
+                self._move(self._says.get())
         fed = self._feed_all(self._resolved(self._files.news(time.time())))
         if fed:
             self._files.save()
@@ -197,7 +238,7 @@ class Service:
         if not (fed or self._heard) and newest is not None and clock() - newest < 86_400_000_000:  # live, not yesterday's recording
             with self.running.lock:
                 self._told(self._health.tick(clock() - self._late_us))
-                self._loop.feed(Tick(time=clock() - self._late_us))
+                self._move(Tick(time=clock() - self._late_us))
         self._heard = False
 
     def _hear(self, until: float) -> None:
@@ -210,7 +251,7 @@ class Service:
             items = list(self._resolved(iter(taking.items)))
             if taking.place:  # what a program sent has none: it sends again what was not answered
                 self._live.keep(taking.feed, items, taking.place)
-            self._feed_all(known_only(iter(items), self.running.state.admission.high))
+            self._feed_all(self._known_only(iter(items)))
             self._heard = True
             taking.done()
 
@@ -222,17 +263,43 @@ class Service:
     def _feed_all(self, items: "Iterator[pa.RecordBatch | DeadLetter]") -> bool:
         """Whether there were any."""
         fed = False
-        for item in items:
+        for dead, run in groupby(items, lambda item: isinstance(item, DeadLetter)):
             fed = True
-            with self.running.lock:
-                if isinstance(item, DeadLetter):
-                    self._sink(item)
-                else:
-                    self._loop.feed(item)
-                    self._told(self._health.take(item))
+            if dead:
+                self._refuse([item for item in run if isinstance(item, DeadLetter)])
+            else:
+                self._take(item for item in run if isinstance(item, pa.RecordBatch))
         return fed
+
+    def _take(self, batches: Iterable[pa.RecordBatch]) -> None:
+        for batch in batches:
+            with self.running.lock:
+                self._moved += batch.num_rows
+                self._move(batch)
+                self._told(self._health.take(batch))
+
+    def _move(self, item: "pa.RecordBatch | Control") -> None:
+        """Moves the pipeline by one item, and carries out what follows."""
+        whole, self._whole = self._whole, False  # where it fails half-way no snapshot is taken any more
+        self._loop.feed(item)
+        self._whole = whole
+
+    def _refuse(self, letters: Sequence[DeadLetter]) -> None:
+        """What could not be read."""
+        with self.running.lock:
+            self._loop.refuse(letters)
+            for letter in letters:
+                self._unread(letter)
+
+    def _unread(self, letter: DeadLetter) -> None:
+        highest = self.running.unread
+        highest[letter.feed] = max(letter.offset, highest.get(letter.feed, -1))
+
+    def _known_only(self, items: "Iterable[pa.RecordBatch | DeadLetter]") -> "Iterator[pa.RecordBatch | DeadLetter]":
+        """Without what the log holds already."""
+        return known_only(items, self.running.state.admission.high, self.running.unread)
 
     def _told(self, events: Sequence[pa.RecordBatch]) -> None:
         """What the health of the feeds says, into the same log."""
         for event in events:
-            self._loop.feed(event)
+            self._move(event)

@@ -5,7 +5,8 @@ Filled by `Running.see`, read by the screen *Flows*. One row of memory a pair an
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ from interferon.discover.seen import named
 from interferon.model.network import Network
 from interferon.sense.names import decoded
 
-KINDS: Final = ("network.flow", "ot.command", "network.message")
+KIND: Final = "network.flow"  # messages of the same conversation are told besides, by some sensors
 MINUTE: Final = 60_000_000
 DAY: Final = 1440 * MINUTE
 HOUR: Final = 60  # minutes that are kept
@@ -28,7 +29,7 @@ class Crossing:
 
     source: str  # zone id, or OUTSIDE
     target: str
-    service: str  # `tcp/502`, or the protocol where only its messages were seen
+    service: str  # `tcp/502`
     events: int = 0
     bytes: int = 0
     first: int = 0
@@ -79,41 +80,62 @@ class Traffic:
             crossing = self.crossings.get(key)
             if crossing is None:
                 if len(self.crossings) >= MOST:
-                    self.left_out += rows.num_rows
+                    self.left_out += len(rows.time)
                     continue
-                crossing = self.crossings[key] = Crossing(*key, first=int(rows.column("time")[0].as_py()))
+                crossing = self.crossings[key] = Crossing(*key, first=int(rows.time[0]))
             _count(crossing, rows)
             crossing.example = ends
 
-    def _groups(self, batch: pa.RecordBatch) -> Iterator[tuple[tuple[str, str, str], pa.RecordBatch, tuple[str, str]]]:
-        """The rows of each pair of ends and service that crosses from one zone into another."""
+    def _groups(self, batch: pa.RecordBatch) -> Iterator[tuple[tuple[str, str, str], "_Rows", tuple[str, str]]]:
+        """The rows of each pair of zones and service that crosses from one zone into another, and the ends of the newest row."""
         kinds, kind_names = decoded(batch.column("kind"))
-        wanted = np.isin(kinds, [code for code, name in enumerate(kind_names) if name in KINDS])
+        if KIND not in kind_names:
+            return
         (sources, source_names), (targets, target_names) = decoded(batch.column("source")), decoded(batch.column("target"))
-        rows = np.flatnonzero(wanted & (sources >= 0) & (targets >= 0))
+        services, service_names = decoded(batch.column("object"))
+        zones: dict[str, int] = {}
+        begins, ends = self._numbers(zones, sources, source_names), self._numbers(zones, targets, target_names)
+        wanted = (kinds == kind_names.index(KIND)) & (sources >= 0) & (targets >= 0) & (services >= 0)
+        rows = np.flatnonzero(wanted & (begins[sources] != ends[targets]))
         if not len(rows):
             return
-        services, service_names = decoded(batch.column("object"))
-        is_flow = np.isin(kinds, [code for code, name in enumerate(kind_names) if name == "network.flow"])
-        services = np.where(is_flow, services, -1)
-        order = rows[np.lexsort((services[rows], targets[rows], sources[rows]))]
-        keys = np.stack((sources[order], targets[order], services[order]))
-        begins = np.flatnonzero(np.concatenate(([True], (keys[:, 1:] != keys[:, :-1]).any(axis=0))))
-        for begin, end in zip(begins, [*begins[1:], len(order)], strict=True):
-            source, target = source_names[keys[0, begin]], target_names[keys[1, begin]]
-            zones = (self.zones.get(source, OUTSIDE), self.zones.get(target, OUTSIDE))
-            service = service_names[keys[2, begin]] if keys[2, begin] >= 0 else ""
-            if zones[0] != zones[1] and service:
-                yield (*zones, service), batch.take(pa.array(np.sort(order[begin:end]))), (source, target)
+        order = rows[np.lexsort((services[rows], ends[targets[rows]], begins[sources[rows]]))]  # stable: rows of a group keep their order
+        keys = np.stack((begins[sources[order]], ends[targets[order]], services[order]))
+        cuts = np.flatnonzero((keys[:, 1:] != keys[:, :-1]).any(axis=0)) + 1
+        time, size = batch.column("time").to_numpy()[order], batch.column("bytes").fill_null(0).to_numpy()[order]
+        names = list(zones)
+        for begin, end in pairwise((0, *cuts.tolist(), len(order))):
+            service, newest = service_names[services[order[begin]]], order[end - 1]
+            if service:
+                key = (names[keys[0, begin]], names[keys[1, begin]], service)
+                yield key, _Rows(time[begin:end], size[begin:end]), (source_names[sources[newest]], target_names[targets[newest]])
+
+    def _numbers(self, zones: dict[str, int], codes: np.ndarray, names: list[str]) -> np.ndarray:
+        """The number of the zone of each code that rows use; new zones are numbered."""
+        found = np.full(len(names) + 1, -1)
+        for code in np.unique(codes).tolist():
+            if code >= 0:
+                found[code] = zones.setdefault(self.zones.get(names[code], OUTSIDE), len(zones))
+        return found
 
 
-def _count(crossing: Crossing, rows: pa.RecordBatch) -> None:
-    time = rows.column("time").to_numpy()
-    crossing.events += len(time)
-    crossing.bytes += int(np.nansum(rows.column("bytes").to_numpy(zero_copy_only=False)))
-    crossing.last = max(crossing.last, int(time.max()))
-    for minute, count in zip(*np.unique(time // MINUTE, return_counts=True), strict=True):
-        crossing.minutes[int(minute)] = crossing.minutes.get(int(minute), 0) + int(count)
+class _Rows(NamedTuple):
+    """Times, in microseconds, and bytes of some flows."""
+
+    time: np.ndarray
+    size: np.ndarray
+
+
+def _count(crossing: Crossing, rows: _Rows) -> None:
+    first, last = int(rows.time.min()), int(rows.time.max())
+    crossing.events += len(rows.time)
+    crossing.bytes += int(rows.size.sum())
+    crossing.last = max(crossing.last, last)
+    if first // MINUTE == last // MINUTE:  # as nearly always
+        crossing.minutes[last // MINUTE] = crossing.minutes.get(last // MINUTE, 0) + len(rows.time)
+    else:
+        for minute, count in zip(*np.unique(rows.time // MINUTE, return_counts=True), strict=True):
+            crossing.minutes[int(minute)] = crossing.minutes.get(int(minute), 0) + int(count)
     oldest = crossing.last // MINUTE - HOUR
-    for minute in [minute for minute in crossing.minutes if minute <= oldest]:
-        del crossing.minutes[minute]
+    if next(iter(crossing.minutes)) <= oldest:  # they come nearly in order
+        crossing.minutes = {minute: count for minute, count in crossing.minutes.items() if minute > oldest}

@@ -4,8 +4,9 @@ Called by `pipeline.step`. What cannot be used becomes a `DeadLetter` with the r
 a row depends on the rows before it (and, for a leap in time, on the next of its feed), never on the borders of batches.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import msgspec
 import numpy as np
@@ -45,6 +46,8 @@ def new_admission(settings: Settings) -> Admission:
 
 
 _NEVER = -(1 << 62)
+_OURS = frozenset(("feed", "offset", "seen", "trust", "raw"))  # columns that a sender does not write
+_encode = msgspec.json.encode
 _NOT_CONFIRMED = "its time leaps ahead and the next row of the feed does not follow"
 
 Known = Callable[[str], str]  # entity reference → '' or the reason why it is refused
@@ -147,7 +150,7 @@ def _settled(state: Admission, batch: pa.RecordBatch, dead: list[DeadLetter]) ->
             state.held[feeds[int(codes[row])]] = batch.slice(row, 1)
             batch = batch.slice(row + 1)
         elif time[row + 1 + after[0]] < time[row] - state.settings.leap_us:
-            dead.append(_dead(batch, row, _NOT_CONFIRMED))
+            dead += _dead(batch, np.array([row]), [_NOT_CONFIRMED])
             batch = batch.slice(row + 1)
         elif after[0] == 0:
             pieces.append(batch.slice(row, 1))
@@ -174,7 +177,7 @@ def _with_held(state: Admission, batch: pa.RecordBatch, dead: list[DeadLetter]) 
             continue  # the same feed name in another family: wait for its own
         del state.held[feed]
         if time[place] < held.column("time")[0].as_py() - state.settings.leap_us:
-            dead.append(_dead(held, 0, _NOT_CONFIRMED))
+            dead += _dead(held, np.array([0]), [_NOT_CONFIRMED])
             continue
         parts += [batch.slice(begin, place - begin), held]
         begin = place
@@ -197,8 +200,7 @@ def _take(state: Admission, batch: pa.RecordBatch, known: Known, dead: list[Dead
     for code in present[numbers[present] < 0].tolist():  # whoever has a number was not refused
         reason = _refusal(state, texts[code], known)
         if reason:
-            for row in np.flatnonzero((codes == code) & good):
-                dead.append(_dead(batch, int(row), reason))
+            dead += _dead(batch, np.flatnonzero((codes == code) & good), repeat(reason))
             good &= codes != code
     if family == "telemetry":
         _take_telemetry(state, batch, (time, frame, codes), (texts, numbers), good, dead)
@@ -219,9 +221,9 @@ def _refuse_late(
     before = np.maximum.accumulate(np.concatenate(([newest], time)))
     state.newest = int(before[-1])
     late = frame < (before[:-1] - state.settings.lateness_us) // state.settings.frame_us
-    for row in np.flatnonzero(late):
-        behind = (int(before[row]) - int(time[row])) / 1e6
-        dead.append(_dead(batch, int(row), f"late: {behind:.0f} s behind the newest event, its frame is closed"))
+    rows = np.flatnonzero(late)
+    behind = ((before[rows] - time[rows]) / 1e6).tolist()
+    dead += _dead(batch, rows, (f"late: {each:.0f} s behind the newest event, its frame is closed" for each in behind))
     good &= ~late
 
 
@@ -243,9 +245,9 @@ def _take_telemetry(
     time, frame, codes = places
     value = batch.column("value").to_numpy(zero_copy_only=False)
     infinite = np.isinf(value) & good
-    for row in np.flatnonzero(infinite):
-        dead.append(_dead(batch, int(row), "its value is infinite"))
-    good &= ~infinite
+    if infinite.any():
+        dead += _dead(batch, np.flatnonzero(infinite), repeat("its value is infinite"))
+        good &= ~infinite
     if not good.any():
         return
     signal_codes, signals = decoded(batch.column("signal"))
@@ -256,17 +258,21 @@ def _take_telemetry(
     add_telemetry(state.pending, frame, time, entity, slots(state.pending, entity, signal), value)
 
 
-def _dead(batch: pa.RecordBatch, row: int, reason: str) -> DeadLetter:
-    """A dead letter whose raw text is the event as NDJSON writes it, so that it can be read once more."""
+def _dead(batch: pa.RecordBatch, rows: np.ndarray, reasons: Iterable[str]) -> list[DeadLetter]:
+    """Dead letters whose raw text is the event as NDJSON writes it, so that it can be read once more."""
     family = (batch.schema.metadata or {}).get(b"family", b"").decode()
-    cells = {name: value for name, value in batch.slice(row, 1).to_pylist()[0].items() if value is not None}
-    kept = {name: value for name, value in cells.items() if name not in ("feed", "offset", "seen", "trust", "raw")}
-    return DeadLetter(
-        feed=cells["feed"],
-        offset=cells["offset"],
-        time=cells["time"],
-        family=family,
-        entity=cells["entity"],
-        reason=reason,
-        raw=msgspec.json.encode({"family": family, **kept}).decode()[:2000],
-    )
+    found = []
+    for row, reason in zip(batch.take(pa.array(rows)).to_pylist(), reasons, strict=False):
+        kept = {name: value for name, value in row.items() if value is not None and name not in _OURS}
+        found.append(
+            DeadLetter(
+                feed=row["feed"],
+                offset=row["offset"],
+                time=row["time"],
+                family=family,
+                entity=row["entity"],
+                reason=reason,
+                raw=_encode({"family": family, **kept}).decode()[:2000],
+            )
+        )
+    return found

@@ -5,11 +5,14 @@ looked up among ours alone, so a file cannot name foreign code.
 """
 
 import dataclasses
+import gc
 import importlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +27,33 @@ VERSION = 1
 
 def dump(value: Any) -> bytes:
     """The bytes of `value`; equal values give equal bytes."""
-    return msgspec.msgpack.encode([VERSION, _plain(value)])
+    with _uncollected():
+        return msgspec.msgpack.encode([VERSION, _plain(value)])
 
 
 def load(data: bytes) -> Any:
     """What `dump` was given. InputError where the bytes are no checkpoint of this version."""
     try:
-        version, body = msgspec.msgpack.decode(data)
-        if version != VERSION:
-            raise InputError(f"checkpoint is of version {version}, this program reads version {VERSION}")
-        return _value(body)
+        with _uncollected():
+            version, body = msgspec.msgpack.decode(data)
+            if version != VERSION:
+                raise InputError(f"checkpoint is of version {version}, this program reads version {VERSION}")
+            return _value(body)
     except (msgspec.DecodeError, LookupError, ValueError, TypeError, AttributeError, ModuleNotFoundError) as error:
         raise InputError(f"not a checkpoint of this program: {error}") from None
 
 
 def save(path: Path, value: Any) -> None:
     """Replaces `path` in one step: a crash or a full disk leaves the old checkpoint or the new one."""
+    write(path, dump(value))
+
+
+def write(path: Path, content: bytes) -> None:
+    """The same of what `dump` gave."""
     draft = path.with_suffix(".draft")
     try:
         with draft.open("wb") as out:
-            out.write(dump(value))
+            out.write(content)
             out.flush()
             os.fsync(out.fileno())
         draft.replace(path)
@@ -52,37 +62,61 @@ def save(path: Path, value: Any) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Hundreds of thousands of small lists that all stay in use: looking for garbage among them would take most of the time."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
+
+
 _SCALARS = (type(None), bool, int, float, str)  # as they are; also their subclasses, such as enumerations of text
+_EXACT = frozenset(_SCALARS)
 _MANY: dict[Any, str] = {list: "l", tuple: "t", deque: "q"}
 
 
 @cache
-def _record(kind: Any) -> tuple[str, tuple[str, ...]] | None:
-    """Name and fields of a class of records, None of anything else."""
+def _record(kind: Any) -> tuple[str, tuple[str, ...], Callable[[Any], Sequence[Any]]] | None:
+    """Name and fields of a class of records, and what gets their values; None of anything else."""
     name = f"{kind.__module__}:{kind.__qualname__}"
     if issubclass(kind, msgspec.Struct):
-        return name, kind.__struct_fields__
-    if dataclasses.is_dataclass(kind):
-        return name, tuple(field.name for field in dataclasses.fields(kind))
-    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
-        return name, kind._fields
-    return None
+        fields: tuple[str, ...] = kind.__struct_fields__
+    elif dataclasses.is_dataclass(kind):
+        fields = tuple(field.name for field in dataclasses.fields(kind))
+    elif issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        fields = kind._fields
+    else:
+        return None
+    return name, fields, attrgetter(*fields) if len(fields) > 1 else lambda value: [getattr(value, field) for field in fields]
 
 
 def _plain(value: Any) -> Any:
+    """What MessagePack can hold. Containers of nothing but scalars, which most are, take no call an item."""
     kind: Any = type(value)
+    if kind in _EXACT:
+        return value
+    if kind is dict:
+        keys, items = list(value), list(value.values())
+        keys = keys if _EXACT.issuperset(map(type, keys)) else [_plain(key) for key in keys]
+        items = items if _EXACT.issuperset(map(type, items)) else [_plain(item) for item in items]
+        return ["d", list(zip(keys, items, strict=True))]
+    if kind in _MANY:
+        return [_MANY[kind], list(value) if _EXACT.issuperset(map(type, value)) else [_plain(item) for item in value]]
     if isinstance(value, _SCALARS):
         return value
-    if kind in _MANY:
-        return [_MANY[kind], [_plain(item) for item in value]]
     if isinstance(value, dict):
         return ["d", [[_plain(key), _plain(item)] for key, item in value.items()]]
     record = _record(kind)
     if record is not None:
-        name, fields = record
-        return ["o", name, [_plain(getattr(value, field)) for field in fields]]
+        name, _, get = record
+        cells = get(value)
+        return ["o", name, cells if _EXACT.issuperset(map(type, cells)) else [_plain(cell) for cell in cells]]
     if kind is np.ndarray:
-        return ["a", value.dtype.str, list(value.shape), np.ascontiguousarray(value).tobytes()]
+        return ["a", value.dtype.str, list(value.shape), np.ascontiguousarray(value).reshape(-1).view(np.uint8).data]
     if isinstance(value, np.generic):
         return ["g", value.dtype.str, value.tobytes()]
     if isinstance(value, bytes):

@@ -1,7 +1,9 @@
-"""The ordered log of everything that moved the pipeline: event batches and control records, in segments on disk.
+"""The ordered log of everything that moved the pipeline: event batches and control records, in segments on disk; and what was unreadable.
 
 Written by the runtime before `step` sees a batch; read by replay. Each record is `length, crc32, kind` and its payload; an Arrow stream for
-events, MessagePack for control. A torn tail (power cut, half-written record) is cut off at the last whole record and reported.
+events, MessagePack for control records and dead letters.
+
+A torn tail (power cut, half-written record) is cut off at the last whole record and reported.
 """
 
 import os
@@ -9,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 import msgspec
 import pyarrow as pa
@@ -17,17 +19,27 @@ from isal import isal_zlib
 
 from interferon.model.errors import InputError
 from interferon.model.events import Control
+from interferon.model.records import DeadLetter
 
 HEAD = struct.Struct("<IIB")
-EVENTS, _CONTROL = 1, 2
+EVENTS, _CONTROL, _DEAD = 1, 2, 3
 MAGIC = b"IFNLOG1\n"
 PARTS = 512  # of one writev; systems take 1,024
 
 _PACKING = pa.ipc.IpcWriteOptions(compression="lz4")  # a third to an eighth of the bytes: cheaper than to write and sync them
 _encode = msgspec.msgpack.Encoder()
 _decode = msgspec.msgpack.Decoder(Control)
+_decode_dead = msgspec.msgpack.Decoder(DeadLetter)
 
-Item: TypeAlias = "pa.RecordBatch | Control"
+Item: TypeAlias = "pa.RecordBatch | Control | DeadLetter"
+
+
+class Place(NamedTuple):
+    """Behind a record of the log, whose CRC-32 is `crc`; byte 0 is the beginning of a segment."""
+
+    segment: int
+    byte: int
+    crc: int = 0
 
 
 def packed(item: Item) -> list[memoryview]:
@@ -38,7 +50,7 @@ def packed(item: Item) -> list[memoryview]:
             writer.write_batch(item)
         kind, body = EVENTS, memoryview(sink.getvalue())
     else:
-        kind, body = _CONTROL, memoryview(_encode.encode(item))
+        kind, body = _DEAD if isinstance(item, DeadLetter) else _CONTROL, memoryview(_encode.encode(item))
     return [memoryview(HEAD.pack(len(body), isal_zlib.crc32(body), kind)), body]
 
 
@@ -53,6 +65,7 @@ class EventLog:
             _cut_torn_tail(path)
         self._number = int(existing[-1].stem.split("-")[1]) if existing else 0
         self._out = self._open()
+        self.place: Place | None = None  # behind the newest record, once one was written
 
     def append(self, item: Item) -> None:
         """Returns when the record is on disk (fsync), unless the log was opened as not durable.
@@ -64,18 +77,24 @@ class EventLog:
     def extend(self, items: Iterable[Item]) -> None:
         """The same for several records with one fsync: all of them are on disk, or none."""
         whole = self._out.tell()
+        parts = [part for item in items for part in packed(item)]
+        if not parts:
+            return
+        crc: int = HEAD.unpack(parts[-2])[1]
         try:
-            self._write([part for item in items for part in packed(item)])
+            self._write(parts)
             if self._durable:
                 os.fsync(self._out.fileno())
         except OSError as error:
             self._out.truncate(whole)
             self._out.seek(whole)
             raise OSError(error.errno, error.strerror, str(self._path())) from error
-        if self._out.tell() >= self._limit:
+        self.place = Place(self._number, self._out.tell(), crc)
+        if self.place.byte >= self._limit:
             self._out.close()
             self._number += 1
             self._out = self._open()
+            self.place = Place(self._number, 0)
 
     def close(self) -> None:
         self._out.close()
@@ -127,7 +146,9 @@ def read(path: Path, torn: Callable[[str], None] = lambda where: None) -> Iterat
 def item_of(kind: int, body: bytes, where: str) -> Item:
     """What a record holds. InputError, which says `where`, if this program cannot read it."""
     try:
-        return pa.ipc.open_stream(body).read_next_batch() if kind == EVENTS else _decode.decode(body)
+        if kind == EVENTS:
+            return pa.ipc.open_stream(body).read_next_batch()
+        return _decode_dead.decode(body) if kind == _DEAD else _decode.decode(body)
     except (pa.ArrowInvalid, msgspec.DecodeError) as error:
         raise InputError(f"{where}: a record that this program cannot read; was it written by a newer one? ({error})") from None
 

@@ -1,21 +1,12 @@
-"""Follows the event log from a place on, behind the back of whoever writes it. Called by `runtime.forward`; it only reads."""
+"""Reads the event log from a place on, also while somebody writes it. Called by `runtime.forward` and after a restart; it only reads."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-import pyarrow as pa
 from isal import isal_zlib
 
 from interferon.store import log
-
-
-class Place(NamedTuple):
-    """Behind a record of the log, whose CRC-32 is `crc`; byte 0 is the beginning of a segment."""
-
-    segment: int
-    byte: int
-    crc: int = 0
+from interferon.store.log import Item, Place
 
 
 def stands(path: Path, place: Place) -> bool:
@@ -30,8 +21,8 @@ def stands(path: Path, place: Place) -> bool:
     return place.byte == 0
 
 
-def tailed(folder: Path, begin: Place, torn: Callable[[str], None]) -> Iterator[tuple["pa.RecordBatch | None", Place]]:
-    """Every whole record of the log from a place on, None for a control record, each with the place behind it.
+def tailed(folder: Path, begin: Place, torn: Callable[[str], None]) -> Iterator[tuple[Item, Place]]:
+    """Every whole record of the log from a place on, each with the place behind it.
 
     A segment's half-written end waits for its rest where it is the last segment; where others follow, `torn` is told and it is passed over.
     """
@@ -46,7 +37,6 @@ def tailed(folder: Path, begin: Place, torn: Callable[[str], None]) -> Iterator[
             for kind, body in log.records(source):
                 where = f"{path}: byte {at}"
                 at += log.HEAD.size + len(body)
-                item = log.item_of(kind, body, where) if kind == log.EVENTS else None
-                yield item if isinstance(item, pa.RecordBatch) else None, Place(number, at, isal_zlib.crc32(body))
+                yield log.item_of(kind, body, where), Place(number, at, isal_zlib.crc32(body))
         if path is not paths[-1] and at < path.stat().st_size:
-            torn(f"{path}: from byte {at} on there is no whole record; what they held is not forwarded")
+            torn(f"{path}: from byte {at} on there is no whole record; what those bytes held is passed over")

@@ -19,11 +19,13 @@ from fastapi.responses import JSONResponse
 from interferon.connectors import event_lines
 from interferon.model.events import ACTIVITY_KINDS, FAMILIES, TRADE_KINDS
 from interferon.model.records import DeadLetter
+from interferon.sense import arrow_size
 from interferon.store import sensor_keys
 from interferon.store.tokens import Token, Tokens
 
 BODY: Final = 64 << 20  # bytes of one request
-IN_FLIGHT: Final = 256 << 20  # bytes of all requests that are not on disk yet
+UNPACKED: Final = 256 << 20  # bytes of one request whose Arrow buffers are compressed, once they are not
+IN_FLIGHT: Final = 512 << 20  # bytes of all requests that are not on disk yet, unpacked
 ARROW: Final = "application/vnd.apache.arrow.stream"
 NDJSON: Final = ("application/x-ndjson", "application/jsonlines", "application/json")
 SEQUENCES: Final = "state/sensors.json"  # in the network folder
@@ -73,7 +75,7 @@ class Ingest:
         try:
             return await self._taken(feed, token, request, first)
         except Unusable as error:
-            return _refused(error.status, str(error))
+            return _refused(error.status, str(error), {"retry-after": "1"} if error.status == 429 else None)
         except OSError as error:
             return _refused(503, f"it cannot be stored: {error.strerror or error}; send it again later", {"retry-after": "10"})
         finally:
@@ -100,8 +102,15 @@ class Ingest:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != ARROW and kind not in NDJSON:
             raise Unusable(f"content-type is {kind or 'missing'}; send {ARROW} or {NDJSON[0]}")
-        items = await asyncio.to_thread(_items, body, kind, feed, first, token)
-        await self._intake(items)
+        grown = max(0, _unpacked(body) - len(body)) if kind == ARROW else 0
+        if grown and self._held + grown > self._most:
+            raise Unusable("more is waiting than can be stored at once; send it again", 429)
+        self._held += grown
+        try:
+            items = await asyncio.to_thread(_items, body, kind, feed, first, token)
+            await self._intake(items)
+        finally:
+            self._held -= grown
         dead = [item for item in items if isinstance(item, DeadLetter)]
         rows = sum(item.num_rows for item in items if not isinstance(item, DeadLetter))
         told = [{"offset": each.offset, "reason": each.reason} for each in dead[:TOLD]]
@@ -144,6 +153,17 @@ def _items(body: bytes, kind: str, feed: str, first: int, token: Token) -> list[
         raise Unusable(f"first is {first}; it is the offset of the first line, 0 or more")
     read = _arrow(body) if kind == ARROW else event_lines.normalise(body.splitlines(), feed, first)
     return [item if isinstance(item, DeadLetter) else _checked(item, feed, token) for item in read]
+
+
+def _unpacked(body: bytes) -> int:
+    """Bytes of an Arrow body once its buffers are unpacked. Raises Unusable where that is too much, or cannot be told."""
+    try:
+        size = arrow_size.unpacked(body)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise Unusable(f"not an Arrow IPC stream: {error}") from None
+    if size > UNPACKED:
+        raise Unusable(f"{size} bytes once unpacked in one request; at most {UNPACKED} are taken, send several", 413)
+    return size
 
 
 def _arrow(body: bytes) -> Iterator[pa.RecordBatch]:
