@@ -27,8 +27,10 @@ LARGEST: Final = 1 << 24  # bytes of one record; more is a damaged length, not a
 LATEST: Final = 1 << 62  # µs; what lies behind is no time
 ORDER: Final = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
 SAMPLE: Final = 64
+SMALL: Final = 1 << 15  # bytes of a chunk whose packets are so few that they are read one by one
 FINE: Final = {(10**digits, True) for digits in range(6, 19)}  # clocks that are read in bulk: units a second, and an offset that is one
 
+_FIELDS: Final = {order: Struct(order + "IIII").unpack_from for order in "<>"}  # of a record: seconds, fraction, lengths
 _RECORD: Final = {order: np.dtype([(name, order + "u4") for name in ("seconds", "fraction", "captured", "size")]) for order in "<>"}
 
 
@@ -39,6 +41,23 @@ class Problem(NamedTuple):
     protocol: str
     reason: str
     sample: bytes = b""
+
+
+class Few(NamedTuple):
+    """The same as a `Window`, of few packets: lists, as every step with arrays costs more than a packet."""
+
+    data: bytes
+    first: int
+    starts: list[int]
+    ends: list[int]
+    sizes: list[int]
+    times: list[int]
+    links: list[int] | int
+
+    def window(self) -> "Window":
+        links = self.links if isinstance(self.links, int) else np.array(self.links, np.int64)
+        starts, ends, sizes, times = np.array(self[2:6], np.int64)
+        return Window(self.data, self.first, starts, ends, sizes, times, links)
 
 
 class Window(NamedTuple):
@@ -52,6 +71,10 @@ class Window(NamedTuple):
     times: Ints  # µs UTC
     links: Ints | int  # LINKTYPE of all, or of each
 
+    def few(self) -> Few:
+        links = self.links if isinstance(self.links, int) else self.links.tolist()
+        return Few(self.data, self.first, *(column.tolist() for column in self[2:6]), links)
+
 
 def is_capture(head: bytes) -> bool:
     """Whether a file that begins like this is a capture."""
@@ -61,7 +84,7 @@ def is_capture(head: bytes) -> bool:
     return known is not None and len(head) >= 24 and int.from_bytes(head[4:6], "little" if known[0] == "<" else "big") == 2
 
 
-def windows(chunks: Iterable[bytes]) -> Iterator[Window | Problem]:
+def windows(chunks: Iterable[bytes]) -> Iterator[Window | Few | Problem]:
     """The packets of one capture, a window a chunk; what cannot be read is told. Holds one chunk and at most one record more."""
     given = iter(chunks)
     head = next(given, b"")
@@ -77,15 +100,21 @@ def windows(chunks: Iterable[bytes]) -> Iterator[Window | Problem]:
         yield Problem(0, "pcap", f"no capture: it begins with {head[:4].hex() or 'nothing'}, not with a magic number", head[:SAMPLE])
 
 
-def _records(data: bytes, chunks: Iterator[bytes]) -> Iterator[Window | Problem]:
+def _records(data: bytes, chunks: Iterator[bytes]) -> Iterator[Window | Few | Problem]:
     """A classic file: a header of 24 bytes, then records."""
     order, per_micro, header = MAGIC[data[:4]]
     (link,) = Struct(order + "I").unpack_from(data, 20)
     link &= 0xFFFF  # above are the length of a frame check sequence and reserved bits
     first, at = 0, 24
     while True:
-        places, at = _lengths(data, at, order, header)
-        broken = False
+        broken, places = False, list[int]()
+        if len(data) <= SMALL:
+            found, at = _few(data, at, order, per_micro, header, first, link)
+            if found.starts:
+                yield found
+                first += len(found.starts)
+        else:
+            places, at = _lengths(data, at, order, header)
         if places:
             fields = np.array(places, np.int64)
             head = np.ndarray((len(data) - 15,), "V16", data, 0, (1,))[fields - 8].view(_RECORD[order])
@@ -113,10 +142,29 @@ def _records(data: bytes, chunks: Iterator[bytes]) -> Iterator[Window | Problem]
         yield Problem(first, "pcap", f"the capture ends within a packet: {len(data) - at} bytes are left", data[at : at + SAMPLE])
 
 
+def _few(data: bytes, at: int, order: str, per_micro: int, header: int, first: int, link: int) -> tuple[Few, int]:
+    """The whole records of a small chunk, and where the first begins that is not whole."""
+    found = Few(data, first, [], [], [], [], link)
+    start, stop, size, time = (column.append for column in found[2:6])
+    fields, last, behind = _FIELDS[order], len(data) - header, len(data)
+    while at <= last:
+        seconds, fraction, captured, wire = fields(data, at)
+        begin = at + header
+        end = begin + captured
+        if end > behind:
+            break
+        start(begin)
+        stop(end)
+        size(wire)
+        time(seconds * 1_000_000 + fraction // per_micro)
+        at = end
+    return found, at
+
+
 def _lengths(data: bytes, at: int, order: str, header: int) -> tuple[list[int], int]:
     """Where the lengths of whole records stand, 8 bytes behind their beginning, and where the first begins that is not whole.
 
-    The one loop over all packets of a capture in Python: it does nothing that can be done in bulk afterwards.
+    The one loop over all packets of a larger capture in Python: it does nothing that can be done in bulk afterwards.
     """
     length = Struct(order + "I").unpack_from
     found: list[int] = []
