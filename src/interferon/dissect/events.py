@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate, chain
 from operator import add
+from struct import Struct
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -25,9 +26,9 @@ ROWS: Final = 65_536
 TOGETHER: Final = 512  # rows whose attributes are encoded at once: few enough that their text stays in the processor's caches
 KINDS: Final = ("ot.command", "ot.response", "network.message", "network.flow")
 KIND: Final = {"command": 0, "response": 1, "message": 2, FLOW: 3}  # of a row's role, as a place in KINDS
-OUTCOME: Final = {"success": 0, "failure": 1, "": 2}
-NONE: Final = 2  # in place of an outcome
-CARRIED: Final = "cip"  # field of a message that others carry, which its dissector caches as a whole
+OUTCOME: Final = {"success": 0, "failure": 1, "": 0}  # a row without one is null
+CARRIER: Final = "enip"  # protocol whose messages carry others
+CARRIED: Final = "cip"  # their field, whose value is cached as a whole by the dissector
 SECRET: Final = b'"password":"'
 MASK: Final = "***"
 HOLE: Final = b"\0"  # stands for a carried message while the others are encoded; no byte of JSON
@@ -47,11 +48,12 @@ _SAME: Final = (  # what is the same in every row: places in a dictionary, trust
 )
 _encoder: Final = msgspec.json.Encoder()
 _encode, _encode_lines = _encoder.encode, _encoder.encode_lines
-_GIVEN: Final = bytes.maketrans(b"\0\1\2", b"\1\1\0")  # whether an outcome is one
 _DIGITS: Final = bytes.maketrans(b"\0\1", b"01")
 
-Key: TypeAlias = tuple[int, bool, str, str]  # flow, way, protocol, role: rows that have it in common are alike but for their message
-Alike: TypeAlias = tuple[int, int, int, int, bytes]  # places of entity, kind, source and target; beginning of the attributes
+_places: Final = Struct("=5i").pack
+
+Key: TypeAlias = tuple[int, bool, str, str, str]  # flow, way, protocol, role, outcome: rows that have them in common are alike
+Alike: TypeAlias = tuple[bytes, bytes]  # places of outcome, entity, kind, source and target; beginning of the attributes
 
 
 def events(chunks: Iterable[bytes], feed: str, first: int, dissectors: Sequence[Dissector] = SHIPPED) -> Read:
@@ -109,14 +111,14 @@ def _batch(rows: list[Plain], reading: Reading, words: pa.Array, first: int) -> 
     """One batch, cut from few buffers: most captures are short, and what is the same for every batch is there already."""
     packets, flows, ways, protocols, roles, codes, objects, outcomes, sizes, fields = zip(*rows, strict=True)
     count = len(rows)
-    keys: list[Key] = list(zip(flows, ways, protocols, roles, strict=True))
+    keys: list[Key] = list(zip(flows, ways, protocols, roles, outcomes, strict=True))
     names, alike = _alike(set(keys), reading)
-    own, kinds, near, far, heads = zip(*map(alike.__getitem__, keys), strict=True)
+    packed, heads = zip(*map(alike.__getitem__, keys), strict=True)
+    places = array("i", b"".join(packed))
+    buffer = pa.py_buffer(places[0::5] + places[1::5] + places[2::5] + places[3::5] + places[4::5])
     numbers = array("q", [*_moments(packets, reading), *range(first, first + count), *sizes])
     longs = _build(_LONG, 3 * count, [None, pa.py_buffer(numbers)])
     times = longs.slice(0, count)
-    told = [OUTCOME[outcome] for outcome in outcomes]
-    buffer = pa.py_buffer(array("i", [*told, *own, *kinds, *near, *far]))
     addresses, entities = _words(tuple(names))
     zeros, trust, no_raw, no_name, no_text = _same(count)
     arrays = [
@@ -133,9 +135,9 @@ def _batch(rows: list[Plain], reading: Reading, words: pa.Array, first: int) -> 
         no_name,
         _texts(objects),
         _texts(codes) if any(codes) else no_text,
-        _placed(_PLACE, count, [_bits(bytes(told).translate(_GIVEN)) if NONE in told else None, buffer], _OUTCOMES),
+        _placed(_PLACE, count, [None if all(outcomes) else _bits(bytes(map(bool, outcomes))), buffer], _OUTCOMES),
         longs.slice(2 * count, count),
-        _attributes(heads, fields),
+        _attributes(heads, fields, CARRIER in protocols),
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=ACTIVITY)
 
@@ -144,7 +146,7 @@ def _moments(packets: Sequence[int], reading: Reading) -> list[int]:
     """The time of each packet, µs."""
     first, times = reading.first, reading.times
     if isinstance(times, list):
-        return [times[packet - first] for packet in packets]
+        return [times[packet - first] for packet in packets] if first else list(map(times.__getitem__, packets))
     found: list[int] = times[np.array(packets) - first].tolist()
     return found
 
@@ -164,14 +166,14 @@ def _bits(given: bytes) -> pa.Buffer:
 
 
 def _alike(keys: set[Key], reading: Reading) -> tuple[list[str], dict[Key, Alike]]:
-    """The addresses that are named, and what all rows of a conversation's direction and role have in common."""
+    """The addresses that are named, and what rows of a conversation's direction, role and outcome have in common."""
     names, ends = _ends({key[0] for key in keys}, reading)
     found: dict[Key, Alike] = {}
     for key in keys:
-        number, to_server, protocol, role = key
+        number, to_server, protocol, role, outcome = key
         kind, pair = KIND[role], ends[number]
         head = b"{" if role == FLOW else _head(reading, number, to_server, protocol)
-        found[key] = (pair[kind < 2], kind, pair[not to_server], pair[to_server], head)
+        found[key] = (_places(OUTCOME[outcome], pair[kind < 2], kind, pair[not to_server], pair[to_server]), head)
     return names, found
 
 
@@ -197,9 +199,9 @@ def _words(names: tuple[str, ...]) -> tuple[pa.StringArray, pa.StringArray]:
     return _texts(names), _texts([f"address:{name}" for name in names])
 
 
-def _attributes(heads: Sequence[bytes], fields: Sequence[dict[str, Any]]) -> pa.StringArray:
+def _attributes(heads: Sequence[bytes], fields: Sequence[dict[str, Any]], carrying: bool) -> pa.StringArray:
     """One JSON object a row: what is alike, which is encoded already, and what the message tells. Many at once, without a step for each."""
-    carried = _carried(fields)
+    carried = _carried(fields) if carrying else {}
     objects: list[bytes] = []
     for begin in range(0, len(fields), TOGETHER):
         part = fields[begin : begin + TOGETHER]
