@@ -104,7 +104,7 @@ def _head(data: bytes, at: int) -> Head | None:
     user = length - 5
     primary = control >> 6 & 1
     function = control & 15
-    code = LINK.get(primary << 4 | function, f"link_function_{function}")
+    code = LINK.get(primary << 4 | function) or f"link_function_{function}"
     fields = {
         "src": data[at + 6] | data[at + 7] << 8,
         "dst": data[at + 4] | data[at + 5] << 8,
@@ -148,7 +148,7 @@ def _user_data(data: bytes, at: int, size: int) -> bytes | None:
 def _application(data: bytes, master: bool) -> Told | None:
     """What a fragment without its control octet says: function, internal indications, objects. None where it is too short."""
     function = data[0]
-    code = FUNCTIONS.get(function, f"function_{function}")
+    code = FUNCTIONS.get(function) or f"function_{function}"
     answer = function in ANSWERS
     fields: dict[str, Any] = {"function_code": function}
     outcome, at = "", 1
