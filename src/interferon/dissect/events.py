@@ -7,7 +7,7 @@ import gc
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import accumulate, chain
+from itertools import accumulate, chain, repeat
 from operator import add
 from struct import Struct
 from typing import Any, Final, TypeAlias
@@ -214,7 +214,7 @@ def _attributes(heads: Sequence[bytes], fields: Sequence[dict[str, Any]], carryi
         heads = [head if told else head.rstrip(b",") for head, told in zip(heads, fields, strict=True)]
     pieces: list[Sequence[bytes]] = [heads, [each[1:] for each in objects]]
     if carried:
-        pieces = [heads, *zip(*map(_parted, objects, map(carried.get, range(len(fields)))), strict=True)]
+        pieces[1:] = _parted(pieces[1], carried)
     lengths: Iterable[int] = map(len, pieces[0])
     for each in pieces[1:]:
         lengths = map(add, lengths, map(len, each))
@@ -223,12 +223,12 @@ def _attributes(heads: Sequence[bytes], fields: Sequence[dict[str, Any]], carryi
     return _build(_TEXT, len(fields), [None, pa.py_buffer(offsets), pa.py_buffer(text)])
 
 
-def _parted(text: bytes, message: bytes | None) -> tuple[bytes, bytes, bytes]:
-    """An object without its brace: what stands before the message that it carries, the message, and what stands behind."""
-    if message is None:
-        return text[1:], b"", b""
-    before, _, behind = text.partition(HOLE)
-    return before[1:], message, behind
+def _parted(bodies: Sequence[bytes], carried: dict[int, bytes]) -> list[Sequence[bytes]]:
+    """What stands before the message that a row carries, the messages, and what stands behind."""
+    if len(carried) < len(bodies):
+        bodies = [each if row in carried else each + HOLE for row, each in enumerate(bodies)]
+    halves = HOLE.join(bodies).split(HOLE)
+    return [halves[0::2], list(map(carried.get, range(len(bodies)), repeat(b""))), halves[1::2]]
 
 
 def _carried(fields: Sequence[dict[str, Any]]) -> dict[int, bytes]:

@@ -234,8 +234,9 @@ class Sessions:
         fields["function_code"] = function
         name = ""
         specified: list[Fields] = []
-        if function in (4, 5):
-            specified, name = self._variables(data, at, middle)
+        if function == 4 or function == 5:
+            known = self._specified.get(data[at + 1 : middle])
+            specified, name = self._variables(data, at, middle) if known is None else known
             fields["items"] = specified
             if function == 5 and middle < end:
                 fields["items"], _ = item_values(data, middle, end, specified, data[at + 1] if middle - at > 1 else 0, False)
@@ -247,18 +248,18 @@ class Sessions:
                 code = _service_code(fields)
             elif function in (0x1E, 0x1F):
                 name = self._sessions.get(fields.get("session", -1), "")
-        self._await(to_server, reference, (code, name, specified))
+        awaited = self._awaited
+        if len(awaited) >= KEPT:
+            del awaited[next(iter(awaited))]
+        awaited[to_server, reference] = (code, name, specified)
         return code, name
 
     def _variables(self, data: bytes, at: int, middle: int) -> Specified:
         """A controller is asked the same again and again: what a list says is remembered."""
-        octets = data[at + 1 : middle]
-        known = self._specified.get(octets)
-        if known is None:
-            known = specified_items(data, at, middle)
-            if len(self._specified) >= KEPT:
-                self._specified.clear()
-            self._specified[octets] = known
+        known = specified_items(data, at, middle)
+        if len(self._specified) >= KEPT:
+            self._specified.clear()
+        self._specified[data[at + 1 : middle]] = known
         return known
 
     def _read(self, data: bytes, at: int, end: int, specified: list[Fields], count: int) -> tuple[list[Fields], bool]:
@@ -289,10 +290,11 @@ class Sessions:
         fields["function_code"] = function
         count = data[begin + 1] if middle - begin > 1 else 0
         if function == 4:
-            fields["items"], refused = self._read(data, middle, end, specified, count)
+            found, refused = self._read(data, middle, end, specified, count)
+            fields["items"] = found
             outcome = "failure" if refused else outcome
-            if len(fields["items"]) == 1 and "value" in fields["items"][0]:
-                fields["value"] = fields["items"][0]["value"]
+            if len(found) == 1 and "value" in found[0]:
+                fields["value"] = found[0]["value"]
         elif function == 5:
             returns = data[middle : min(middle + count, end)]
             fields["items"] = [
