@@ -133,7 +133,7 @@ class _Capture:
             flow.flags[place] |= flags
             flow.packet, flow.last = packet, time
             if length > 0 and dissects and kind in STREAMED:
-                source_bytes = own.get(packet, data)
+                source_bytes = own.get(packet, data) if own else data
                 if flow.forward is None and flow.tried < TRIES:
                     self._choose(flow, source_bytes, begin, end)
                     for way, chosen in enumerate((flow.forward, flow.backward)):
@@ -141,9 +141,12 @@ class _Capture:
                             chosen.enter(syns[flow.number, way], 0, False)
                 stream = flow.backward if place else flow.forward
                 if stream is not None:
-                    stream.segment(source_bytes, begin, end, length, (number + ((flags & SYN) > 0)) & 0xFFFFFFFF, time, packet, rows)
-                    if stream.held():
-                        self._waiting[stream] = None
+                    if flags & SYN:
+                        number = (number + 1) & 0xFFFFFFFF
+                    stream.segment(source_bytes, begin, end, length, number, time, packet, rows)
+        if dissects:
+            streams = (stream for flow in flows.values() for stream in (flow.forward, flow.backward))
+            self._waiting.update((stream, None) for stream in streams if stream is not None and stream.held())
         return flows
 
     def _many(self, window: Window, rows: list[Plain]) -> dict[int, Flow]:

@@ -265,4 +265,4 @@ def _head(reading: Reading, number: int, to_server: bool, protocol: str) -> byte
     """The beginning of the object, up to its last comma."""
     flow = reading.flows[number]
     near, far = (flow.client, flow.server) if to_server else (flow.server, flow.client)
-    return _encode({"protocol": protocol, "source_port": near & 0xFFFF, "target_port": far & 0xFFFF})[:-1] + b","
+    return f'{{"protocol":"{protocol}","source_port":{near & 0xFFFF},"target_port":{far & 0xFFFF},'.encode()
