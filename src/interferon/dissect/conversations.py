@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interferon.dissect import dissectors as shipped
-from interferon.dissect.capture import Few, Ints, Problem, Window, windows
+from interferon.dissect.capture import windows
 from interferon.dissect.flows import ACCEPTED, IDLE, OPENED, UNSEEN, Flow, Flows, Sides, sides
 from interferon.dissect.headers import Table, table
 from interferon.dissect.internet import ACK, PORTED, SYN, TCP, UDP, Addresses
 from interferon.dissect.link import ETHERNET, Frames, name
 from interferon.dissect.message import Dissector, Plain
 from interferon.dissect.streams import Datagrams, Stream
+from interferon.dissect.window import Few, Ints, Problem, Window
 
 SHIPPED: Final = shipped.SHIPPED
 TRIES: Final = 4  # payloads of a conversation on an unknown port that are shown to the dissectors

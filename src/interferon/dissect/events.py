@@ -16,9 +16,9 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from interferon.dissect.capture import Problem
 from interferon.dissect.conversations import FLOW, SHIPPED, Reading, readings
 from interferon.dissect.message import Dissector, Plain
+from interferon.dissect.window import Problem
 from interferon.model.events import ACTIVITY
 from interferon.model.records import DeadLetter
 

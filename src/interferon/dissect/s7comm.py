@@ -124,11 +124,11 @@ class Sessions:
             if stop > end:
                 return at
             body = at + 5 + data[at + 4]
-            if body == at + 7 and size >= 17 and data[body] == 0x32 and not self._begun and data[at + 5 : body] == WHOLE:
-                if data[body + 1] in KINDS:  # nearly all traffic of a plant, hence in one step
-                    self._s7(data, body, stop, size, "command" if to_server else "response", to_server, packet, out)
-                    at = stop
-                    continue
+            whole = size >= 17 and body == at + 7 and data[at + 5 : body] == WHOLE and not self._begun
+            if whole and data[body] == 0x32 and data[body + 1] in KINDS:  # nearly all traffic of a plant, hence in one step
+                self._s7(data, body, stop, size, "command" if to_server else "response", to_server, packet, out)
+                at = stop
+                continue
             kind = data[at + 5] >> 4
             if body > stop or data[at + 4] < 1 or (kind == DATA and data[at + 4] < 2):
                 self._problem("a COTP header longer than its TPKT", data[at:stop], size, to_server, packet, out)
