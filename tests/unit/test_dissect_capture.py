@@ -1,12 +1,15 @@
 """Capture files as the drafts of pcap and pcapng say, byte by byte: orders, clocks, sections, cut ends; nothing raises."""
 
 import struct
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interferon.dissect.capture import Problem, Window, is_capture, windows
+from interferon.dissect import capture
+from interferon.dissect.capture import is_capture, windows
+from interferon.dissect.window import Few, Problem
 
 
 def classic(*packets: tuple[int, int, bytes], order: str = "<", magic: int = 0xA1B2C3D4, link: int = 1) -> bytes:
@@ -32,7 +35,14 @@ def enhanced(number: int, clock: int, data: bytes, order: str = "<") -> bytes:
 
 
 def read(*chunks: bytes) -> tuple[list[tuple[int, int, bytes, int]], list[Problem]]:
-    """All packets as (time, link, bytes, wire size), and all problems."""
+    """All packets as (time, link, bytes, wire size), and all problems; read one by one and in bulk, which tell the same."""
+    found = told(*chunks)
+    with mock.patch.object(capture, "SMALL", -1):
+        assert told(*chunks) == found
+    return found
+
+
+def told(*chunks: bytes) -> tuple[list[tuple[int, int, bytes, int]], list[Problem]]:
     packets: list[tuple[int, int, bytes, int]] = []
     problems: list[Problem] = []
     for each in windows(chunks):
@@ -40,9 +50,10 @@ def read(*chunks: bytes) -> tuple[list[tuple[int, int, bytes, int]], list[Proble
             problems.append(each)
             continue
         assert each.first == len(packets)
-        links = [each.links] * len(each.starts) if isinstance(each.links, int) else each.links.tolist()
-        for start, end, size, time, link in zip(each.starts, each.ends, each.sizes, each.times, links, strict=True):
-            packets.append((int(time), link, each.data[start:end], int(size)))
+        few = each if isinstance(each, Few) else each.few()
+        links = [few.links] * len(few.starts) if isinstance(few.links, int) else few.links
+        for start, end, size, time, link in zip(few.starts, few.ends, few.sizes, few.times, links, strict=True):
+            packets.append((time, link, few.data[start:end], size))
     return packets, problems
 
 
@@ -140,7 +151,8 @@ def test_no_bytes_raise(data: bytes, changes: list[tuple[int, int]], tail: bytes
     for place, value in changes:
         changed[place % len(changed)] = value
     for each in windows([bytes(changed)]):
-        if isinstance(each, Window):
-            assert (each.starts <= each.ends).all()
-            assert (each.ends <= len(each.data)).all()
+        if not isinstance(each, Problem):
+            window = each.window() if isinstance(each, Few) else each
+            assert (window.starts <= window.ends).all()
+            assert (window.ends <= len(window.data)).all()
     read(tail)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interferon.dissect.capture import Window
 from interferon.dissect.headers import Table, table
 from interferon.dissect.internet import NOTHING, TCP, UDP, Addresses, Fragments
 from interferon.dissect.link import ETHER, LLC, Frames, name
+from interferon.dissect.window import Window
 
 MACS = b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01"  # receiver, sender
 V6 = (b"\xfe\x80" + b"\0" * 13 + b"\x01", b"\xfe\x80" + b"\0" * 13 + b"\x02")

@@ -38,7 +38,7 @@ Read: TypeAlias = Iterator[pa.RecordBatch | DeadLetter]
 def read(path: Path, feed: str = "", dissectors: Sequence[Dissector] = SHIPPED) -> Read:
     """Activity of one capture file, in the order of its packets, as of `normalise`. InputError where it cannot be read."""
     try:
-        with path.open("rb", buffering=0) as file:
+        with io.FileIO(path) as file:
             yield from _read(_Source(cast(BinaryIO, file), os.fstat(file.fileno()).st_size), feed or path.stem, 0, dissectors)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None

@@ -45,6 +45,14 @@ class Head(NamedTuple):
     path: Path
 
 
+class Answer(NamedTuple):
+    """A response, cached: what it says, whether it failed, and what it says of the device that answers, if anything."""
+
+    told: Fields
+    failed: bool
+    device: Fields | None
+
+
 @lru_cache(4096)
 def _head(raw: bytes) -> Head:
     """The head of a request: service, words of the path, path."""
@@ -173,15 +181,21 @@ def _details(raw: bytes, at: int, end: int, asked: Asked, told: Fields) -> Asked
 
 
 @lru_cache(4096)
-def short_response(raw: bytes, asked: Asked | None) -> tuple[Fields, bool] | None:
-    """A response of at most SHORT octets, cached as requests are: what it says is not to be changed; and whether it failed."""
+def short_response(raw: bytes, asked: Asked | None) -> Answer | None:
+    """A response of at most SHORT octets, cached as requests are: what it says is not to be changed."""
     return long_response(raw, 0, len(raw), asked)
 
 
-def long_response(raw: bytes, at: int, end: int, asked: Asked | None) -> tuple[Fields, bool] | None:
+def long_response(raw: bytes, at: int, end: int, asked: Asked | None) -> Answer | None:
     """The same of the response in raw[at:end], whatever its length."""
     told = response(raw, at, end, asked)
-    return None if told is None else (told, _failed(told))
+    if told is None:
+        return None
+    device: Fields | None = None
+    for each in (told, *told.get("services", ())):
+        if "identity" in each:
+            device = (device or {}) | identities.device(each["identity"])
+    return Answer(told, _failed(told), device)
 
 
 @lru_cache(8192)

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interferon.dissect import dissectors as shipped
-from interferon.dissect.capture import Ints, Problem, Window, windows
+from interferon.dissect.capture import windows
 from interferon.dissect.flows import ACCEPTED, IDLE, OPENED, UNSEEN, Flow, Flows, Sides, sides
 from interferon.dissect.headers import Table, table
 from interferon.dissect.internet import ACK, PORTED, SYN, TCP, UDP, Addresses
 from interferon.dissect.link import ETHERNET, Frames, name
 from interferon.dissect.message import Dissector, Plain
 from interferon.dissect.streams import Datagrams, Stream
+from interferon.dissect.window import Few, Ints, Problem, Window
 
 SHIPPED: Final = shipped.SHIPPED
 TRIES: Final = 4  # payloads of a conversation on an unknown port that are shown to the dissectors
@@ -43,7 +44,7 @@ class Reading(NamedTuple):
     rows: list[Plain]  # messages of dissectors, and conversations that are over, whose role is `flow`
     unread: list[Plain]  # problems of dissectors
     flows: dict[int, Flow]  # those that the rows name
-    times: Ints  # µs, of the packets from `first` on
+    times: Ints | list[int]  # µs, of the packets from `first` on
     first: int
     problems: list[Problem]
     addresses: Addresses  # of the flows' ends: `addresses.text(end >> 16)`
@@ -52,7 +53,7 @@ class Reading(NamedTuple):
 def readings(chunks: Iterable[bytes], dissectors: Sequence[Dissector] = SHIPPED) -> Iterator[Reading]:
     """The capture whose bytes come in chunks. Without dissectors only conversations are told."""
     capture = _Capture(dissectors)
-    waiting: Window | None = None
+    waiting: Window | Few | None = None
     for found in windows(chunks):
         if isinstance(found, Problem):
             capture.problems.append(found)
@@ -78,10 +79,13 @@ class _Capture:
         self._waiting: dict[Stream | Datagrams, None] = {}
         self._partial = 0
 
-    def reading(self, window: Window, last: bool) -> Reading:
+    def reading(self, window: Window | Few, last: bool) -> Reading:
         """Reads the next window; with `last` all conversations are over at its end."""
         rows: list[Plain] = []
-        flows = self._few(window, rows) if len(window.starts) < FEW else self._many(window, rows)
+        if len(window.starts) < FEW:
+            flows = self._few(window if isinstance(window, Few) else window.few(), rows)
+        else:
+            flows = self._many(window if isinstance(window, Window) else window.window(), rows)
         packet = window.first + len(window.starts) - 1
         now = int(window.times[-1])
         self._settle(packet, now, rows)
@@ -95,17 +99,15 @@ class _Capture:
             rows = [row for row in rows if row[4] != "problem"]
         return Reading(rows, _bounded(unread), flows, window.times, window.first, self._told(packet, last), self.frames.addresses)
 
-    def _few(self, window: Window, rows: list[Plain]) -> dict[int, Flow]:
+    def _few(self, window: Few, rows: list[Plain]) -> dict[int, Flow]:
         """A small window, packet by packet: what `_many` needs to begin with would cost more. Both tell the same."""
         flows: dict[int, Flow] = {}
         syns: dict[tuple[int, int], int] = {}  # by conversation and way: the sequence number behind the SYN of this window
         seen: dict[tuple[int, int, int], tuple[Flow, int]] = {}  # by sender, receiver and kind: the conversation, and its direction
         data, own, dissects, one = window.data, self.frames.internet.own, bool(self._dissectors), self.flows.one
-        starts, sizes, times = window.starts.tolist(), window.sizes.tolist(), window.times.tolist()
-        links = window.links if isinstance(window.links, int) else window.links.tolist()
-        packets = self.frames.rows(data, starts, window.ends.tolist(), links, window.first)
+        packets = self.frames.rows(data, window.starts, window.ends, window.links, window.first)
         for packet, ((source, target, kind, begin, end, length, number, flags), size, time) in enumerate(
-            zip(packets, sizes, times, strict=True), window.first
+            zip(packets, window.sizes, window.times, strict=True), window.first
         ):
             if kind < 0:
                 continue
@@ -132,7 +134,7 @@ class _Capture:
             flow.flags[place] |= flags
             flow.packet, flow.last = packet, time
             if length > 0 and dissects and kind in STREAMED:
-                source_bytes = own.get(packet, data)
+                source_bytes = own.get(packet, data) if own else data
                 if flow.forward is None and flow.tried < TRIES:
                     self._choose(flow, source_bytes, begin, end)
                     for way, chosen in enumerate((flow.forward, flow.backward)):
@@ -140,9 +142,12 @@ class _Capture:
                             chosen.enter(syns[flow.number, way], 0, False)
                 stream = flow.backward if place else flow.forward
                 if stream is not None:
-                    stream.segment(source_bytes, begin, end, length, (number + ((flags & SYN) > 0)) & 0xFFFFFFFF, time, packet, rows)
-                    if stream.held():
-                        self._waiting[stream] = None
+                    if flags & SYN:
+                        number = (number + 1) & 0xFFFFFFFF
+                    stream.segment(source_bytes, begin, end, length, number, time, packet, rows)
+        if dissects:
+            streams = (stream for flow in flows.values() for stream in (flow.forward, flow.backward))
+            self._waiting.update((stream, None) for stream in streams if stream is not None and stream.held())
         return flows
 
     def _many(self, window: Window, rows: list[Plain]) -> dict[int, Flow]:
@@ -303,7 +308,7 @@ def _ports(dissectors: tuple[Dissector, ...]) -> dict[tuple[int, int], Dissector
 _KNOWN: Final = {kind: frozenset([*SERVICES, *(port for of, port in _ports(SHIPPED) if of == kind)]) for kind in (TCP, UDP)}
 
 
-def _hardware(window: Window, packet: int, to_server: bool) -> tuple[bytes, bytes]:
+def _hardware(window: Window | Few, packet: int, to_server: bool) -> tuple[bytes, bytes]:
     """The hardware addresses of client and server in a frame of Ethernet; of others none."""
     link = window.links if isinstance(window.links, int) else int(window.links[packet])
     at = int(window.starts[packet])

@@ -71,15 +71,18 @@ def _crc_octets() -> list[int]:
     return table
 
 
-def _crc_pairs(octets: list[int]) -> list[int]:
-    once = [word >> 8 ^ octets[word & 255] for word in range(65536)]
-    return [value >> 8 ^ octets[value & 255] for value in once]
+def _crc_places(octets: list[int]) -> list[list[int]]:
+    """What each octet adds to a CRC by its place, counted from the last: a CRC is the sum of what its octets add."""
+    places = [octets]
+    for _ in range(15):
+        places.insert(0, [value >> 8 ^ octets[value & 255] for value in places[0]])
+    return places
 
 
 _OCTETS: Final = _crc_octets()
-_PAIRS: Final = _crc_pairs(_OCTETS)  # two octets in one step
-_WORDS: Final = [Struct(f"<{count}H").unpack_from for count in range(9)]
-_BLOCK: Final = Struct("<9H").unpack_from
+_PLACES: Final = _crc_places(_OCTETS)  # of 16 octets
+_LAST: Final = [_PLACES[16 - size :] for size in range(17)]
+_BLOCK: Final = Struct("<16BH").unpack_from
 _CONTROL: Final = [
     {"sequence": octet & 15, "fir": octet > 127, "fin": bool(octet & 64), "con": bool(octet & 32), "uns": bool(octet & 16)}
     for octet in range(256)
@@ -88,12 +91,10 @@ _CONTROL: Final = [
 
 def crc(data: bytes, at: int, size: int) -> int:
     """The CRC of at most 16 octets, as a little-endian number (annex E)."""
-    value = 0
-    for word in _WORDS[size >> 1](data, at):
-        value = _PAIRS[value ^ word]
-    if size & 1:
-        value = value >> 8 ^ _OCTETS[(value ^ data[at + size - 1]) & 255]
-    return value ^ 0xFFFF
+    value = 0xFFFF
+    for octets, octet in zip(_LAST[size], data[at : at + size], strict=True):
+        value ^= octets[octet]
+    return value
 
 
 def _head(data: bytes, at: int) -> Head | None:
@@ -104,7 +105,7 @@ def _head(data: bytes, at: int) -> Head | None:
     user = length - 5
     primary = control >> 6 & 1
     function = control & 15
-    code = LINK.get(primary << 4 | function, f"link_function_{function}")
+    code = LINK.get(primary << 4 | function) or f"link_function_{function}"
     fields = {
         "src": data[at + 6] | data[at + 7] << 8,
         "dst": data[at + 4] | data[at + 5] << 8,
@@ -130,10 +131,12 @@ def _user_data(data: bytes, at: int, size: int) -> bytes | None:
     if size <= 16:
         return data[at : at + size] if crc(data, at, size) == data[at + size] | data[at + size + 1] << 8 else None
     blocks = []
+    p0, p1, p2, p3, p4, p5, p6, p7, p8, p9, pa, pb, pc, pd, pe, pf = _PLACES
     while size >= 16:
-        a, b, c, d, e, f, g, h, told = _BLOCK(data, at)
-        p = _PAIRS
-        if p[h ^ p[g ^ p[f ^ p[e ^ p[d ^ p[c ^ p[b ^ p[a]]]]]]]] ^ 0xFFFF != told:
+        a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, told = _BLOCK(data, at)  # noqa: E741
+        added = p0[a] ^ p1[b] ^ p2[c] ^ p3[d] ^ p4[e] ^ p5[f] ^ p6[g] ^ p7[h]
+        added ^= p8[i] ^ p9[j] ^ pa[k] ^ pb[l] ^ pc[m] ^ pd[n] ^ pe[o] ^ pf[p]
+        if added ^ 0xFFFF != told:
             return None
         blocks.append(data[at : at + 16])
         at += 18
@@ -148,7 +151,7 @@ def _user_data(data: bytes, at: int, size: int) -> bytes | None:
 def _application(data: bytes, master: bool) -> Told | None:
     """What a fragment without its control octet says: function, internal indications, objects. None where it is too short."""
     function = data[0]
-    code = FUNCTIONS.get(function, f"function_{function}")
+    code = FUNCTIONS.get(function) or f"function_{function}"
     answer = function in ANSWERS
     fields: dict[str, Any] = {"function_code": function}
     outcome, at = "", 1

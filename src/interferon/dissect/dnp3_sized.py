@@ -38,7 +38,7 @@ def _file_command(data: bytes, begin: int, end: int, point: Point) -> None:
         authentication_key=key,
         file_size=size,
         mode_code=mode,
-        mode=MODES.get(mode, f"reserved_{mode}"),
+        mode=MODES.get(mode) or f"reserved_{mode}",
         max_block_size=block,
         request_id=request,
     )
@@ -76,7 +76,7 @@ def _file_status(form: str, *keys: str) -> Sized:
 
     def read(data: bytes, begin: int, end: int, point: Point) -> None:
         inner(data, begin, end, point)
-        point["status"] = FILE_STATUS.get(point["status_code"], f"reserved_{point['status_code']}")
+        point["status"] = FILE_STATUS.get(point["status_code"]) or f"reserved_{point['status_code']}"
 
     return read
 

@@ -10,8 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from interferon.dissect import cip
 from interferon.dissect.cip_data import data as sample
-from interferon.dissect.cip_identity import device
-from interferon.dissect.enip_items import CONNECTED, SEQUENCED, item, layout, listed
+from interferon.dissect.enip_items import CONNECTED, SEQUENCED, item, layout, listed, usual
 from interferon.dissect.enip_pairs import Pairs
 from interferon.dissect.message import Plain
 
@@ -159,12 +158,16 @@ class Enip:
         packet: int, out: list[Plain],
     ) -> None:  # fmt: skip
         """send_rr_data and send_unit_data: CIP in items of the common packet format."""
-        fields: Fields = {"command": COMMANDS[command], "session": session, "status": STATUS.get(status) or f"status_{status}"}
-        if command == 0x6F:
-            fields["context"] = context.hex()
-        if options:
-            fields["options"] = options
-        begin, behind = layout(data, at + 24, stop, fields)
+        fields: Fields
+        if status or options or command == 0x6F or not (fields := usual(data, at + 24, stop, session)):
+            fields = {"command": COMMANDS[command], "session": session, "status": STATUS.get(status) or f"status_{status}"}
+            if command == 0x6F:
+                fields["context"] = context.hex()
+            if options:
+                fields["options"] = options
+            begin, behind = layout(data, at + 24, stop, fields)
+        else:
+            begin, behind = at + 46, stop
         if begin >= behind:
             if not status and stop - at < 32:
                 fields["malformed"] = f"{stop - at - 24} octets of command data, not at least 8"
@@ -205,21 +208,16 @@ class Enip:
             fields["malformed"] = f"a CIP response of {behind - begin} octets is too short"
             out.append((packet, self._flow, to_server, NAME, "response", f"service_{number}", thing, "", stop - at, fields))
             return
-        told, failed = found
+        told, failed, device = found
         fields["cip"] = told
         code = asked.name if asked is not None else told["service"]
         if "value" in told:
             fields["value"] = told["value"]
-        if "identity" in told or "services" in told:
-            self._devices(told, fields)
+        if device is not None:
+            fields["device"] = fields.get("device", {}) | device
         if asked is not None and asked.opens >= 0 and "t_to_o" in told:
             self._pairs.opened(told["o_to_t"], told["t_to_o"])
         out.append((packet, self._flow, to_server, NAME, "response", code, thing, "failure" if failed else "success", stop - at, fields))
-
-    def _devices(self, told: Fields, fields: Fields) -> None:
-        for each in (told, *told.get("services", ())):
-            if "identity" in each:
-                fields["device"] = fields.get("device", {}) | device(each["identity"])
 
     def _manage(
         self, data: bytes, at: int, stop: int, command: int, session: int, status: int, context: bytes, options: int, to_server: bool,

@@ -23,6 +23,21 @@ _CONNECTED: Final = Struct("<IHHHHIHHH").unpack_from  # command data of the two 
 Fields: TypeAlias = dict[str, Any]
 
 
+def usual(data: bytes, at: int, stop: int, session: int) -> Fields:
+    """What a send_unit_data of the two usual items tells beside its CIP, which begins 22 octets on; nothing where it has others."""
+    if stop - at < 22:
+        return {}
+    interface, timeout, count, first, size, connection, second, length, sequence = _CONNECTED(data, at)
+    if first != CONNECTED_ADDRESS or second != CONNECTED or count != 2 or size != 4 or length != stop - at - 20 or interface:
+        return {}
+    fields: Fields = {
+        "command": "send_unit_data", "session": session, "status": "success", "connection_id": connection, "sequence": sequence,
+    }  # fmt: skip
+    if timeout:
+        fields["timeout_s"] = timeout
+    return fields
+
+
 def layout(data: bytes, at: int, stop: int, fields: Fields) -> tuple[int, int]:
     """Where the CIP lies in command data; what its items tell otherwise goes into `fields`. (0, 0) where there is none."""
     if stop - at >= 22:

@@ -49,6 +49,8 @@ class Pairs:
         found = self._waiting.pop(key, None)
         if found is None:
             return None
+        if not self._behind:
+            return found if found.service == number or number == CARRIES else None
         behind = self._behind.pop(key, [])
         while behind and found.service != number and number != CARRIES:
             found = behind.pop(0)

@@ -6,30 +6,33 @@ Called by the connectors of capture files and of live interfaces. Built from arr
 import gc
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain, repeat
+from operator import add
+from struct import Struct
 from typing import Any, Final, TypeAlias
 
 import msgspec
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from interferon.dissect.capture import Problem
 from interferon.dissect.conversations import FLOW, SHIPPED, Reading, readings
 from interferon.dissect.message import Dissector, Plain
+from interferon.dissect.window import Problem
 from interferon.model.events import ACTIVITY
 from interferon.model.records import DeadLetter
 
 ROWS: Final = 65_536
+TOGETHER: Final = 512  # rows whose attributes are encoded at once: few enough that their text stays in the processor's caches
 KINDS: Final = ("ot.command", "ot.response", "network.message", "network.flow")
 KIND: Final = {"command": 0, "response": 1, "message": 2, FLOW: 3}  # of a row's role, as a place in KINDS
-OUTCOME: Final = {"success": 0, "failure": 1, "": 2}
-NONE: Final = 2  # in place of an outcome
-CARRIED: Final = "cip"  # field of a message that others carry, which its dissector caches as a whole
+OUTCOME: Final = {"success": 0, "failure": 1, "": 0}  # a row without one is null
+CARRIER: Final = "enip"  # protocol whose messages carry others
+CARRIED: Final = "cip"  # their field, whose value is cached as a whole by the dissector
 SECRET: Final = b'"password":"'
 MASK: Final = "***"
+HOLE: Final = b"\0"  # stands for a carried message while the others are encoded; no byte of JSON
+_HOLE: Final = msgspec.Raw(HOLE)
 
 Read: TypeAlias = Iterator[pa.RecordBatch | DeadLetter]
 
@@ -44,45 +47,49 @@ _SAME: Final = (  # what is the same in every row: places in a dictionary, trust
     *(pa.nulls(ROWS, kind) for kind in (pa.binary(16), ACTIVITY.field("actor").type, pa.string())),
 )
 _encoder: Final = msgspec.json.Encoder()
-_encode, _encode_into = _encoder.encode, _encoder.encode_into
+_encode, _encode_lines = _encoder.encode, _encoder.encode_lines
+_DIGITS: Final = bytes.maketrans(b"\0\1", b"01")
+
+_places: Final = Struct("=5i").pack
+
+Key: TypeAlias = tuple[int, bool, str, str, str]  # flow, way, protocol, role, outcome: rows that have them in common are alike
+Alike: TypeAlias = tuple[bytes, bytes]  # places of outcome, entity, kind, source and target; beginning of the attributes
 
 
 def events(chunks: Iterable[bytes], feed: str, first: int, dissectors: Sequence[Dissector] = SHIPPED) -> Read:
-    """Activity of a capture whose bytes come in chunks, in the order of its packets; the first event has the offset `first`."""
+    """Activity of a capture whose bytes come in chunks, in the order of its packets; the first event has the offset `first`.
+
+    No garbage is looked for while a window is read: its rows are many, and none of them is part of a cycle.
+    """
     words, given = _texts([feed]), readings(chunks, dissectors)
-    found: list[pa.RecordBatch | DeadLetter] | None = []
-    while found is not None:
+    while True:
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            found, first = _window(given, words, feed, first)
+        finally:
+            if collects:
+                gc.enable()
+        if found is None:
+            return
         yield from found
-        first += sum(each.num_rows for each in found if isinstance(each, pa.RecordBatch))
-        with _uncollected():
-            found = _window(given, words, feed, first)
 
 
-def _window(given: Iterator[Reading], words: pa.Array, feed: str, first: int) -> list[pa.RecordBatch | DeadLetter] | None:
-    """What the next window told; None behind the last. Its rows are gone when this returns."""
+def _window(given: Iterator[Reading], words: pa.Array, feed: str, first: int) -> tuple[list[pa.RecordBatch | DeadLetter] | None, int]:
+    """What the next window told, and the offset behind its rows; None behind the last window. Its rows are gone when this returns."""
     reading = next(given, None)
     if reading is None:
-        return None
+        return None, first
     found: list[pa.RecordBatch | DeadLetter] = []
     for begin in range(0, len(reading.rows), ROWS):
         part = reading.rows[begin : begin + ROWS]
         found.append(_batch(part, reading, words, first))
         first += len(part)
-    found += [_unread(row, reading, feed, first) for row in reading.unread]
-    found += [_broken(problem, feed, first) for problem in reading.problems]
-    return found
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """No garbage is looked for while a window is read: its rows are many, and none of them is part of a cycle."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
+    if reading.unread:
+        found += [_unread(row, reading, feed, first) for row in reading.unread]
+    if reading.problems:
+        found += [_broken(problem, feed, first) for problem in reading.problems]
+    return found, first
 
 
 def _broken(problem: Problem, feed: str, offset: int) -> DeadLetter:
@@ -104,23 +111,19 @@ def _batch(rows: list[Plain], reading: Reading, words: pa.Array, first: int) -> 
     """One batch, cut from few buffers: most captures are short, and what is the same for every batch is there already."""
     packets, flows, ways, protocols, roles, codes, objects, outcomes, sizes, fields = zip(*rows, strict=True)
     count = len(rows)
-    times = reading.times[np.array(packets) - reading.first]
-    numbers = np.concatenate((times, np.arange(first, first + count), np.array(sizes, np.int64)))
+    keys: list[Key] = list(zip(flows, ways, protocols, roles, outcomes, strict=True))
+    names, alike = _alike(set(keys), reading)
+    packed, heads = zip(*map(alike.__getitem__, keys), strict=True)
+    places = array("i", b"".join(packed))
+    buffer = pa.py_buffer(places[0::5] + places[1::5] + places[2::5] + places[3::5] + places[4::5])
+    numbers = array("q", [*_moments(packets, reading), *range(first, first + count), *sizes])
     longs = _build(_LONG, 3 * count, [None, pa.py_buffer(numbers)])
-    names, ends = _ends(set(flows), reading)
-    pairs = [ends[flow] for flow in flows]
-    kinds = [KIND[role] for role in roles]
-    told = [OUTCOME[outcome] for outcome in outcomes]
-    own = [pair[kind < 2] for pair, kind in zip(pairs, kinds, strict=True)]
-    near = [pair[not way] for pair, way in zip(pairs, ways, strict=True)]
-    far = [pair[way] for pair, way in zip(pairs, ways, strict=True)]
-    places = np.array(told + own + kinds + near + far, np.int32)
-    buffer = pa.py_buffer(places)
+    times = longs.slice(0, count)
     addresses, entities = _words(tuple(names))
     zeros, trust, no_raw, no_name, no_text = _same(count)
     arrays = [
-        longs.slice(0, count),
-        longs.slice(0, count),
+        times,
+        times,
         _named(zeros, words, safe=False),
         longs.slice(count, count),
         _placed(_PLACE, count, [None, buffer], entities, offset=count),
@@ -132,11 +135,20 @@ def _batch(rows: list[Plain], reading: Reading, words: pa.Array, first: int) -> 
         no_name,
         _texts(objects),
         _texts(codes) if any(codes) else no_text,
-        _placed(_PLACE, count, [_bits(places[:count] != NONE), buffer], _OUTCOMES),
+        _placed(_PLACE, count, [None if all(outcomes) else _bits(bytes(map(bool, outcomes))), buffer], _OUTCOMES),
         longs.slice(2 * count, count),
-        _attributes(flows, ways, protocols, roles, fields, reading),
+        _attributes(heads, fields, CARRIER in protocols),
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=ACTIVITY)
+
+
+def _moments(packets: Sequence[int], reading: Reading) -> list[int]:
+    """The time of each packet, µs."""
+    first, times = reading.first, reading.times
+    if isinstance(times, list):
+        return [times[packet - first] for packet in packets] if first else list(map(times.__getitem__, packets))
+    found: list[int] = times[np.array(packets) - first].tolist()
+    return found
 
 
 def _texts(values: Sequence[str]) -> pa.StringArray:
@@ -144,13 +156,25 @@ def _texts(values: Sequence[str]) -> pa.StringArray:
     text = "".join(values)
     lengths = map(len, values) if text.isascii() else (len(each.encode()) for each in values)
     offsets = array("i", accumulate(lengths, initial=0))
-    given = None if all(values) else _bits([value != "" for value in values])
+    given = None if all(values) else _bits(bytes(map(bool, values)))
     return _build(_TEXT, len(values), [given, pa.py_buffer(offsets), pa.py_buffer(text.encode())])
 
 
-def _bits(given: NDArray[np.bool_] | list[bool]) -> pa.Buffer:
-    """The validity bits of values."""
-    return pa.py_buffer(np.packbits(given, bitorder="little"))
+def _bits(given: bytes) -> pa.Buffer:
+    """The validity bits of values, of a byte each, which is 0 or 1: read as one binary number, which numpy's way costs more than."""
+    return pa.py_buffer(int(given.translate(_DIGITS)[::-1], 2).to_bytes((len(given) + 7) >> 3, "little"))
+
+
+def _alike(keys: set[Key], reading: Reading) -> tuple[list[str], dict[Key, Alike]]:
+    """The addresses that are named, and what rows of a conversation's direction, role and outcome have in common."""
+    names, ends = _ends({key[0] for key in keys}, reading)
+    found: dict[Key, Alike] = {}
+    for key in keys:
+        number, to_server, protocol, role, outcome = key
+        kind, pair = KIND[role], ends[number]
+        head = b"{" if role == FLOW else _head(reading, number, to_server, protocol)
+        found[key] = (_places(OUTCOME[outcome], pair[kind < 2], kind, pair[not to_server], pair[to_server]), head)
+    return names, found
 
 
 def _ends(flows: set[int], reading: Reading) -> tuple[list[str], dict[int, tuple[int, int]]]:
@@ -175,45 +199,59 @@ def _words(names: tuple[str, ...]) -> tuple[pa.StringArray, pa.StringArray]:
     return _texts(names), _texts([f"address:{name}" for name in names])
 
 
-def _attributes(
-    flows: Sequence[int],
-    ways: Sequence[bool],
-    protocols: Sequence[str],
-    roles: Sequence[str],
-    fields: Sequence[dict[str, Any]],
-    reading: Reading,
-) -> pa.StringArray:
-    """One JSON object a row. Protocol and ports are the same for all messages of one direction: they are encoded once."""
-    heads: dict[tuple[int, bool, str], bytes] = {}
-    carried: dict[int, msgspec.Raw] = {}  # by identity, as the rows keep them: messages that were cached and are told again and again
-    text, ends = bytearray(), [0]
-    for flow, way, protocol, role, told in zip(flows, ways, protocols, roles, fields, strict=True):
-        head = heads.get((flow, way, protocol))
-        if head is None:
-            head = heads[flow, way, protocol] = _head(reading, flow, way, protocol) if role != FLOW else b""
-        text += head
-        begin = len(text)
+def _attributes(heads: Sequence[bytes], fields: Sequence[dict[str, Any]], carrying: bool) -> pa.StringArray:
+    """One JSON object a row: what is alike, which is encoded already, and what the message tells. Many at once, without a step for each."""
+    carried = _carried(fields) if carrying else {}
+    objects: list[bytes] = []
+    for begin in range(0, len(fields), TOGETHER):
+        part = fields[begin : begin + TOGETHER]
+        text = _encode_lines(part)
+        if SECRET in text:
+            text = _encode_lines([_masked(each) for each in part])
+        objects += text.split(b"\n")  # JSON has no line break of its own
+        del objects[-1]
+    if not all(fields):
+        heads = [head if told else head.rstrip(b",") for head, told in zip(heads, fields, strict=True)]
+    pieces: list[Sequence[bytes]] = [heads, [each[1:] for each in objects]]
+    if carried:
+        pieces[1:] = _parted(pieces[1], carried)
+    lengths: Iterable[int] = map(len, pieces[0])
+    for each in pieces[1:]:
+        lengths = map(add, lengths, map(len, each))
+    offsets = array("i", accumulate(lengths, initial=0))
+    text = b"".join(chain.from_iterable(zip(*pieces, strict=True)))
+    return _build(_TEXT, len(fields), [None, pa.py_buffer(offsets), pa.py_buffer(text)])
+
+
+def _parted(bodies: Sequence[bytes], carried: dict[int, bytes]) -> list[Sequence[bytes]]:
+    """What stands before the message that a row carries, the messages, and what stands behind."""
+    if len(carried) < len(bodies):
+        bodies = [each if row in carried else each + HOLE for row, each in enumerate(bodies)]
+    halves = HOLE.join(bodies).split(HOLE)
+    return [halves[0::2], list(map(carried.get, range(len(bodies)), repeat(b""))), halves[1::2]]
+
+
+def _carried(fields: Sequence[dict[str, Any]]) -> dict[int, bytes]:
+    """By row, the messages that others carry. They are long, cached and told again and again: each is encoded once.
+
+    A hole takes their place in the fields, so that their text is looked at no more.
+    """
+    texts: dict[int, tuple[Any, bytes]] = {}  # by identity: what is kept here is not freed, and no other takes its place
+    found: dict[int, bytes] = {}
+    for row, told in enumerate(fields):
         if CARRIED in told:
-            text += _encode({**told, CARRIED: _once(told[CARRIED], carried)})
-        else:
-            _encode_into(told, text, -1)
-            if text.find(SECRET, begin) >= 0:
-                text[begin:] = _masked(text[begin:])
-        if head:
-            text[begin : begin + 1] = b"," if told else b""
-        ends.append(len(text))
-    return _build(_TEXT, len(fields), [None, pa.py_buffer(array("i", ends)), pa.py_buffer(text)])
-
-
-def _once(told: dict[str, Any], encoded: dict[int, msgspec.Raw]) -> msgspec.Raw:
-    found = encoded.get(id(told))
-    if found is None:
-        found = encoded[id(told)] = msgspec.Raw(_encode(told))
+            message = told[CARRIED]
+            known = texts.get(id(message))
+            if known is None:
+                known = texts[id(message)] = (message, _encode(message))
+            found[row] = known[1]
+            told[CARRIED] = _HOLE
     return found
 
 
-def _masked(text: bytearray) -> bytes:
-    return _encode(_hidden(msgspec.json.decode(text)))
+def _masked(told: dict[str, Any]) -> Any:
+    text = _encode(told)
+    return _hidden(msgspec.json.decode(text)) if SECRET in text else msgspec.Raw(text)
 
 
 def _hidden(told: Any) -> Any:
@@ -224,7 +262,7 @@ def _hidden(told: Any) -> Any:
 
 
 def _head(reading: Reading, number: int, to_server: bool, protocol: str) -> bytes:
-    """The beginning of the object, up to where a comma follows."""
+    """The beginning of the object, up to its last comma."""
     flow = reading.flows[number]
     near, far = (flow.client, flow.server) if to_server else (flow.server, flow.client)
-    return _encode({"protocol": protocol, "source_port": near & 0xFFFF, "target_port": far & 0xFFFF})[:-1]
+    return f'{{"protocol":"{protocol}","source_port":{near & 0xFFFF},"target_port":{far & 0xFFFF},'.encode()

@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from interferon.dissect.capture import Ints, Window
 from interferon.dissect.headers import Table
 from interferon.dissect.internet import ACK, FIN, RST, SYN, TCP
 from interferon.dissect.streams import Datagrams, Stream
+from interferon.dissect.window import Ints, Window
 
 IDLE: Final = 300_000_000  # µs after which a silent conversation is over
 IDLE_TCP: Final = 3_600_000_000  # polling may be slow

@@ -9,9 +9,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from interferon.dissect.capture import Ints, Window
 from interferon.dissect.internet import TCP, UDP
 from interferon.dissect.link import BARE, COOKED, COOKED2, ETHERNET, LOOPBACK, TAGS, V4, Frames
+from interferon.dissect.window import Ints, Window
 
 _IP: Final = np.dtype(
     [

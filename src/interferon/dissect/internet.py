@@ -7,7 +7,7 @@ told. Sources: RFC 791, 815, 8200, 9293, 768.
 from struct import Struct
 from typing import Final, TypeAlias
 
-from interferon.dissect.capture import Problem
+from interferon.dissect.window import Problem
 
 Row: TypeAlias = tuple[int, int, int, int, int, int, int, int]  # a row of `headers.Table`
 Key: TypeAlias = tuple[int, int, int, int]

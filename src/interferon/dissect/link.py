@@ -38,8 +38,11 @@ NAMES: Final = {  # of kinds, as a flow's `object` begins
     LLC | 0x42: "stp", LLC | 0xAA: "snap", LLC | 0xE0: "ipx", LLC | 0xF0: "netbios", LLC | 0xFE: "iso",
 }  # fmt: skip
 
-_ORDINARY: Final = Struct(">BxHxxHxBxxIIHHIxxxxBB").unpack_from  # of IPv4 and TCP, what a row is made from
+_PLAIN: Final = b"\x45"  # first octet of an IPv4 header without options
 _BEFORE: Final = {ETHERNET: (b"\x08\x00", 14), COOKED: (b"\x08\x00", 16), 0: (b"\x02\0\0\0", 4)}  # what stands before IPv4, and how far
+_ORDINARY: Final = {  # by how much stands before: that and the first octet, then of IPv4 and TCP what a row is made from
+    width: Struct(f">{width + 1}sxHxxHxBxxIIHHIxxxxBB").unpack_from for width in (2, 4)
+}
 
 
 def name(kind: int) -> str:
@@ -67,15 +70,17 @@ class Frames:
         if links not in _BEFORE:
             return [self.row(data, *each, links, number) for number, each in enumerate(zip(starts, ends, strict=True), first)]
         kind, header = _BEFORE[links]
-        width, found = len(kind), []
+        width, found, kind = len(kind), [], kind + _PLAIN
+        fields = _ORDINARY[width]
         for number, (begin, end) in enumerate(zip(starts, ends, strict=True), first):
             at = begin + header
-            if at + 40 <= end and data[at - width : at] == kind:
-                top, total, part, protocol, source, target, near, far, sequence, offset, flags = _ORDINARY(data, at)
-                inner, stop = at + 20 + (offset >> 4) * 4, at + total
-                if top == 0x45 and protocol == TCP and not part & 0x3FFF and offset >= 0x50 and inner <= stop <= end:
-                    found.append((source << 16 | near, target << 16 | far, TCP, inner, stop, stop - inner, sequence, flags))
-                    continue
+            if at + 40 <= end:
+                top, total, part, protocol, source, target, near, far, sequence, offset, flags = fields(data, at - width)
+                if top == kind and protocol == TCP and not part & 0x3FFF and offset >= 0x50:
+                    inner, stop = at + 20 + (offset >> 4) * 4, at + total
+                    if inner <= stop <= end:
+                        found.append((source << 16 | near, target << 16 | far, TCP, inner, stop, stop - inner, sequence, flags))
+                        continue
             found.append(self.row(data, begin, end, links, number))
         return found
 

@@ -42,6 +42,7 @@ OBJECTS: Final = (
 )  # fmt: skip
 AREAS: Final = {1: "coils", 2: "discrete", 3: "holding", 4: "input", 5: "coils", 6: "holding", 15: "coils", 16: "holding"}
 
+COIL: Final = (b"\xff\0", b"\0\0")  # what a coil is set to: on, off
 LONGEST: Final = 260  # of the length field; 254 by the guide
 WAITING: Final = 256  # requests without a response that are remembered
 _HEAD: Final = Struct(">HHHBB").unpack_from
@@ -100,15 +101,19 @@ class Modbus:
             stop = start + 6 + length
             if stop > end:
                 return start
-            if to_server:
-                if length == 6 and 1 <= function <= 4:
-                    address, quantity = _PAIR(data, start + 8)
-                    fields = {"transaction": transaction, "unit": unit, "function": function, "address": address, "quantity": quantity}
-                    code, thing = FUNCTIONS[function], _range(AREAS[function], address, quantity)
-                    self._remember(transaction << 8 | unit, (function, address, quantity, code, thing, None))
-                    out.append((packet, self._flow, True, NAME, "command", code, thing, "", 12, fields))
-                else:
-                    self._request(data, start, stop, transaction, unit, function, packet, out)
+            if length == 6 and to_server and 1 <= function <= 4:
+                address, quantity = _PAIR(data, start + 8)
+                fields = {"transaction": transaction, "unit": unit, "function": function, "address": address, "quantity": quantity}
+                code, thing = FUNCTIONS[function], _range(AREAS[function], address, quantity)
+                requests = self._requests
+                if len(requests) >= WAITING:
+                    del requests[next(iter(requests))]
+                requests[transaction << 8 | unit] = (function, address, quantity, code, thing, None)
+                out.append((packet, self._flow, True, NAME, "command", code, thing, "", 12, fields))
+            elif length == 6 and (function == 6 or (function == 5 and data[start + 10 : start + 12] in COIL)):
+                self._write(data, start, transaction, unit, function, to_server, packet, out)
+            elif to_server:
+                self._request(data, start, stop, transaction, unit, function, packet, out)
             elif not (function <= 4 and self._answer(data, start, stop, transaction, unit, function, packet, out)):
                 self._response(data, start, stop, transaction, unit, function, packet, out)
             start = stop
@@ -120,6 +125,28 @@ class Modbus:
     def _wrong(self, reason: str, data: bytes, start: int, end: int, to_server: bool, packet: int, out: list[Plain]) -> None:
         told = {"problem": reason, "sample": data[start : min(end, start + 64)].hex()}
         out.append((packet, self._flow, to_server, NAME, "problem", "", "", "", end - start, told))
+
+    def _write(
+        self, data: bytes, start: int, transaction: int, unit: int, function: int, to_server: bool, packet: int, out: list[Plain]
+    ) -> None:
+        """One coil or register is written, or was: command and response are alike, and many in a plant, hence in one step."""
+        address, value = _PAIR(data, start + 8)
+        if function == 5:
+            value = 1 if value else 0
+        code, thing = FUNCTIONS[function], _range(AREAS[function], address, 1)
+        key = transaction << 8 | unit
+        fields: Fields
+        if to_server:
+            fields = {"transaction": transaction, "unit": unit, "function": function, "address": address, "value": value}
+            self._remember(key, (function, address, -1, code, thing, None))
+            out.append((packet, self._flow, True, NAME, "command", code, thing, "", 12, fields))
+            return
+        request = self._requests.pop(key, None)
+        matched = request is not None and request[0] == function
+        fields = {
+            "transaction": transaction, "unit": unit, "function": function, "matched": matched, "address": address, "value": value,
+        }  # fmt: skip
+        out.append((packet, self._flow, False, NAME, "response", code, thing, "success", 12, fields))
 
     def _answer(
         self, data: bytes, start: int, stop: int, transaction: int, unit: int, function: int, packet: int, out: list[Plain]
@@ -198,7 +225,7 @@ class Modbus:
             self._wrong(f"an exception of {code} without its code", data, start, stop, False, packet, out)
             return
         number = data[start + 8]
-        fields["exception"], fields["exception_name"] = number, EXCEPTIONS.get(number, f"exception_{number}")
+        fields["exception"], fields["exception_name"] = number, EXCEPTIONS.get(number) or f"exception_{number}"
         _left(fields, start + 9, stop)
         out.append((packet, self._flow, False, NAME, "response", code, thing, "failure", stop - start, fields))
 
@@ -298,7 +325,7 @@ def _diagnostics(data: bytes, at: int, stop: int, fields: Fields) -> Read:
     if stop - at < 2:
         return None
     number = data[at] << 8 | data[at + 1]
-    fields["sub_function"], fields["sub_function_name"] = number, DIAGNOSTICS.get(number, f"sub_function_{number}")
+    fields["sub_function"], fields["sub_function_name"] = number, DIAGNOSTICS.get(number) or f"sub_function_{number}"
     fields["data"] = data[at + 2 : stop].hex()
     return "", f"diagnostics:{fields['sub_function_name']}"
 

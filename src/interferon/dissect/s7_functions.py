@@ -114,7 +114,7 @@ def item_values(data: bytes, at: int, end: int, specified: list[Fields], count: 
     for place in range(count):
         if end - at < 4:
             if answer and end > at:
-                found.append({"return_code": data[at], "return": items.RETURNS.get(data[at], f"return_{data[at]:02x}")})
+                found.append({"return_code": data[at], "return": items.RETURNS.get(data[at]) or f"return_{data[at]:02x}"})
                 refused = refused or data[at] != 0xFF
             break
         known = specified[place] if place < len(specified) else {}

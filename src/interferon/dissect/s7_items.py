@@ -112,7 +112,7 @@ def item(data: bytes, at: int, end: int) -> tuple[dict[str, Any], int]:
     stop = min(at + 2 + length, end)
     if syntax == 0x10 and length == 10 and stop - at == 12:
         return _any_item(data, at), stop
-    name = SYNTAXES.get(syntax, f"syntax_{syntax:02x}")
+    name = SYNTAXES.get(syntax) or f"syntax_{syntax:02x}"
     found: dict[str, Any] = {"syntax": name, "address": data[at + 3 : stop].hex()}
     if syntax == 0xB0 and stop - at >= 4:
         areas = [data[place : place + 5] for place in range(at + 4, stop - 4, 5)]
@@ -131,7 +131,7 @@ def item(data: bytes, at: int, end: int) -> tuple[dict[str, Any], int]:
 def _any_item(data: bytes, at: int) -> dict[str, Any]:
     _, _, _, size, count, block, code = _ANY(data, at)
     place = data[at + 9] << 16 | data[at + 10] << 8 | data[at + 11]
-    area = AREAS.get(code, f"area_{code:02x}")
+    area = AREAS.get(code) or f"area_{code:02x}"
     name, letter, _ = SIZES.get(size, (f"size_{size:02x}", "", ""))
     found: dict[str, Any] = {"syntax": "s7any", "area": area, "type": name, "size_code": size, "count": count}
     if code in NUMBERED:
@@ -158,9 +158,9 @@ def data_item(data: bytes, at: int, end: int, size_code: int) -> tuple[dict[str,
     code, transport, length = data[at], data[at + 1], data[at + 2] << 8 | data[at + 3]
     octets = (length + 7) // 8 if transport in IN_BITS else length
     content = data[at + 4 : min(at + 4 + octets, end)]
-    found: dict[str, Any] = {"return_code": code, "return": RETURNS.get(code, f"return_{code:02x}")}
+    found: dict[str, Any] = {"return_code": code, "return": RETURNS.get(code) or f"return_{code:02x}"}
     if content:
-        found["transport"] = DATA_SIZES.get(transport, f"transport_{transport:02x}")
+        found["transport"] = DATA_SIZES.get(transport) or f"transport_{transport:02x}"
         found["data"] = content.hex()
         if len(content) == 1 and size_code != 3:
             found["value"] = content[0] & 1 if transport == 3 else content[0]
@@ -234,7 +234,7 @@ def status_list(data: bytes) -> dict[str, Any]:
 
 
 def _order(record: bytes, part: int, known: dict[str, Any]) -> None:
-    name = ORDER_PARTS.get(part, f"part_{part}")
+    name = ORDER_PARTS.get(part) or f"part_{part}"
     order, release, version = text(record[2:22]), record[24:26], record[26:28]
     if order:
         known.setdefault("order_number", order)
@@ -261,7 +261,7 @@ def block_info(data: bytes) -> dict[str, Any]:
     kind, number = data[11], data[12] << 8 | data[13]
     return {
         "block": f"{BLOCKS.get(f'{kind:02X}', f'block_{kind:02x}_')}{number}",
-        "language": LANGUAGES.get(data[10], f"language_{data[10]:02x}"),
+        "language": LANGUAGES.get(data[10]) or f"language_{data[10]:02x}",
         "load_size": int.from_bytes(data[14:18], "big"),
         "code_size": int.from_bytes(data[40:42], "big"),
         "author": text(data[42:50]),

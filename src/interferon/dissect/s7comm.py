@@ -39,6 +39,7 @@ ANSWERED: Final = 64  # answers whose items are remembered, each of at most SHOR
 SHORT: Final = 128
 PARTS: Final = 16  # lists of a controller that come in parts at a time
 DATA: Final = 0xF
+WHOLE: Final = b"\xf0\x80"  # of a COTP header: data, with the end mark
 _HEADER: Final = Struct(">BBHHHH").unpack_from
 
 
@@ -115,14 +116,19 @@ class Sessions:
     def take(self, data: bytes, start: int, end: int, to_server: bool, packet: int, out: list[Plain]) -> int:
         at = start
         while end - at >= 4:
-            size = _tpkt(data, at)
-            if not size:
+            size = data[at + 2] << 8 | data[at + 3]
+            if data[at] != 3 or data[at + 1] or size < 7:
                 at = self._lost(data, at, end, to_server, packet, out)
                 continue
             stop = at + size
             if stop > end:
                 return at
             body = at + 5 + data[at + 4]
+            whole = size >= 17 and body == at + 7 and data[at + 5 : body] == WHOLE and not self._begun
+            if whole and data[body] == 0x32 and data[body + 1] in KINDS:  # nearly all traffic of a plant, hence in one step
+                self._s7(data, body, stop, size, "command" if to_server else "response", to_server, packet, out)
+                at = stop
+                continue
             kind = data[at + 5] >> 4
             if body > stop or data[at + 4] < 1 or (kind == DATA and data[at + 4] < 2):
                 self._problem("a COTP header longer than its TPKT", data[at:stop], size, to_server, packet, out)
@@ -224,12 +230,13 @@ class Sessions:
         if middle <= at:
             return "job", ""
         function = data[at]
-        code = FUNCTIONS.get(function, f"function_{function:02x}")
+        code = FUNCTIONS.get(function) or f"function_{function:02x}"
         fields["function_code"] = function
         name = ""
         specified: list[Fields] = []
-        if function in (4, 5):
-            specified, name = self._variables(data, at, middle)
+        if function == 4 or function == 5:
+            known = self._specified.get(data[at + 1 : middle])
+            specified, name = self._variables(data, at, middle) if known is None else known
             fields["items"] = specified
             if function == 5 and middle < end:
                 fields["items"], _ = item_values(data, middle, end, specified, data[at + 1] if middle - at > 1 else 0, False)
@@ -241,18 +248,18 @@ class Sessions:
                 code = _service_code(fields)
             elif function in (0x1E, 0x1F):
                 name = self._sessions.get(fields.get("session", -1), "")
-        self._await(to_server, reference, (code, name, specified))
+        awaited = self._awaited
+        if len(awaited) >= KEPT:
+            del awaited[next(iter(awaited))]
+        awaited[to_server, reference] = (code, name, specified)
         return code, name
 
     def _variables(self, data: bytes, at: int, middle: int) -> Specified:
         """A controller is asked the same again and again: what a list says is remembered."""
-        octets = data[at + 1 : middle]
-        known = self._specified.get(octets)
-        if known is None:
-            known = specified_items(data, at, middle)
-            if len(self._specified) >= KEPT:
-                self._specified.clear()
-            self._specified[octets] = known
+        known = specified_items(data, at, middle)
+        if len(self._specified) >= KEPT:
+            self._specified.clear()
+        self._specified[data[at + 1 : middle]] = known
         return known
 
     def _read(self, data: bytes, at: int, end: int, specified: list[Fields], count: int) -> tuple[list[Fields], bool]:
@@ -275,7 +282,7 @@ class Sessions:
         wrong = data[at + 10] << 8 | data[at + 11]
         code, name, specified = self._awaited.pop((not to_server, reference), ("", "", []))
         if wrong:
-            fields.update(error_class=ERROR_CLASSES.get(wrong >> 8, f"class_{wrong >> 8:02x}"), error_code=f"0x{wrong:04x}")
+            fields.update(error_class=ERROR_CLASSES.get(wrong >> 8) or f"class_{wrong >> 8:02x}", error_code=f"0x{wrong:04x}")
         outcome = "failure" if wrong else "success"
         if middle <= begin:
             return code or fields["rosctr"], name, outcome
@@ -283,17 +290,18 @@ class Sessions:
         fields["function_code"] = function
         count = data[begin + 1] if middle - begin > 1 else 0
         if function == 4:
-            fields["items"], refused = self._read(data, middle, end, specified, count)
+            found, refused = self._read(data, middle, end, specified, count)
+            fields["items"] = found
             outcome = "failure" if refused else outcome
-            if len(fields["items"]) == 1 and "value" in fields["items"][0]:
-                fields["value"] = fields["items"][0]["value"]
+            if len(found) == 1 and "value" in found[0]:
+                fields["value"] = found[0]["value"]
         elif function == 5:
             returns = data[middle : min(middle + count, end)]
             fields["items"] = [
                 {
                     **(specified[place] if place < len(specified) else {}),
                     "return_code": one,
-                    "return": items.RETURNS.get(one, f"return_{one:02x}"),
+                    "return": items.RETURNS.get(one) or f"return_{one:02x}",
                 }
                 for place, one in enumerate(returns)
             ]
@@ -305,7 +313,7 @@ class Sessions:
                     self._sessions.clear()
                 self._sessions[fields["session"]] = name
         if not code or FUNCTIONS.get(function, "") not in (code, "pi_service"):
-            code = FUNCTIONS.get(function, f"function_{function:02x}")
+            code = FUNCTIONS.get(function) or f"function_{function:02x}"
         return code, name, outcome
 
     def _userdata(
@@ -318,7 +326,7 @@ class Sessions:
         code = SUBFUNCTIONS.get(group, {}).get(sub) or f"{GROUPS.get(group, f'group_{group:x}')}_{sub:02x}"
         if group == 0:
             code = f"mode_{code}" if code in SUBFUNCTIONS[0].values() else code
-        fields.update(group=GROUPS.get(group, f"group_{group:x}"), subfunction=sub, method=METHODS.get(method, f"method_{method:x}"))
+        fields.update(group=GROUPS.get(group) or f"group_{group:x}", subfunction=sub, method=METHODS.get(method) or f"method_{method:x}")
         fields["sequence"] = data[at + 7]
         wrong = unit = 0
         more = False
@@ -345,7 +353,7 @@ class Sessions:
         if wrong:
             fields["error_code"] = f"0x{wrong:04x}"
         if returned != 0xFF:
-            fields["return"] = items.RETURNS.get(returned, f"return_{returned:02x}")
+            fields["return"] = items.RETURNS.get(returned) or f"return_{returned:02x}"
         return code, name or (awaited[1] if awaited else ""), "failure" if wrong or returned != 0xFF else "success"
 
     def _whole(self, key: tuple[bool, int, int, int], content: bytes, more: bool) -> bytes:
@@ -373,9 +381,9 @@ def _plus(data: bytes, at: int, end: int) -> Fields:
         place += 1 + data[place]
     if end - place >= 5 and version in (1, 2, 3):
         opcode = data[place]
-        fields.update(opcode=opcode, operation=OPCODES.get(opcode, f"opcode_{opcode:02x}"))
+        fields.update(opcode=opcode, operation=OPCODES.get(opcode) or f"opcode_{opcode:02x}")
         if opcode != 0x33 and end - place >= 9:
             function = data[place + 3] << 8 | data[place + 4]
-            fields.update(function_code=function, function=PLUS.get(function, f"function_{function:04x}"))
+            fields.update(function_code=function, function=PLUS.get(function) or f"function_{function:04x}")
             fields["sequence"] = data[place + 7] << 8 | data[place + 8]
     return fields
