@@ -1,4 +1,4 @@
-"""The conformance kit on every detector that ships, and that it sees each broken promise."""
+"""The conformance kit sees each broken promise of a detector; test_plugin_check runs it on every one that ships."""
 
 import collections
 import types
@@ -15,16 +15,9 @@ from interferon.detect.windows import Bools, Floats, Rows, Window
 from interferon.detectors import activity_logs
 from interferon.detectors.telemetry_gaps import TelemetryGaps
 
-SHIPPED = [(name, detector) for name, module in plugins.modules("detectors").items() for detector in checks.detectors_in(module)]
-
-
-@pytest.mark.parametrize(("name", "detector"), SHIPPED, ids=[name for name, _ in SHIPPED])
-def test_shipped_detector_keeps_every_promise(name: str, detector: Any) -> None:
-    assert checks.run(detector) == []
-
 
 def test_every_family_has_detectors() -> None:
-    names = {name.partition("_")[0] for name, _ in SHIPPED}
+    names = {name.partition("_")[0] for name, module in plugins.modules("detectors").items() if checks.detectors_in(module)}
     assert names == {"activity", "telemetry", "trade"}
 
 

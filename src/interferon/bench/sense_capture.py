@@ -78,10 +78,14 @@ def headers(path: Path) -> int:
     except ValueError:
         return 0
     count = 0
+    link = {0: dpkt.loopback.Loopback, 12: dpkt.ip.IP, 101: dpkt.ip.IP, 108: dpkt.loopback.Loopback, 113: dpkt.sll.SLL}.get(
+        reader.datalink(), dpkt.ethernet.Ethernet
+    )
     for _, frame in reader:
         count += 1
         try:
-            inner = dpkt.ethernet.Ethernet(frame).data
+            outer = link(frame)
+            inner = outer if isinstance(outer, dpkt.ip.IP) else outer.data
         except dpkt.UnpackError:
             continue
         if isinstance(inner, dpkt.ip.IP):

@@ -80,10 +80,11 @@ def take(peers: Peers, kind: str, names: Sequence[str], rows: tuple[Codes, Ints]
 
 
 def askers(of: telemetry_state.TelemetryState, entities: Ints) -> list[int]:
-    """Those of `entities` (ascending) that may borrow now: still without a model, at every twentieth of their learning."""
+    """Those of `entities` (ascending) that may borrow now: still without a model, at every twentieth of their learning. Who has collected
+    enough gets a model of its own shortly."""
     every = max(MIN_TRAINING_ROWS, math.ceil(SHARE * of.settings.learn_rows))
     rows = of.rows[entities]
-    asks = (of.status[entities] == telemetry_state.LEARNING) & (rows > 0) & (rows % every == 0)
+    asks = (of.status[entities] == telemetry_state.LEARNING) & (rows > 0) & (rows % every == 0) & (rows < of.settings.learn_rows)
     return [int(entity) for entity in entities[asks]]
 
 

@@ -38,6 +38,7 @@ from interferon.detect.windows import Codes
 from interferon.model.network import Network
 from interferon.model.records import Finding
 
+FITS = 16  # machines that one frame may learn, some tens of milliseconds each: those that began together must not stop everything at once
 WIDTH = 16  # signals of an entity that a fleet's arrays hold, unless more are asked for
 
 
@@ -207,12 +208,16 @@ def _signals(shard: Shard, start: int, local: np.ndarray, values: np.ndarray, de
 
 
 def _learn(watch: Watch, portfolios: Portfolios, names: Sequence[str], signals: Sequence[Sequence[str]], entities: np.ndarray) -> None:
-    """Fits every machine of the frame that has collected enough rows, in all shards; then younger ones may borrow from their peers."""
+    """Fits the first machines that have collected enough rows, in all shards; then younger ones may borrow from their peers."""
 
     def kind(whole: int) -> tuple[str, Sequence[str]]:
         return group_of(watch.shards[0].stream.peers, names[whole]), signals[whole][: watch.shards[0].telemetry.signals]
 
-    fitted = [one for shard in watch.shards for one in _fit(watch, shard, portfolios)]
+    ready = [(shard.members[entity], number, entity) for number, shard in enumerate(watch.shards) for entity in telemetry_state.due(shard.telemetry)]
+    mine: dict[int, list[int]] = {}
+    for _, number, entity in sorted(ready)[:FITS]:
+        mine.setdefault(number, []).append(entity)
+    fitted = [one for number, entities in mine.items() for one in _fit(watch, watch.shards[number], entities, portfolios)]
     for whole, learnt, scale in sorted(fitted, key=lambda one: one[0]):
         telemetry_peers.take(watch.peers, *kind(whole), learnt, scale)
     pools: dict[telemetry_peers.Asked, telemetry_peers.Pool] = {}
@@ -222,10 +227,12 @@ def _learn(watch: Watch, portfolios: Portfolios, names: Sequence[str], signals: 
         telemetry_peers.borrow(watch.peers, pools, young, (shard.telemetry, shard.signals), (portfolios.telemetry, portfolios.signals))
 
 
-def _fit(watch: Watch, shard: Shard, portfolios: Portfolios) -> list[tuple[int, tuple[Codes, np.ndarray], tuple[np.ndarray, np.ndarray]]]:
-    """Fits a shard's machines, and the ranges of their single signals on the same rows. Returns fleet-wide index, rows in the machine's
+def _fit(
+    watch: Watch, shard: Shard, ready: Sequence[int], portfolios: Portfolios
+) -> list[tuple[int, tuple[Codes, np.ndarray], tuple[np.ndarray, np.ndarray]]]:
+    """Fits machines of a shard, and the ranges of their single signals on the same rows. Returns fleet-wide index, rows in the machine's
     scale and their times, and that scale."""
-    of, ready, fitted = shard.telemetry, telemetry_state.due(shard.telemetry), []
+    of, fitted = shard.telemetry, []
     for entity in ready:
         rows, times = telemetry_state.collected(of, entity), telemetry_state.collected_at(of, entity)
         telemetry.learn(of, entity, portfolios.telemetry)
