@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as shapes
 from jinja2 import Environment, PackageLoader
 
 from interferon.detect import telemetry, telemetry_state
-from interferon.detect.examples import CELLS, LEAST, MOST, Examples, keep, nearest
+from interferon.detect.examples import CELLS, LEAST, MOST, Examples, keep, nearest, nearests
 from interferon.detect.settings import LIVE
 from interferon.detect.windows import GAP, STEP, encode
 from interferon.model.records import Finding
@@ -60,6 +60,19 @@ def test_missing_values_are_compared_with_nothing() -> None:
     assert named(examples, np.nan, np.nan) is None
     assert nearest(examples, 1, np.zeros(2, dtype=np.int16)) is None
     assert kept(np.full((3, 2), np.nan)) == Examples()
+
+
+def test_what_is_asked_of_many_at_once_is_what_each_alone_is_told() -> None:
+    draw, examples = np.random.default_rng(3), Examples()
+    for machine in (0, 2, 5):
+        values = draw.normal(size=(machine + 2, 8))
+        keep(examples, machine, encode(values, ~np.isnan(values)), np.arange(len(values)) * MINUTE)
+    rows = encode(draw.normal(size=(4, 8)), draw.random((4, 8)) > 0.2)
+    rows[3] = GAP  # of the last nothing is known
+    asked = [0, 1, 2, 5]
+    assert nearests(examples, asked, rows) == [nearest(examples, machine, row) for machine, row in zip(asked, rows, strict=True)]
+    assert [found is None for found in nearests(examples, asked, rows)] == [False, True, False, True]
+    assert nearests(examples, [], rows[:0]) == []
 
 
 @given(TABLES)

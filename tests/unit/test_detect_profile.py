@@ -151,7 +151,7 @@ def test_a_night_worked_as_a_day_is_told_by_the_profile_alone() -> None:
         if place == NIGHT - 7:
             state = checkpoint.load(checkpoint.dump(state))
         seen = signals.observe(state, LIVE, int(times[place]), np.arange(2), table[place], SIGNALS)
-        told += [(place, int(machine), names[seen.detector[machine]]) for machine in np.flatnonzero(seen.rising)]
+        told += [(place, int(machine), names[seen.leading(int(machine))]) for machine in np.flatnonzero(seen.rising)]
     assert [(machine, name) for _, machine, name in told] == [(1, "profile")]
     assert NIGHT <= told[0][0] < NIGHT + 200
 

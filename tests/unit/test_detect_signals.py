@@ -43,7 +43,7 @@ def run(state: signal_state.SignalState, machines: Sequence[Floats], first: int 
 
 
 def told(seen: Sequence[signals.Seen], machine: int = 0) -> list[tuple[int, str]]:
-    return [(row, NAMES[one.detector[machine]]) for row, one in enumerate(seen, TRAIN) if one.rising[machine]]
+    return [(row, NAMES[one.leading(machine)]) for row, one in enumerate(seen, TRAIN) if one.rising[machine]]
 
 
 def test_an_ordinary_day_is_silent() -> None:

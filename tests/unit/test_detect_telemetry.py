@@ -8,7 +8,7 @@ import pytest
 from interferon.detect.fit import fit, in_single
 from interferon.detect.series import hysteresis, judge, moved
 from interferon.detect.settings import FILE
-from interferon.detect.telemetry import Frame, Verdicts, install, learn, learn_from, observe, why
+from interferon.detect.telemetry import Frame, Verdicts, install, learn, learn_from, observe, why, whys
 from interferon.detect.telemetry_state import ABSENT, LEARNING, WATCHING, TelemetryState, due, new_state, silent
 from interferon.detect.windows import Floats
 from interferon.detectors.telemetry_portfolio import TELEMETRY
@@ -46,6 +46,12 @@ def test_frames_and_blocks_agree() -> None:
         assert [bool(verdict.alarm[entity]) for verdict in verdicts[300:]] == block.alarm.tolist()
         shares = dict(why(state, entity, TELEMETRY))
         np.testing.assert_allclose([shares.get(signal, 0.0) for signal in range(4)], block.shares[-1], atol=1e-6)
+
+
+def test_what_is_strange_of_many_at_once_is_what_it_is_of_each_alone() -> None:
+    run(state := new_state(SETTINGS, 4, TELEMETRY), fleet(entities=3))
+    for some in ([0, 1, 2], [0, 2], [1], []):
+        assert whys(state, np.array(some, dtype=np.int64), TELEMETRY) == [why(state, one, TELEMETRY) for one in some]
 
 
 def test_blocks_do_not_depend_on_the_other_entities_of_a_frame() -> None:

@@ -5,6 +5,7 @@ Kept apart from what judges, and read only when an alarm begins: it explains and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -51,16 +52,26 @@ def nearest(examples: Examples, entity: int, codes: Codes) -> tuple[int, float] 
 
     The distance is the root mean square over the signals that both have, in spreads of the machine's learning.
     """
-    rows = examples.rows.get(entity)
-    if rows is None:
-        return None
-    now = _fine(codes)
+    return nearests(examples, [entity], codes[None])[0]
+
+
+def nearests(examples: Examples, entities: Sequence[int], codes: Codes) -> list[tuple[int, float] | None]:
+    """The same of each of `entities` (n,) and its row `codes` (n, S): together, for alarms often begin together."""
+    kept = [examples.rows.get(entity, codes[:0].astype(np.int8)) for entity in entities]
+    if not any(map(len, kept)):
+        return [None] * len(entities)
+    ends = np.cumsum([len(rows) for rows in kept])
+    rows, now = np.concatenate(kept), np.repeat(_fine(codes), [len(rows) for rows in kept], axis=0)
     shared = (rows != MISSING) & (now != MISSING)
     squares = np.where(shared, (rows.astype(np.float64) - now.astype(np.float64)) / FINE, 0.0) ** 2
     count = shared.sum(axis=1)
-    if not count.any():
-        return None
     away = np.sqrt(np.where(count > 0, squares.sum(axis=1) / np.maximum(count, 1), np.inf))
+    return [_least(examples, entity, own) for entity, own in zip(entities, np.split(away, ends[:-1]), strict=True)]
+
+
+def _least(examples: Examples, entity: int, away: Floats) -> tuple[int, float] | None:
+    if not np.isfinite(away).any():
+        return None
     best = int(np.argmin(away))
     return int(examples.times[entity][best]), round(float(away[best]), 2)
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from interferon.detect.windows import STEP, Codes, Floats, Ints, Window, features
+from interferon.detect.windows import STEP, Bools, Codes, Floats, Ints, Window, features
 
 UNIT = int(STEP)  # the code of 1
 
@@ -36,13 +36,13 @@ def prime_bits(bits: Bits, entity: int, codes: Codes, row: int) -> None:
     they are fewer they are repeated: their shares are then those of the window, as they are in rings."""
     last = codes[-bits.window :] == UNIT
     recent = last[np.arange(-bits.window, 0) % len(last)] if len(last) else np.zeros((bits.window, codes.shape[1]), dtype=np.bool_)
-    bits.ring[:, entity] = np.packbits(np.roll(recent, row % bits.window, axis=0), axis=-1)
+    bits.ring[:, entity] = packed(np.roll(recent, row % bits.window, axis=0))
     bits.total[entity] = recent.sum(axis=0)
 
 
 def push_bits(bits: Bits, spot: tuple[Ints | int, Ints | slice], codes: Codes) -> None:
     """Writes one row `codes` (n, S) at `spot`: the place in each one's ring, and the entities."""
-    old, new, total = bits.ring[spot], np.packbits(codes == UNIT, axis=-1), bits.total[spot[1]]
+    old, new, total = bits.ring[spot], packed(codes == UNIT), bits.total[spot[1]]
     told = np.flatnonzero(old != new) // new.shape[1]  # of nearly all machines nothing changes
     change = np.unpackbits(new[told], axis=-1, count=codes.shape[1]).astype(np.int32)
     change -= np.unpackbits(old[told], axis=-1, count=codes.shape[1])
@@ -50,10 +50,17 @@ def push_bits(bits: Bits, spot: tuple[Ints | int, Ints | slice], codes: Codes) -
     bits.ring[spot], bits.total[spot[1]] = new, total
 
 
+def packed(flags: Bools) -> NDArray[np.uint8]:
+    """Returns `flags` (…, S), contiguous, eight in a byte: (…, ⌈S/8⌉). Where rows fill whole bytes all are packed at once, and fast."""
+    if flags.shape[-1] % 8:
+        return np.packbits(flags, axis=-1)
+    return np.packbits(flags).reshape(*flags.shape[:-1], -1)
+
+
 def window_of_bits(bits: Bits, at: Ints | slice, floor: float) -> Window:
     """Returns the features (n, S) of the entities `at`: looked up, for a window holds one of few numbers of bits."""
     mean, spread = _table(bits.window, floor)
-    total = bits.total[at]
+    total = bits.total[at].astype(np.intp)  # as what a table is read by
     return Window(mean.take(total), spread.take(total))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interferon.detect.settings import Settings
-from interferon.detect.windows import Bools, Codes, Floats, Rows, Window, encode, rolling
+from interferon.detect.windows import STEP, Bools, Codes, Floats, Rows, Window, encode, rolling
 
 Params = Mapping[str, Floats | NDArray[np.float32]]
 
@@ -64,6 +64,8 @@ def of_few(detector: TelemetryDetector) -> bool:
 def derived(detector: TelemetryDetector, params: Params, rows: Rows) -> Codes:
     """Returns the codes (N, S) of the detector's own signals."""
     z, valid = detector.derive(params, rows)
+    if of_bits(detector):
+        return z.astype(np.int16) * np.int16(STEP)
     if rows.codes is not None and z is rows.z and valid is rows.valid:  # it takes the signals as they are
         return rows.codes
     return encode(z, valid)
@@ -82,11 +84,20 @@ def statistic(detector: TelemetryDetector, params: Params, rows: Rows, settings:
 
 def standardised(params: Params, window: Window) -> Floats:
     """Returns the features (N, 2S), means before log-spreads, from `location` in units of `scale`; 0 where there is none."""
-    deviation = np.concatenate([window.mean, window.spread], axis=1)
+    deviation = side_by_side(window.mean, window.spread)
     deviation -= params["location"]
     deviation /= params["scale"]
     np.copyto(deviation, 0.0, where=np.isnan(deviation))
     return deviation
+
+
+def side_by_side(one: Floats, other: Floats) -> Floats:
+    """Returns two arrays (N, S) of one kind as one (N, 2S): a row of each is written as one, in a third of the time of a concatenation."""
+    joined = np.empty((len(one), 2, one.shape[1]), dtype=one.dtype)
+    row = np.dtype((np.void, one.shape[1] * one.itemsize))
+    halves = joined.view(row)[..., 0]
+    halves[:, 0], halves[:, 1] = (np.ascontiguousarray(half).view(row)[:, 0] for half in (one, other))
+    return joined.reshape(len(one), -1)
 
 
 def mean_square(params: Params, window: Window) -> Floats:
@@ -105,3 +116,9 @@ def proportions(parts: Floats) -> Floats:
     """Returns non-negative `parts` (N, S) divided by their sum; equal shares where all are zero."""
     total = parts.sum(axis=1, keepdims=True)
     return np.where(total > 0, parts / np.where(total > 0, total, 1.0), 1.0 / parts.shape[1])
+
+
+def ranked(shares: Floats) -> list[tuple[int, float]]:
+    """Returns (signal, share) of those that have one, largest first."""
+    order = np.argsort(-shares, kind="stable")
+    return [(signal, share) for signal, share in zip(order.tolist(), shares[order].tolist(), strict=True) if share > 0]

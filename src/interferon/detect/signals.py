@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from interferon.detect.fleet import BLOCK, Index, places
+from interferon.detect.protocol import ranked
 from interferon.detect.settings import Settings
 from interferon.detect.signal_protocol import Memory, Numbers, anchored, reading
 from interferon.detect.signal_state import Detectors, Halves, SignalState, make_room
@@ -28,13 +28,12 @@ ALARMED = 4.0  # nats: from here on a machine is not calm
 
 @dataclass(frozen=True)
 class Seen:
-    """Of the given machines, (n,) each: p, 1 where not judged; whether that is to be told; which detector says most, where one alarms.
-    strays (n, S): signals that an `anchored` detector alarms at. shape: D, S; beyond: −log p of the numbers outside of their range, pieces
-    of (place (m,) in a flat array (n, D, S), value (m,)).
+    """Of the given machines, (n,) each: p, 1 where not judged; whether that is to be told. strays (n, S): signals that an `anchored`
+    detector alarms at. shape: D, S; beyond: −log p of the numbers outside of their range, pieces of (place (m,), ascending, in a flat array
+    (n, D, S), value (m,)).
     """
 
     p: Floats
-    detector: NDArray[np.int64]
     rising: Bools
     strays: Bools
     shape: tuple[int, int]
@@ -44,16 +43,30 @@ class Seen:
         """Returns −log p (D, S) of each detector and signal of the machine at `place`; 0 within the range."""
         found, size = np.zeros(self.shape, dtype=np.float32), self.shape[0] * self.shape[1]
         for where, value in self.beyond:
-            here = where // size == place
-            found.reshape(-1)[where[here] % size] = value[here]
+            here = slice(*np.searchsorted(where, (place * size, (place + 1) * size)))
+            np.maximum.at(found.reshape(-1), where[here] % size, value[here])
         return found
+
+    def leading(self, place: int) -> int:
+        """Returns which detector says most of the machine at `place`."""
+        return int(self.evidence(place).max(axis=1).argmax())
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Numbers outside of their range: their places (m,) in the flat array (n, D, S) of all, of which the first `over` lie above it and the
+    others below, and what they are (m,)."""
+
+    places: Index
+    over: int
+    numbers: Numbers
 
 
 def observe(state: SignalState, settings: Settings, time: int, entities: Index, codes: Codes, detectors: Detectors) -> Seen:
     """Judges one row (n, S) of codes in the machines' own scale; `entities` (n,) ascending. `time`: its frame begins, microseconds UTC."""
     count = len(entities)
     shape, none = (len(detectors), state.signals), np.zeros((count, state.signals), dtype=np.bool_)
-    seen = Seen(np.ones(count), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.bool_), none, shape)
+    seen = Seen(np.ones(count), np.zeros(count, dtype=np.bool_), none, shape)
     if not count or not detectors:
         return seen
     make_room(state, int(entities[-1]) + 1)
@@ -70,21 +83,24 @@ def _observe(state: SignalState, settings: Settings, of: tuple[Index, Codes, Int
     entities, codes, time, detectors = of
     numbers = numbers_of(state, entities, codes, time, detectors)
     beyond = outside(state, entities, numbers)
-    evidence, limit = evidence_of(state, entities, numbers, beyond, detectors), np.float32(-math.log(settings.p_on))
+    evidence, limit = evidence_of(state, entities, beyond, detectors), np.float32(-math.log(settings.p_on))
     each: Numbers = np.zeros(numbers.shape[:2], dtype=np.float32)
-    column = beyond // state.signals
+    column = beyond.places // state.signals
     np.maximum.at(each.reshape(-1), column, evidence)
     loud: Numbers = np.zeros(len(entities), dtype=np.float32)
     np.maximum.at(loud, column // len(detectors), evidence)
     state.loud[places(entities)] = loud
-    seen.beyond.append((_moved(beyond, block, len(detectors) * state.signals), evidence))
+    moved = _moved(beyond.places, block, len(detectors) * state.signals)
+    seen.beyond.extend(zip(*(np.split(each, [beyond.over]) for each in (moved, evidence)), strict=True))
     seen.p[block] = np.exp(-loud.astype(np.float64))
-    if loud.max() > limit:
-        seen.strays[block] = strays = _strays(beyond[evidence > limit], detectors, (len(entities), state.signals))
-        seen.rising[block], seen.detector[block] = _told(state, entities, each > limit, strays), each.argmax(axis=1)
-    _reach(state, entities, numbers, beyond[each.reshape(-1).take(column) < limit])
+    alarming = np.flatnonzero(loud > limit)
+    if len(alarming):
+        strays = _strays(beyond.places[evidence > limit], detectors, (len(entities), state.signals))
+        at = alarming + block.start if isinstance(block, slice) else block[alarming]
+        seen.strays[at], seen.rising[at] = strays[alarming], _told(state, entities[alarming], each[alarming] > limit, strays[alarming])
+    _reach(state, entities, beyond, each.reshape(-1).take(column) < limit)
     _widen(state, entities, detectors)
-    state.rows[entities] += 1
+    state.rows[places(entities)] += 1
 
 
 def why(seen: Seen, place: int) -> list[tuple[int, float]]:
@@ -97,7 +113,7 @@ def why(seen: Seen, place: int) -> list[tuple[int, float]]:
     if not shares.sum():
         return []
     shares /= shares.sum()
-    return [(int(signal), float(shares[signal])) for signal in np.argsort(-shares, kind="stable") if shares[signal] > 0]
+    return ranked(shares)
 
 
 def numbers_of(state: SignalState, entities: Index, codes: Codes, time: Ints, detectors: Detectors) -> Numbers:
@@ -117,24 +133,26 @@ def numbers_of(state: SignalState, entities: Index, codes: Codes, time: Ints, de
     return out
 
 
-def outside(state: SignalState, entities: Index, numbers: Numbers) -> Index:
-    """Places (m,) in the flat array of the numbers (n, D, S) that lie outside of their range."""
+def outside(state: SignalState, entities: Index, numbers: Numbers) -> Outside:
+    """Returns which of the numbers (n, D, S) lie outside of their range."""
     at = places(entities)
-    found = numbers > state.high[at]
-    found |= numbers < state.low[at]
-    return np.flatnonzero(found)
+    over, under = np.flatnonzero(numbers > state.high[at]), np.flatnonzero(numbers < state.low[at])
+    found = np.concatenate((over, under))
+    return Outside(found, len(over), numbers.reshape(-1).take(found))
 
 
-def evidence_of(state: SignalState, entities: Index, numbers: Numbers, beyond: Index, detectors: Detectors) -> Numbers:
+def evidence_of(state: SignalState, entities: Index, beyond: Outside, detectors: Detectors) -> Numbers:
     """−log p (m,) of the numbers `beyond` their range: by how many spreads, times the detector's rate and the weight of the life seen."""
-    spot, number, column = _spot(state, entities, beyond), numbers.reshape(-1).take(beyond), beyond // state.signals
-    over, under = number - _flat(state.high, spot), _flat(state.low, spot) - number
-    over /= _flat(state.above, spot)
-    under /= _flat(state.below, spot)
+    spot, column, split = _spot(state, entities, beyond.places), beyond.places // state.signals, beyond.over
+    evidence = beyond.numbers.copy()
+    over, under = evidence[:split], evidence[split:]  # views
+    over -= _flat(state.high, spot[:split])
+    over /= _flat(state.above, spot[:split])
+    np.subtract(_flat(state.low, spot[split:]), under, out=under)
+    under /= _flat(state.below, spot[split:])
     seen = state.rows[places(entities)].astype(np.float32)
-    rates = np.array([detector.rate for detector in detectors], dtype=np.float32) * (seen / (seen + YOUNG))[:, None]
-    evidence: Numbers = np.maximum(over, under, out=over)
-    evidence *= rates.reshape(-1).take(column)
+    rates = np.array([detector.rate for detector in detectors], dtype=np.float32)
+    evidence *= rates.take(column % len(detectors)) * (seen / (seen + YOUNG)).take(column // len(detectors))
     return np.clip(evidence, np.float32(0.0), np.float32(STRONGEST), out=evidence)
 
 
@@ -163,21 +181,21 @@ def _strays(alarming: Index, detectors: Detectors, shape: tuple[int, int]) -> Bo
 def _told(state: SignalState, entities: Index, on: Bools, strays: Bools) -> Bools:
     """Machines (n,) in which a detector begins to alarm that was silent for a while, or one that never moves begins to alarm at another
     signal (`strays` (n, S)), and nothing was told for longer. `on` (n, D). What strays for good waits until it may be told."""
-    at = places(entities)
-    rows = state.rows[at].astype(np.int32)
-    begins = (on & (rows[:, None] - state.last[at] > AGAIN)).any(axis=1) | (strays & ~state.strayed[at]).any(axis=1)
-    state.last[at] = np.where(on, rows[:, None], state.last[at])
-    rising = begins & (rows - state.told[at] > SILENT)
+    rows, last = state.rows[entities].astype(np.int32), state.last[entities]
+    begins = (on & (rows[:, None] - last > AGAIN)).any(axis=1) | (strays & ~state.strayed[entities]).any(axis=1)
+    state.last[entities] = np.where(on, rows[:, None], last)
+    rising = begins & (rows - state.told[entities] > SILENT)
     state.told[entities[rising]] = rows[rising]
     state.strayed[entities[rising]] |= strays[rising]
     return np.asarray(rising)
 
 
-def _reach(state: SignalState, entities: Index, numbers: Numbers, calm: Index) -> None:
-    """Remembers how far beyond their range the numbers at the places `calm` (m,) came, which do not alarm."""
-    spot, number = _spot(state, entities, calm), numbers.reshape(-1).take(calm)
-    state.most.reshape(-1)[spot] = np.maximum(_flat(state.most, spot), number)
-    state.least.reshape(-1)[spot] = np.minimum(_flat(state.least, spot), number)
+def _reach(state: SignalState, entities: Index, beyond: Outside, calm: Bools) -> None:
+    """Remembers how far `beyond` their range those numbers came that are `calm` (m,): no alarm."""
+    spot = _spot(state, entities, beyond.places)
+    for ends, farther, side in ((state.most, np.maximum, slice(0, beyond.over)), (state.least, np.minimum, slice(beyond.over, None))):
+        at, number = spot[side][calm[side]], beyond.numbers[side][calm[side]]
+        ends.reshape(-1)[at] = farther(_flat(ends, at), number)
 
 
 def _widen(state: SignalState, entities: Index, detectors: Detectors) -> None:

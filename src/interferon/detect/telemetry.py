@@ -16,7 +16,7 @@ from interferon.detect import telemetry_few
 from interferon.detect.calibrate import evidence
 from interferon.detect.fit import Model, Portfolio, fit, fused, in_single
 from interferon.detect.fleet import BLOCK, Index, places, prime, push, window_of
-from interferon.detect.protocol import Params, derived, with_axis
+from interferon.detect.protocol import Params, derived, ranked, with_axis
 from interferon.detect.series import moved
 from interferon.detect.telemetry_few import split
 from interferon.detect.telemetry_state import (
@@ -130,19 +130,24 @@ def in_own_scale(state: TelemetryState, entities: Index | int, values: Floats) -
 
 def why(state: TelemetryState, entity: int, portfolio: Portfolio) -> list[tuple[int, float]]:
     """Returns (signal, share) of what is strange about `entity` now, largest first; shares are positive and sum to 1."""
-    if entity >= len(state.status) or not judged(state.status[entity]):
+    return whys(state, np.array([entity]), portfolio)[0] if entity < len(state.status) and judged(state.status[entity]) else []
+
+
+def whys(state: TelemetryState, entities: Index, portfolio: Portfolio) -> list[list[tuple[int, float]]]:
+    """Returns the same of each of `entities` (n,), ascending, unique and judged: together, for alarms often begin together."""
+    if not len(entities):
         return []
-    one = np.array([entity])
-    known = _known(state, one)
-    parts, windows = _parts(state, one, portfolio, known)
-    shares, (dense, sparse) = np.zeros(state.signals), split(portfolio)
+    known, (dense, sparse) = _known(state, places(entities)), split(portfolio)
+    parts, windows = _parts(state, entities, portfolio, known)
+    shares = np.zeros((len(entities), state.signals))
     for column, (detector, params) in enumerate(zip(dense, known, strict=True)):
-        shares += detector.weight * parts[0, column] * detector.why(params, windows[column])[0]
-    for place, detector in enumerate(sparse if entity in state.few else ()):
-        own = telemetry_few.shares(state.few[entity], sparse, place, state.settings)
-        shares += detector.weight * parts[0, len(dense) + place] * own
-    shares /= shares.sum()
-    return [(int(signal), float(shares[signal])) for signal in np.argsort(-shares, kind="stable") if shares[signal] > 0]
+        shares += detector.weight * parts[:, column, None] * detector.why(params, windows[column])
+    for row, entity in _few(state, entities):
+        for place, detector in enumerate(sparse):
+            own = telemetry_few.shares(state.few[entity], sparse, place, state.settings)
+            shares[row] += detector.weight * parts[row, len(dense) + place] * own
+    shares /= shares.sum(axis=1, keepdims=True)
+    return [ranked(each) for each in shares]
 
 
 def _judge(state: TelemetryState, frame: Frame, portfolio: Portfolio) -> None:
@@ -201,7 +206,7 @@ def _adapt(state: TelemetryState, entities: Index, codes: Codes, quiet: Bools) -
     counted, at = quiet[:, None] & (codes != GAP), places(entities)
     state.quiet_total[at] += codes * counted
     state.quiet_count[at] += counted
-    full = entities[state.rows[entities] % state.settings.adapt_every == 0]
+    full = entities[state.rows[at] % state.settings.adapt_every == 0]
     if len(full):
         settings, total, count = state.settings, state.quiet_total[full].astype(np.int64), state.quiet_count[full].astype(np.int64)
         state.shift[full] = moved(state.shift[full], total, count, settings.adapt_rows, settings.adapt_bound)

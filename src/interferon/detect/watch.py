@@ -29,8 +29,9 @@ from interferon.detect import (
     telemetry_state,
 )
 from interferon.detect import signals as single
-from interferon.detect.examples import Examples, keep, nearest
+from interferon.detect.examples import Examples, keep, nearests
 from interferon.detect.fit import Portfolio
+from interferon.detect.fleet import places
 from interferon.detect.settings import Settings
 from interferon.detect.signal_protocol import SignalDetector
 from interferon.detect.stream_protocol import Detector, group_of
@@ -162,25 +163,25 @@ def _telemetry(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Judges the frame of one shard's machines, adds the alarms that begin, and returns who was judged and their p."""
     start, end, entities, values = frame
-    values, local = _fitted(values, shard.telemetry.signals), watch.local[entities]
+    values, local = _fitted(values, shard.telemetry.signals), watch.local[places(entities)]
     seen = telemetry.observe(shard.telemetry, telemetry.Frame(start, local, values), portfolios.telemetry)
-    alone = _signals(shard, start, local, values, portfolios.signals)
+    codes = telemetry.in_own_scale(shard.telemetry, local, values)  # which no later learning moves
+    alone = single.observe(shard.signals, shard.telemetry.settings, start, local.astype(np.int64), codes, portfolios.signals)
     taught.take_back(shard.telemetry, local, alone.strays)
     judged = telemetry_state.judged(seen.status)
     both = np.minimum(1.0, 2.0 * np.minimum(seen.p, alone.p)) if portfolios.signals else seen.p  # the better of two looks
     own = seen.status == telemetry_state.WATCHING
     misfit.take(watch.fitting, entities[own], both[own], end)
     again = _unexcused(watch, shard, names, (end, entities), seen.alarm | (alone.p < shard.telemetry.settings.p_on))
-    for place in np.flatnonzero(seen.rising | alone.rising | again):
+    by_signal = (alone.rising | again) & ((alone.p <= seen.p) | ~(seen.rising | again))
+    telling = np.flatnonzero(seen.rising | alone.rising | again)
+    patterns = iter(telemetry.whys(shard.telemetry, local[telling[~by_signal[telling]]].astype(np.int64), portfolios.telemetry))
+    similar = nearests(shard.examples, local[telling].tolist(), codes[telling])
+    for place, alike in zip(telling.tolist(), similar, strict=True):
         whole, here, p = int(entities[place]), int(local[place]), float(both[place])
-        rising = (seen.rising[place], alone.rising[place]) if not again[place] else (True, True)
-        by_signal = rising[1] and (alone.p[place] <= seen.p[place] or not rising[0])
-        shares = single.why(alone, int(place)) if by_signal else telemetry.why(shard.telemetry, here, portfolios.telemetry)
+        shares = single.why(alone, place) if by_signal[place] else next(patterns)
         named = tuple((signals[whole][slot], share) for slot, share in shares if slot < len(signals[whole]))
-        detector = portfolios.signals[int(alone.detector[place])] if by_signal else None
-        alike = nearest(
-            shard.examples, here, telemetry.in_own_scale(shard.telemetry, local[place : place + 1], values[place : place + 1])[0]
-        )
+        detector = portfolios.signals[alone.leading(place)] if by_signal[place] else None
         finding = _finding(names[whole], end, p, named, detector, alike)
         if shard.telemetry.status[here] == telemetry_state.PROVISIONAL:
             finding = msgspec.structs.replace(finding, summary=finding.summary + telemetry_peers.TOLD)
@@ -199,12 +200,6 @@ def _unexcused(watch: Watch, shard: Shard, names: Sequence[str], at: tuple[int, 
     orders = {entity: shard.stream.orders.get(names[entity], {}) for entity in watch.excused}
     settling = {entity for entity, shadow in watch.lives.shadows.items() if shadow.declared is not None}
     return excuses.over(watch.excused, at[1], alarming, orders, settling, at[0])
-
-
-def _signals(shard: Shard, start: int, local: np.ndarray, values: np.ndarray, detectors: Sequence[SignalDetector]) -> single.Seen:
-    """Single signals, in the scale that the machine's model learnt and that no later learning moves."""
-    codes = telemetry.in_own_scale(shard.telemetry, local, values)
-    return single.observe(shard.signals, shard.telemetry.settings, start, local.astype(np.int64), codes, detectors)
 
 
 def _learn(watch: Watch, portfolios: Portfolios, names: Sequence[str], signals: Sequence[Sequence[str]], entities: np.ndarray) -> None:

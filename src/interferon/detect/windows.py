@@ -119,14 +119,15 @@ def features(total: Whole, squares: Whole, count: Whole, window: int, floor: flo
     n, mean = count.astype(np.float64), total.astype(np.float64)
     if not whole:
         n[~enough] = 1.0
-    spread = squares * n
+    spread = squares.astype(np.float64)
+    spread *= n
     spread -= mean * mean
     mean /= n
-    mean /= STEP
+    mean *= 1.0 / STEP  # a power of two: as exact as the division, and faster
     # exact integers up to the one division: no cancellation however large the mean is
     n *= n
     spread /= n
-    spread /= STEP * STEP
+    spread *= 1.0 / (STEP * STEP)
     if not whole:
         spread[~enough] = 0.0
     spread += floor * floor
@@ -172,4 +173,4 @@ def _moving_sum(values: Ints, window: int) -> Ints:
 def times(rows: Floats, matrix: Floats | NDArray[np.float32]) -> Floats:
     """Returns rows (N, A) times matrix (N or 1, A, B), in the precision of the matrix: each row by itself, so that the result does not
     depend on N."""
-    return np.asarray(np.matmul(rows.astype(matrix.dtype, copy=False)[:, None, :], matrix)[:, 0])
+    return np.asarray(np.vecmat(rows.astype(matrix.dtype, copy=False), matrix))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from interferon.detect.signal_examples import apart, pump
-from interferon.detect.signal_protocol import Ints, Memory, Numbers, Reading, follow, present, within
+from interferon.detect.signal_protocol import Ints, Memory, Numbers, Reading, follow, present, put, within
 from interferon.detect.windows import STEP, Bools, Codes, Floats
 
 CLIP, WEAR = 16.0, 3.0  # deviations of the residual: in all, and those that the slow baseline follows
@@ -54,7 +54,7 @@ class TelemetryAgreement:
     def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
         held: Codes = memory["held"]  # type: ignore[assignment]
         mean, base, total = (np.asarray(memory[name], dtype=np.float32) for name in ("mean", "base", "sum"))  # no copy
-        np.copyto(held, row.codes, where=row.seen)
+        put(held, row.codes, row)
         total += within(held * np.float32(1.0 / STEP), ROOM)
         ready = row.rows % EVERY == EVERY - 1
         if ready.all():

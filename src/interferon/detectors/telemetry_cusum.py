@@ -16,6 +16,7 @@ from interferon.detect.windows import STEP, Bools, Codes, Floats
 RUNS = 2.5  # spreads around the usual level within which a machine counts as running
 SPAN = 60  # rows over which the reference follows: the day's own rhythm moves less than the allowance in that time
 ALLOWED, CLIP = 1.0, 3.0  # of the noise: what each row is forgiven, and the most that it counts
+_NOTHING, _ENDLESS = np.float32(0.0), np.float32(np.inf)
 
 
 class TelemetryCusum:
@@ -58,6 +59,6 @@ class TelemetryCusum:
         for total, step in ((up, far), (down, -far)):
             total += step
             total -= allowed
-            np.maximum(total, np.float32(0.0), out=total)
+            np.clip(total, _NOTHING, _ENDLESS, out=total)  # several times as fast as a maximum with one number
         follow(mean, row.z, runs, SPAN)
         return np.asarray(np.copysign(np.sqrt(np.maximum(up, down)), up - down), dtype=np.float32)

@@ -51,7 +51,7 @@ class TelemetryDrift:
         follow(mean, within(row.z, CLIP), row.there, DAY)
         off: Numbers = np.abs(mean - params["usual"])
         off -= params["allowed"]
-        return np.asarray(np.maximum(off, np.float32(0.0), out=off))
+        return np.clip(off, np.float32(0.0), np.float32(np.inf), out=off)
 
 
 def _pieces(z: Floats, seen: Bools) -> list[tuple[Floats, Bools]]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interferon.detect.signal_examples import pump, standstill
-from interferon.detect.signal_protocol import Memory, Numbers, Reading, log_run
+from interferon.detect.signal_protocol import Memory, Numbers, Reading, log_run, put
 from interferon.detect.windows import Bools, Codes, Floats
 
 
@@ -41,6 +41,6 @@ class TelemetryDwell:
         now -= np.int8(1)
         longer = run + np.int32(1)
         longer *= now == side
-        np.copyto(run, longer, where=row.seen)
-        np.copyto(side, now, where=row.seen)
+        put(run, longer, row)
+        put(side, now, row)
         return log_run(run)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interferon.detect.signal_examples import freeze, pump
-from interferon.detect.signal_protocol import Memory, Numbers, Reading, log_run
+from interferon.detect.signal_protocol import Memory, Numbers, Reading, log_run, put
 from interferon.detect.windows import Bools, Codes, Floats
 
 
@@ -39,6 +39,6 @@ class TelemetryFlatline:
         run: NDArray[np.int32] = memory["run"]  # type: ignore[assignment]
         longer = run + np.int32(1)
         longer *= row.codes == last
-        np.copyto(run, longer, where=row.seen)
-        np.copyto(last, row.codes, where=row.seen)
+        put(run, longer, row)
+        put(last, row.codes, row)
         return log_run(run)

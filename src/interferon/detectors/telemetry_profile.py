@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from interferon.detect.fleet import places
 from interferon.detect.rhythm import DAY
 from interferon.detect.signal_examples import nightshift, shifts
 from interferon.detect.signal_protocol import Ints, Memory, Numbers, Reading, within
@@ -85,15 +86,16 @@ class TelemetryProfile:
 
     def _turn(self, memory: Memory, row: Reading, quarter: Small, turns: Ints) -> None:
         """Follows the profile of the machines `turns` (m,), of which a signal is seen for the first time in this quarter of an hour."""
-        own, day = {name: value[turns] for name, value in memory.items()}, row.time // DAY
+        place = places(turns)  # where all machines turn at once, as they nearly always do, nothing is copied
+        own, day = {name: value[place] for name, value in memory.items()}, row.time // DAY
         if len(day) > 1:  # while it is learnt each machine has its own time
-            quarter, day = quarter[turns], day[turns]
+            quarter, day = quarter[place], day[place]
         terms = _TERMS[((day + 3) % 7 >= 5).astype(np.int64), quarter[:, 0]][:, None]  # the epoch was a Thursday
-        weights, seen = _fine(own)[2], (own["quarter"] != quarter) & row.seen[turns]
-        apart = within(row.z[turns] - _profile(weights, terms), CLIP)
-        _follow(own, apart, terms, quarter, seen, seen & row.calm[turns, None])
+        weights, seen = _fine(own)[2], (own["quarter"] != quarter) & row.seen[place]
+        apart = within(row.z[place] - _profile(weights, terms), CLIP)
+        _follow(own, apart, terms, quarter, seen, seen & row.calm[place, None])
         np.rint(_profile(weights, terms) * np.float32(FINE), out=own["level"], casting="unsafe")
-        for name, value in own.items():
+        for name, value in own.items() if place is turns else ():
             memory[name][turns] = value
 
 
@@ -119,8 +121,11 @@ def _follow(memory: Memory, apart: Numbers, terms: Numbers, quarter: Small, turn
     np.copyto(last, quarter, where=turns)
     step = calm * np.float32(FINE / QUARTERS)
     slowly = apart * step / (np.minimum(days, READY - 1) + np.float32(1.0))
-    moved = weights + np.rint(slowly[..., None] * terms)
-    weights[...] = np.clip(moved, -BOUND * FINE, BOUND * FINE)
+    for term in range(TERMS):  # loops along a short axis are slow
+        moved = slowly * terms[..., term]
+        np.rint(moved, out=moved)
+        moved += weights[..., term]
+        weights[..., term] = np.clip(moved, np.float32(-BOUND * FINE), np.float32(BOUND * FINE), out=moved)
     size = np.abs(off.astype(np.float32)) - usual
     size *= calm * np.float32(1.0 / QUARTERS) / (np.clip(days - SETTLED, 0, SETTLED - 1) + np.float32(1.0))
     usual += np.rint(size, out=size).astype(np.int16)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interferon.detect.signal_examples import pump, repeat
-from interferon.detect.signal_protocol import Ints, Memory, Numbers, Reading
+from interferon.detect.signal_protocol import Ints, Memory, Numbers, Reading, put
 from interferon.detect.windows import Bools, Codes, Floats
 
 ANCHORS = 52  # hashes that are kept of a signal
@@ -52,20 +52,20 @@ class TelemetryReplay:
         moved &= now != past.astype(np.uint16)
         longer = past << np.uint64(16)
         longer |= now
-        np.copyto(past, longer, where=row.seen)
+        put(past, longer, row)
         longer *= MIX
-        since += moved
+        since += moved.view(np.int8)
         chosen = (longer & KEPT) == 0
         chosen |= since >= AT_LEAST
         chosen &= moved
-        since *= ~chosen
+        since *= (~chosen).view(np.int8)
         kept = np.flatnonzero(chosen)
         mark = np.maximum(longer.reshape(-1).take(kept) >> np.uint64(48), np.uint64(1)).astype(np.uint16)
         _meet({name: each.reshape(len(judged) * judged.shape[1], -1) for name, each in memory.items()}, kept, mark)
-        run = memory["run"]
-        out: Numbers = np.zeros(run.shape, dtype=np.float32)
-        if run.any():
-            out[:] = np.log1p(run.astype(np.float32))
+        run = memory["run"].reshape(-1)
+        out: Numbers = np.zeros(judged.shape, dtype=np.float32)
+        counted = np.flatnonzero(run != 0)  # few: a logarithm of single numbers is slow
+        out.reshape(-1)[counted] = np.log1p(run.take(counted).astype(np.float32))
         return out
 
 
@@ -77,7 +77,7 @@ def _meet(memory: Memory, kept: Ints, mark: NDArray[np.uint16]) -> None:
     ring, places = memory["ring"].reshape(-1), memory["place"].reshape(-1)
     place, found = places.take(kept).astype(np.int64), memory["ring"].take(kept, axis=0) == mark[:, None]
     told = memory["run"].reshape(-1).take(kept) != 0
-    told[np.flatnonzero(found) // ANCHORS] = True  # few are found
+    told[np.flatnonzero(found.view(np.uint32) != 0) // (ANCHORS // 4)] = True  # few are found: four are looked at as one number
     if told.any():
         _count(memory, kept[told], found[told], place[told])
     ring[kept * ANCHORS + place] = mark

@@ -14,6 +14,7 @@ from interferon.detect.signal_protocol import Memory, Numbers, Reading, follow
 from interferon.detect.windows import Bools, Codes, Floats
 
 SPAN = 30  # rows
+_ALL = np.ones(1, dtype=np.float32)
 
 
 class TelemetrySilence:
@@ -36,6 +37,8 @@ class TelemetrySilence:
 
     def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
         share: Numbers = memory["share"]  # type: ignore[assignment]
-        spoke = np.asarray(row.seen.any(axis=1, keepdims=True), dtype=np.float32)
-        follow(share, np.float32(1.0) - row.there, spoke, SPAN)
+        spoke = np.ones((len(share), 1), dtype=np.float32)
+        gaps = row.gaps // row.seen.shape[1]  # few: machines with a signal missing, once for each
+        spoke[gaps, 0] = row.seen[gaps].any(axis=1)
+        follow(share, np.float32(1.0) - row.there, spoke if not spoke.all() else _ALL, SPAN)
         return share

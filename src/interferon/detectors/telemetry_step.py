@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from interferon.detect.signal_examples import leap, pump
-from interferon.detect.signal_protocol import Memory, Numbers, Reading
+from interferon.detect.signal_protocol import Memory, Numbers, Reading, put
 from interferon.detect.windows import GAP, STEP, Bools, Codes, Floats
 
 
@@ -37,5 +37,5 @@ class TelemetryStep:
         change: Numbers = row.z - last * np.float32(1.0 / STEP)
         change *= row.there
         change *= last != GAP
-        np.copyto(last, row.codes, where=row.seen)
+        put(last, row.codes, row)
         return change
