@@ -7,6 +7,7 @@ that others on the machine count as little as can be.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -91,10 +92,13 @@ def cases(scale: Scale = FULL) -> Iterator[dict[str, Any]]:
         values = plant.ticks(1)[0]
         learnt[tick] = values[: scale.sample]
         watched.dense(tick * MINUTE, values)
+    all_learnt = scale.learn + math.ceil(scale.machines / watch.FITS)
+    for tick in range(scale.learn, all_learnt):
+        watched.dense(tick * MINUTE, plant.ticks(1)[0])
     recent = plant.ticks(scale.settle)
     for tick, values in enumerate(recent):
-        watched.dense((scale.learn + tick) * MINUTE, values)
-    first, count = scale.learn + scale.settle, scale.machines * scale.ticks
+        watched.dense((all_learnt + tick) * MINUTE, values)
+    first, count = all_learnt + scale.settle, scale.machines * scale.ticks
     ticks = plant.attacked(plant.ticks(scale.ticks * scale.rounds), scale.rounds)
     speeds = count / _rounds(lambda tick: watched.dense((first + tick) * MINUTE, ticks[tick]), scale)
     fleet = f"{scale.machines} machines of {SIGNALS} signals, {len(TELEMETRY) + len(SINGLE)} detectors"
