@@ -20,7 +20,7 @@ from interferon.model.errors import InputError
 from interferon.model.records import DeadLetter
 from interferon.sense.batches import batch
 from interferon.sense.eve_kinds import KINDS, Head, Told, ends, protocol, told
-from interferon.sense.pieces import chunks, ends_of, open_json, whole_lines
+from interferon.sense.pieces import JsonLines, chunks, ends_of, whole_lines
 from interferon.sense.pieces import lines as lines_of
 
 NAME: Final = "eve"
@@ -116,7 +116,7 @@ def _together(listed: Sequence[tuple[int, bytes]]) -> Found | None:
         return None
     if len(heads) != len(lines) or any(head.event_type is None or head.timestamp is None for head in heads):
         return None
-    return Found([offset for offset, _ in listed], heads, lines, open_json(block, ends))
+    return Found([offset for offset, _ in listed], heads, lines, JsonLines(block, ends).open())
 
 
 def _one_by_one(listed: Sequence[tuple[int, bytes]], feed: str) -> tuple[Found, list[DeadLetter]]:

@@ -5,10 +5,11 @@ Called by the connectors of network sensors, which hand in how to read. What can
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from isal import igzip_lib, isal_zlib
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -105,17 +106,35 @@ def ends_of(block: bytes) -> Ints | None:
     if len(block) >= 1 << 31 or not (data[ends - 1] == CLOSE).all() or data[0] != OPEN or not (data[ends[:-1] + 1] == OPEN).all():
         return None
     try:
-        block.decode()
+        if not block.isascii():
+            block.decode()
     except UnicodeDecodeError:
         return None
     return ends
 
 
-def open_json(block: bytes, ends: Ints) -> pa.Array:
-    """The lines without their closing braces. The block itself is the array's data: lines and what is between them take turns."""
-    borders = np.empty(2 * len(ends) + 1, np.int32)
-    borders[0] = 0
-    borders[1::2] = ends - 1
-    borders[2::2] = ends + 1
-    taking_turns = pa.StringArray.from_buffers(2 * len(ends), pa.py_buffer(borders), pa.py_buffer(block))
-    return taking_turns.take(pa.array(np.arange(0, 2 * len(ends), 2)))
+class JsonLines(NamedTuple):
+    """A block of lines that `ends_of` has found to be `{…}` each. The block itself is the data of the arrays that are made of it."""
+
+    block: bytes
+    ends: Ints
+
+    def open(self) -> pa.Array:
+        """The lines without their closing braces."""
+        return self._taking_turns().take(pa.array(np.arange(0, 2 * len(self.ends), 2)))
+
+    def closed(self, closing: str) -> pa.Array:
+        """The lines with `closing` in the place of their closing braces, in one pass over the bytes."""
+        turns = np.zeros(2 * len(self.ends), np.bool_)
+        turns[::2] = True
+        _, borders, data = pc.if_else(pa.array(turns), self._taking_turns(), closing).buffers()
+        every_second = np.frombuffer(borders, np.int32, 2 * len(self.ends) + 1)[::2].copy()
+        return pa.StringArray.from_buffers(len(self.ends), pa.py_buffer(every_second), data)
+
+    def _taking_turns(self) -> pa.Array:
+        """Lines and what is between them, in turns."""
+        borders = np.empty(2 * len(self.ends) + 1, np.int32)
+        borders[0] = 0
+        borders[1::2] = self.ends - 1
+        borders[2::2] = self.ends + 1
+        return pa.StringArray.from_buffers(2 * len(self.ends), pa.py_buffer(borders), pa.py_buffer(self.block))

@@ -6,24 +6,25 @@ needs as columns are decoded.
 
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
+from itertools import chain
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
-from interferon.sense.pieces import ends_of, open_json
+from interferon.sense.pieces import JsonLines, ends_of
+from interferon.sense.zeek_columns import Column, times
 from interferon.sense.zeek_kinds import FIRST, FLAG, JSON, LOGS, NUMBER, WHOLE, Log, guessed, log_of
 from interferon.sense.zeek_rows import (
     LARGEST,
     LATEST,
-    MILLIS,
     Cells,
     Ints,
     Line,
+    Opened,
     Read,
     Rows,
-    column_type,
     dead,
     in_order,
     micros,
@@ -36,15 +37,28 @@ _record = msgspec.json.Decoder(dict[str, Any])
 _Count = Annotated[int, msgspec.Meta(ge=0, lt=LARGEST)]
 
 
-class Part(NamedTuple):
-    """Columns of the records of one log in one part of a block."""
-
-    places: Ints  # in the block
-    times: pa.Array
-    columns: list[pa.Array]
-
-
 Decoded: TypeAlias = tuple[Log, Ints, Ints, Cells]  # a log, places in the block, times and columns
+
+
+class Found(NamedTuple):
+    """The records of one log in a block."""
+
+    places: list[Ints]
+    times: list[Ints]
+    columns: list[Column]
+
+    def add(self, records: list[Any], places: Ints) -> None:
+        """Records of the next part. ArrowException or ValueError where a value does not fit."""
+        width = len(records[0].__struct_fields__)
+        flat = list(chain.from_iterable(map(msgspec.structs.astuple, records)))
+        self.places.append(places)
+        self.times.append(times(flat[::width]))
+        for number, column in enumerate(self.columns, 1):
+            column.add(flat[number::width])
+
+    def joined(self, log: Log) -> Decoded:
+        cells = {name: column.whole() for name, column in zip(log.fields, self.columns, strict=True)}
+        return log, np.concatenate(self.places), np.concatenate(self.times), cells
 
 
 def _annotation(name: str) -> Any:
@@ -97,51 +111,45 @@ def fast(block: bytes, feed: str, first: int, told: str) -> pa.RecordBatch | Non
     found = None if ends is None else _decoded(block, decoder, logs)
     if ends is None or found is None or sum(len(places) for _, places, _, _ in found) != len(ends):
         return None
-    texts = open_json(block, ends)
+    lines = JsonLines(block, ends)
     batches = []
-    for log, places, times, cells in found:
+    for log, places, at, cells in found:
         if "id.orig_h" in cells and cells["id.orig_h"].null_count and (b'"id":' in block or b'"id_orig_h":' in block):
             return None
-        own = texts if len(found) == 1 else texts.take(pa.array(places))
-        batches.append(to_batch(Rows(log, times, places + first, cells, own), feed))
+        own = lines if len(found) == 1 else Opened(lines.open().take(pa.array(places)))
+        batches.append(to_batch(Rows(log, at, places + first, cells, own), feed))
     return in_order(batches, [places for _, places, _, _ in found])
 
 
 def _decoded(block: bytes, decoder: msgspec.json.Decoder[Any], logs: dict[type, Log]) -> list[Decoded] | None:
     """The records of each log."""
-    parts: dict[type, list[Part]] = {}
+    found: dict[type, Found] = {}
     count = 0
     for part in _parts(block):
         try:
             records = decoder.decode_lines(part)
             for kind, members, places in _by_type(records, count):
-                times, *values = zip(*map(msgspec.structs.astuple, members), strict=True)
-                columns = [_column(name, each) for name, each in zip(logs[kind].fields, values, strict=False)]
-                parts.setdefault(kind, []).append(Part(places, _times(times), columns))
+                if kind not in found:
+                    found[kind] = Found([], [], [Column(name, name in logs[kind].names) for name in logs[kind].fields])
+                found[kind].add(members, places)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, pa.ArrowException, ValueError, OverflowError):
             return None
         count += len(records)
-    found = [_joined(logs[kind], each) for kind, each in parts.items()]
-    plausible = all(not log.timeless and ((times >= 0) & (times < LATEST)).all() for log, _, times, _ in found)
-    return found if found and plausible else None
+    each = [of.joined(logs[kind]) for kind, of in found.items()]
+    plausible = all(not log.timeless and ((at >= 0) & (at < LATEST)).all() for log, _, at, _ in each)
+    return each if each and plausible else None
 
 
 def _by_type(records: list[Any], first: int) -> Iterator[tuple[type, list[Any], Ints]]:
     """The records of each type with their places, the first record's being `first`."""
+    distinct = set(map(type, records))
+    if len(distinct) == 1:
+        yield distinct.pop(), records, np.arange(first, first + len(records))
+        return
     kinds = list(map(type, records))
-    distinct = dict.fromkeys(kinds)
-    for kind in distinct:
-        if len(distinct) == 1:
-            yield kind, records, np.arange(first, first + len(records))
-        else:
-            places = [place for place, each in enumerate(kinds) if each is kind]
-            yield kind, [records[place] for place in places], np.array(places, np.int64) + first
-
-
-def _joined(log: Log, parts: Sequence[Part]) -> Decoded:
-    columns = [pa.concat_arrays(list(each)) for each in zip(*(part.columns for part in parts), strict=True)]
-    times = pa.concat_arrays([part.times for part in parts]).to_numpy()
-    return log, np.concatenate([part.places for part in parts]), times, dict(zip(log.fields, columns, strict=True))
+    for kind in dict.fromkeys(kinds):
+        places = [place for place, each in enumerate(kinds) if each is kind]
+        yield kind, [records[place] for place in places], np.array(places, np.int64) + first
 
 
 def _parts(block: bytes) -> Iterator[memoryview]:
@@ -150,24 +158,6 @@ def _parts(block: bytes) -> Iterator[memoryview]:
         end = len(block) if start + PART >= len(block) else block.find(b"\n", start + PART) + 1
         yield view[start:end]
         start = end
-
-
-def _times(values: Sequence[Any]) -> pa.Array:
-    """Microseconds of times that are all ISO 8601 in UTC, or all numbers. ArrowException or ValueError where one is not."""
-    if isinstance(values[0], str):
-        return pa.array(values, pa.string()).cast(pa.timestamp("us", "UTC")).cast(pa.int64())
-    numbers = np.array(values, np.float64)
-    if not (np.abs(numbers) < LATEST).all():
-        raise ValueError("a time is missing or no number")
-    return pa.array(np.rint(np.where(numbers > MILLIS, numbers * 1e3, numbers * 1e6)).astype(np.int64))
-
-
-def _column(name: str, values: Sequence[Any]) -> pa.Array:
-    if name in FIRST:
-        values = [value if value is None or isinstance(value, str) else (value or (None,))[0] for value in values]
-    elif name in JSON:
-        values = [bytes(value).decode() or None for value in values]
-    return pa.array(values, column_type(name))
 
 
 def slow(lines: Sequence[bytes], feed: str, first: int, told: str) -> Read:

@@ -97,6 +97,12 @@ class Log:
         return tuple(dict.fromkeys(read if self.addressed else [*read, *OBSERVERS]))
 
     @property
+    def names(self) -> frozenset[str]:
+        """Fields of text that tell who or what came of it: of their values, few are distinct."""
+        read = {*self.source, *self.target, *self.entity, *self.actor, *(name for name, _ in self.outcome), *OBSERVERS}
+        return frozenset(read - WHOLE - NUMBER - FLAG - JSON)
+
+    @property
     def addressed(self) -> bool:
         """Whether every record has addresses: its observer is not asked for then."""
         return bool(self.protocol) or self.kind == "network.flow"

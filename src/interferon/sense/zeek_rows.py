@@ -6,7 +6,7 @@ Called by `sense.zeek_json` and `sense.zeek_tsv`. Works on columns; what a rule 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from interferon.model.events import ACTIVITY
 from interferon.model.records import DeadLetter
 from interferon.sense.batches import batch
+from interferon.sense.pieces import JsonLines
 from interferon.sense.zeek_kinds import FIRST, FLAG, JSON, NUMBER, OBSERVERS, WHOLE, Log, answer, log_of
 
 Cells: TypeAlias = "dict[str, pa.Array]"
@@ -33,15 +34,27 @@ _TEXT: Final = pa.string()
 _json = msgspec.json.Encoder()
 
 
+class Opened(NamedTuple):
+    """JSON objects without their closing braces."""
+
+    array: pa.Array
+
+    def open(self) -> pa.Array:
+        return self.array
+
+    def closed(self, closing: str) -> pa.Array:
+        return pc.binary_join_element_wise(self.array, closing, "")
+
+
 @dataclass(frozen=True)
 class Rows:
-    """Records of one log. `open_json`: each as a JSON object without its closing brace. All columns have the same length."""
+    """Records of one log. All columns have the same length; those of text may be dictionaries."""
 
     log: Log
     time: Ints  # microseconds UTC
     offset: Ints
     cells: Cells
-    open_json: pa.Array
+    texts: JsonLines | Opened  # each as a JSON object
     own: Mapping[str, Sequence[bool]] = field(default_factory=dict)  # keys that we add and that some records have of their own
 
 
@@ -87,7 +100,7 @@ def _rows(path: str, lines: Sequence[Line]) -> Rows:
         time=np.array([line.time for line in lines], np.int64),
         offset=np.array([line.offset for line in lines], np.int64),
         cells=cells,
-        open_json=pa.array([line.text for line in lines], pa.string()),
+        texts=Opened(pa.array([line.text for line in lines], pa.string())),
         own={key: own for key, own in has.items() if any(own)},
     )
 
@@ -149,10 +162,11 @@ def to_batch(rows: Rows, feed: str) -> pa.RecordBatch:
     kind: pa.Array = constant(log.kind, count)
     if log.kind == "auth.login":
         kind = pc.if_else(outcome.is_valid(), "auth.login", "network.message")
-        entity = pc.if_else(pc.and_(outcome.is_valid(), actor.is_valid()), actor, entity)
+        entity = pc.if_else(pc.and_(outcome.is_valid(), actor.is_valid()), _text(actor), _text(entity))
     elif log.answers:
         answers = _answers(log, cells, count)
         kind = pc.if_else(answers, "ot.response", log.kind)
+        source, target = _text(source), _text(target)
         source, target = pc.if_else(answers, target, source), pc.if_else(answers, source, target)
     elif log.kind == "ot.response":
         source, target = target, source
@@ -191,7 +205,13 @@ def _first(names: Iterable[str], cells: Cells, count: int) -> pa.Array:
     if len({each.type for each in found}) > 1:
         found = [_text(each) for each in found]
     told = [each for each in found if each.null_count < count] or found[:1]
-    return pa.nulls(count, _TEXT) if not told else told[0] if len(told) == 1 or not told[0].null_count else pc.coalesce(*told)
+    if len(told) > 1 and told[0].null_count:
+        return pc.coalesce(*(_text(each) if _is_text(each) else each for each in told))
+    return told[0] if told else pa.nulls(count, _TEXT)
+
+
+def _is_text(column: pa.Array) -> bool:
+    return column.type == _TEXT or pa.types.is_dictionary(column.type)
 
 
 def _text(column: pa.Array) -> pa.Array:
@@ -205,32 +225,35 @@ def _filled(column: pa.Array) -> pa.Array:
 
 
 def _or(column: pa.Array, otherwise: str) -> pa.Array:
-    return column.fill_null(otherwise) if otherwise else column
+    return _text(column).fill_null(otherwise) if otherwise and column.null_count else column
 
 
-def _by_value(column: pa.Array, rule: Callable[[Any], Any], kind: pa.DataType) -> pa.Array:
+def _by_value(column: pa.Array, rule: Callable[[Any], str | None]) -> pa.DictionaryArray:
     """`rule` of each value, asked once for each distinct one."""
-    coded = column.dictionary_encode()
-    found = pa.array([rule(value) for value in coded.dictionary.to_pylist()], kind)
-    return found.take(coded.indices)
+    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    found = [rule(value) for value in coded.dictionary.to_pylist()]
+    words = {word: number for number, word in enumerate(dict.fromkeys(word for word in found if word is not None))}
+    numbers = pa.array([None if word is None else words[word] for word in found], pa.int32())
+    return pa.DictionaryArray.from_arrays(numbers.take(coded.indices), pa.array(list(words), _TEXT))
 
 
 def _outcome(log: Log, cells: Cells, count: int) -> pa.Array:
-    told = [_by_value(cells[name], rule, _TEXT) for name, rule in log.outcome if name in cells]
-    return pa.nulls(count, _TEXT) if not told else told[0] if len(told) == 1 else pc.coalesce(*told)
+    told = [_by_value(cells[name], rule) for name, rule in log.outcome if name in cells]
+    return pa.nulls(count, _TEXT) if not told else told[0] if len(told) == 1 else pc.coalesce(*map(_text, told))
 
 
 def _answers(log: Log, cells: Cells, count: int) -> pa.Array:
-    told = _by_value(_text(_first(log.answers, cells, count)), lambda value: value is not None and answer(value), pa.bool_())
     if "fc_request" not in log.code:
-        return told.fill_null(False)
+        told = _by_value(_text(_first(log.answers, cells, count)), lambda value: "answer" if answer(value) else None)
+        return told.is_valid()
     return pc.and_(cells["fc_request"].is_null(), cells["fc_reply"].is_valid())
 
 
 def _actor(log: Log, cells: Cells, count: int) -> pa.Array:
     if not log.actor:
         return pa.nulls(count, _TEXT)
-    return _by_value(_text(_first(log.actor, cells, count)), _identity, _TEXT)
+    told = _first(log.actor, cells, count)
+    return _by_value(told if _is_text(told) else _text(told), _identity)
 
 
 def _identity(name: str | None) -> str | None:
@@ -243,8 +266,8 @@ def _entity(log: Log, cells: Cells, feed: str, source: pa.Array, target: pa.Arra
     """Whose behaviour it is: the source, of an industrial protocol the target; else who saw it; else the feed."""
     own = _first(log.entity, cells, count) if log.entity else target if log.kind.startswith("ot.") else source
     addresses = [own, *(() if log.addressed else (cells[name] for name in OBSERVERS if name in cells)), source, target]
-    found = _first(("entity",), {"entity": own}, count) if not own.null_count else pc.coalesce(*map(_filled, addresses))
-    return _or(_by_value(found, lambda value: None if value is None else f"address:{value}", _TEXT), f"feed:{feed}")
+    found = pc.coalesce(*(_filled(_text(each)) for each in addresses)) if own.null_count else own
+    return _or(_by_value(found, lambda value: f"address:{value}"), f"feed:{feed}")
 
 
 def _object(log: Log, cells: Cells, count: int) -> pa.Array:
@@ -252,7 +275,12 @@ def _object(log: Log, cells: Cells, count: int) -> pa.Array:
         return _or(_filled(_text(_first(log.object, cells, count))), log.about)
     parts = [_text(cells[name]) for name in log.object if name in cells]
     parts = [part for part in parts if part.null_count < count]
-    return _filled(pc.binary_join_element_wise(*parts, log.joint, null_handling="skip")) if parts else pa.nulls(count, _TEXT)
+    if not parts:
+        return pa.nulls(count, _TEXT)
+    if all(part.null_count for part in parts):  # Arrow's join leaves out a row that has none of them: it is given an empty part
+        told = reduce(pc.or_, [part.is_valid() for part in parts])
+        parts[0] = pc.if_else(told, parts[0], "")
+    return _filled(pc.binary_join_element_wise(*parts, log.joint, null_handling="skip"))
 
 
 def _sum(names: Sequence[str], cells: Cells, count: int) -> pa.Array:
@@ -281,9 +309,7 @@ def _attributes(rows: Rows) -> pa.Array:
         told = _extra(key, names, rows.cells, count)
         if told is not None:
             held.append(_unless(told, rows.own[key]) if key in rows.own else told)
-    if not held:
-        return pc.binary_join_element_wise(rows.open_json, plain + "}", "")
-    return pc.binary_join_element_wise(rows.open_json, plain, *held, "}", "")
+    return pc.binary_join_element_wise(rows.texts.open(), plain, *held, "}", "") if held else rows.texts.closed(plain + "}")
 
 
 def _unless(texts: pa.Array, own: Sequence[bool]) -> pa.Array:
@@ -300,6 +326,6 @@ def _extra(key: str, names: Sequence[str], cells: Cells, count: int) -> pa.Array
     found = _sum(names, cells, count) if names[0] in WHOLE and len(names) > 1 else _first(names, cells, count)
     if found.null_count == count:
         return None
-    if found.type == _TEXT and names[0] not in JSON:
-        found = _by_value(found, lambda value: None if value is None else _json.encode(value).decode(), _TEXT)
+    if _is_text(found) and names[0] not in JSON:
+        found = _by_value(found, lambda value: _json.encode(value).decode())
     return pc.binary_join_element_wise(f',"{key}":', _text(found), "").fill_null("")
