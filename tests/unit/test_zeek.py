@@ -113,6 +113,25 @@ def test_a_conversation() -> None:
     }
 
 
+def test_a_record_with_neither_host_nor_uri_among_others_keeps_its_place() -> None:
+    lines = [record("http", host="hmi"), record("http", method="GET"), record("http", uri="/x"), record("http", host="", uri="")]
+    events, dead = taken(zeek.normalise(lines, "f"))
+    assert dead == []
+    assert [event["object"] for event in events] == ["hmi", None, "/x", None]
+
+
+def test_times_of_many_records_are_those_of_each() -> None:
+    times = ["2018-03-24T17:15:20.865716Z", "2020-02-29T23:59:59.999999Z", "1970-01-01T00:00:00.000001Z", "2018-03-24T00:00:00.000000Z"]
+    lines = [record("dns", ts=time, query="a") for time in times]
+    events, dead = taken(zeek.normalise(lines, "f"))
+    assert dead == []
+    assert [event["time"] for event in events] == [1521911720865716, 1583020799999999, 1, 1521849600000000]
+    wrong = ["2018-02-30T00:00:00.000000Z", "2018-03-24T24:00:00.000000Z", "2018-03-24T00:60:00.000000Z", "2018-03-24T00:00:0x.000000Z"]
+    for time in wrong:
+        events, dead = taken(zeek.normalise([*lines, record("dns", ts=time, query="a")], "f"))
+        assert ([letter.offset for letter in dead], len(events)) == ([len(lines)], len(lines))
+
+
 def test_a_conversation_of_which_little_is_known() -> None:
     event = one("conn", proto="tcp", conn_state="S0", orig_bytes=0)
     assert event["bytes"] == 0

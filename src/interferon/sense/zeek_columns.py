@@ -101,11 +101,13 @@ def _shaped(values: Sequence[Any]) -> Ints | None:
     dates, hours, micros = (digits.astype(np.float64) @ _WEIGHTS).T  # exact: below 2 to the power of 53
     if (hours > 23).any():
         return None
-    first = dates[0]
-    if (dates == first).all():
-        return _midnight(int(first)) + micros.astype(np.int64)
-    distinct, which = np.unique(dates, return_inverse=True)
-    return np.array([_midnight(int(each)) for each in distinct], np.int64)[which] + micros.astype(np.int64)
+    found: Ints = micros.astype(np.int64)
+    if (dates == dates[0]).all():
+        found += _midnight(int(dates[0]))
+    else:
+        distinct, which = np.unique(dates, return_inverse=True)
+        found += np.array([_midnight(int(each)) for each in distinct], np.int64)[which]
+    return found
 
 
 @lru_cache(maxsize=1024)

@@ -211,7 +211,7 @@ def _first(names: Iterable[str], cells: Cells, count: int) -> pa.Array:
 
 
 def _is_text(column: pa.Array) -> bool:
-    return column.type == _TEXT or pa.types.is_dictionary(column.type)
+    return bool(column.type == _TEXT or pa.types.is_dictionary(column.type))
 
 
 def _text(column: pa.Array) -> pa.Array:
