@@ -1,6 +1,6 @@
 """The immune system of a supply network: sees, detects, contains within set limits, and routes the goods around.
 
-For notebooks: `detect_table`, and `__version__`. Everything is loaded on first use.
+For notebooks: `detect_table`, `simulate`, `simulate_chain`, and `__version__`. Everything is loaded on first use.
 """
 
 from __future__ import annotations
@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from interferon.flow.basestock import ChainFigures
+    from interferon.flow.echelons import Chain
+    from interferon.flow.problem import Snapshot
+    from interferon.flow.reroute import Route
+    from interferon.flow.simulate import RouteFigures
+    from interferon.model.network import Network
+
 __version__ = "0.1.0"
-__all__ = ["__version__", "detect_table"]
+__all__ = ["__version__", "detect_table", "simulate", "simulate_chain"]
 
 
 def detect_table(train: Any, test: Any, *, time: str = "", drop: Sequence[str] = ()) -> pa.Table:
@@ -27,4 +34,26 @@ def detect_table(train: Any, test: Any, *, time: str = "", drop: Sequence[str] =
     `why` (`signal=share;…`, shares sum to 1). Notes on columns are warnings. Raises `InputError` where a table cannot be used.
     """
     found: pa.Table = importlib.import_module("interferon.runtime.detect_table").detect_table(train, test, time=time, drop=drop)
+    return found
+
+
+def simulate(network: Network, snapshot: Snapshot, route: Route, replications: int, seed: int, **spread: float) -> RouteFigures:
+    """Plays a route to the horizon with varying quantities and lead times: OTIF, lead time, cost and CO2 with their 95 % intervals.
+
+    `spread`: `demand_cv` (0.1: standard deviation of an order's quantity over its mean) and `lead_spread` (1.0: multiplies each lane's
+    `lead_days_sd`). Raises `InputError` for fewer than 2 replications or a negative spread. See docs/simulation.md.
+    """
+    found: RouteFigures = importlib.import_module("interferon.flow.simulate").simulate(
+        network, snapshot, route, replications, seed, **spread
+    )
+    return found
+
+
+def simulate_chain(chain: Chain, periods: int, replications: int, seed: int, **more: Any) -> ChainFigures:
+    """Simulates stages that keep base-stock levels: cost, fill rate, OTIF, waiting time and CO2 with their 95 % intervals.
+
+    `more`: `warmup` and `window` (periods, 0), and `demand`, paths by stage id of shape (periods,) or (replications, periods) in place of
+    draws. Raises `InputError` where an argument makes no sense. See docs/simulation.md.
+    """
+    found: ChainFigures = importlib.import_module("interferon.flow.basestock").simulate_chain(chain, periods, replications, seed, **more)
     return found

@@ -1,11 +1,13 @@
-"""Figures of the flow of goods on the medica example: the closure table, and the first executable re-route against the optimum.
+"""Figures of the flow of goods on the medica example: the closure table, the first executable re-route against the optimum, simulations.
 
 Called by `interferon bench flow`. Reads the clock; touches no file.
 """
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
+from interferon.bench import flow_simulate
 from interferon.flow.account import Figures, Flows, figures
 from interferon.flow.capacity import lost, shares
 from interferon.flow.closure import closure_table
@@ -19,26 +21,34 @@ from interferon.store.examples import build as example
 WORTH = 1.0  # currency: a closure that costs the optimum or the kept plan less is left out
 
 
-def cases() -> list[dict[str, Any]]:
-    """Rows of `interferon bench`: closure table seconds, re-route seconds, share recovered of what the optimum recovers."""
+def cases() -> Iterator[dict[str, Any]]:
+    """Rows of `interferon bench`: closure table seconds, re-route seconds, share recovered of what the optimum recovers; simulations."""
     network = example("medica")
     snapshot = opening(network, START)
     started = time.perf_counter()
     table = closure_table(network, snapshot)
     table_s = time.perf_counter() - started
-    rows = [
-        _row("flow/closure_table", "seconds", table_s, 30.0, table_s <= 30.0, {"closures": len(table.singles), "solves": len(table.solved)})
-    ]
+    yield _row(
+        "flow/closure_table", "seconds", table_s, 30.0, table_s <= 30.0, {"closures": len(table.singles), "solves": len(table.solved)}
+    )
     base = nominal(network, snapshot)
-    closures = _closures(network)
-    measured = [_measure(network, snapshot, base, ref) for ref in closures]
-    return rows + _recovered([m for m in measured if m["stake"] > WORTH])
+    yield from reroutes(network, snapshot, base)
+    yield from flow_simulate.cases(network, snapshot, base, _nodes(network))
+
+
+def reroutes(network: Network, snapshot: Snapshot, base: Route) -> list[dict[str, Any]]:
+    """The rows of `flow/reroute`."""
+    measured = [_measure(network, snapshot, base, ref) for ref in _closures(network)]
+    return _recovered([m for m in measured if m["stake"] > WORTH])
 
 
 def _closures(network: Network) -> list[str]:
     """All single zones, and all plants and distribution centres."""
-    nodes = [f"node:{node.id}" for node in network.nodes.values() if node.kind in ("plant", "dc")]
-    return [f"zone:{zone}" for zone in network.zones] + nodes
+    return [f"zone:{zone}" for zone in network.zones] + _nodes(network)
+
+
+def _nodes(network: Network) -> list[str]:
+    return [f"node:{node.id}" for node in network.nodes.values() if node.kind in ("plant", "dc")]
 
 
 def _measure(network: Network, snapshot: Snapshot, base: Route, ref: str) -> dict[str, float]:

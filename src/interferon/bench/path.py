@@ -32,6 +32,8 @@ from interferon.runtime import installation, replay
 from interferon.runtime.effects import Effects
 from interferon.runtime.loop import Hooks, Loop
 from interferon.runtime.merge import merged
+from interferon.store.examples import START
+from interferon.store.examples import build as example
 from interferon.store.journal import Journal, journal_path
 from interferon.store.log import EventLog
 from interferon.trust.policy import builtin_policy
@@ -55,7 +57,9 @@ def cases() -> Iterator[Row]:
         base = nominal(network, opening(network, start))
         yield from containments(place, rules, base)
         yield from throughput(place, rules)
-    yield from (row for row in flow.cases() if row["case"] == "flow/reroute" and row["metric"] in ("seconds_max", "recovered"))
+    medica = example("medica")
+    snapshot = opening(medica, START)
+    yield from (row for row in flow.reroutes(medica, snapshot, nominal(medica, snapshot)) if row["metric"] in ("seconds_max", "recovered"))
 
 
 def containments(place: Path, rules: Rules, base: Route) -> Iterator[Row]:
