@@ -1,11 +1,13 @@
 """Figures of the flow of goods on the medica example: the closure table, and the first executable re-route against the optimum.
 
-Called by `interferon bench flow`. Reads the clock; touches no file.
+Called by `interferon bench flow`, which goes on with the figures of `flow_stock`. Reads the clock.
 """
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
+from interferon.bench import flow_stock
 from interferon.flow.account import Figures, Flows, figures
 from interferon.flow.capacity import lost, shares
 from interferon.flow.closure import closure_table
@@ -19,8 +21,14 @@ from interferon.store.examples import build as example
 WORTH = 1.0  # currency: a closure that costs the optimum or the kept plan less is left out
 
 
-def cases() -> list[dict[str, Any]]:
-    """Rows of `interferon bench`: closure table seconds, re-route seconds, share recovered of what the optimum recovers."""
+def cases() -> Iterator[dict[str, Any]]:
+    """Rows of `interferon bench`: those of the re-route, and of safety stock where its data are."""
+    yield from rerouted()
+    yield from flow_stock.cases()
+
+
+def rerouted() -> list[dict[str, Any]]:
+    """Closure table seconds, re-route seconds, share recovered of what the optimum recovers."""
     network = example("medica")
     snapshot = opening(network, START)
     started = time.perf_counter()
