@@ -1,12 +1,13 @@
 """The immune system of a supply network: sees, detects, contains within set limits, and routes the goods around.
 
-For notebooks: `detect_table`, `simulate`, `simulate_chain`, and `__version__`. Everything is loaded on first use.
+For notebooks: `detect_table`, `flow_stock`, `simulate`, `simulate_chain`, and `__version__`. Everything is loaded on first use.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
     from interferon.flow.problem import Snapshot
     from interferon.flow.reroute import Route
     from interferon.flow.simulate import RouteFigures
+    from interferon.flow.stock_report import Report
     from interferon.model.network import Network
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "detect_table", "simulate", "simulate_chain"]
+__all__ = ["__version__", "detect_table", "flow_stock", "simulate", "simulate_chain"]
 
 
 def detect_table(train: Any, test: Any, *, time: str = "", drop: Sequence[str] = ()) -> pa.Table:
@@ -34,6 +36,19 @@ def detect_table(train: Any, test: Any, *, time: str = "", drop: Sequence[str] =
     `why` (`signal=share;…`, shares sum to 1). Notes on columns are warnings. Raises `InputError` where a table cannot be used.
     """
     found: pa.Table = importlib.import_module("interferon.runtime.detect_table").detect_table(train, test, time=time, drop=drop)
+    return found
+
+
+def flow_stock(folder: str | Path, *, service: float = 0.95, holding: float = 0.25, quote_days: int = 0, make_days: int = 1) -> Report:
+    """Where the network in `folder` should hold safety stock: what `interferon flow stock` does.
+
+    `service`: share of days on which stock covers demand; `holding`: cost of a year as a share of value; `quote_days`: how long customers
+    may wait before their goods leave; `make_days`: time to make a product whose components are there. Raises `InputError` where the folder
+    or a number cannot be used.
+    """
+    terms = importlib.import_module("interferon.flow.stock_places").Terms(service, holding, quote_days, make_days)
+    network = importlib.import_module("interferon.store.folder").load(Path(folder))
+    found: Report = importlib.import_module("interferon.flow.stock_report").report(network, terms)
     return found
 
 

@@ -1,13 +1,13 @@
-"""Figures of the flow of goods on the medica example: the closure table, the first executable re-route against the optimum, simulations.
+"""Figures of the flow of goods on the medica example: closure table, first executable re-route against the optimum, simulations.
 
-Called by `interferon bench flow`. Reads the clock; touches no file.
+Called by `interferon bench flow`, which goes on with the figures of `flow_stock`. Reads the clock.
 """
 
 import time
 from collections.abc import Iterator
 from typing import Any
 
-from interferon.bench import flow_simulate
+from interferon.bench import flow_simulate, flow_stock
 from interferon.flow.account import Figures, Flows, figures
 from interferon.flow.capacity import lost, shares
 from interferon.flow.closure import closure_table
@@ -22,7 +22,7 @@ WORTH = 1.0  # currency: a closure that costs the optimum or the kept plan less 
 
 
 def cases() -> Iterator[dict[str, Any]]:
-    """Rows of `interferon bench`: closure table seconds, re-route seconds, share recovered of what the optimum recovers; simulations."""
+    """Rows of `interferon bench`: closure table, re-routes, simulations, safety stock. InputError where recorded data are not there."""
     network = example("medica")
     snapshot = opening(network, START)
     started = time.perf_counter()
@@ -34,6 +34,7 @@ def cases() -> Iterator[dict[str, Any]]:
     base = nominal(network, snapshot)
     yield from reroutes(network, snapshot, base)
     yield from flow_simulate.cases(network, snapshot, base, _nodes(network))
+    yield from flow_stock.cases()
 
 
 def reroutes(network: Network, snapshot: Snapshot, base: Route) -> list[dict[str, Any]]:

@@ -33,6 +33,7 @@ COMMANDS = (
     "suppress",
     "baseline",
     "ledger",
+    "flow",
     "bench",
 )
 MODULES: Final = {"init": "network", "check": "network"}  # commands that are not named as their module

@@ -208,7 +208,11 @@ def _learn(watch: Watch, portfolios: Portfolios, names: Sequence[str], signals: 
     def kind(whole: int) -> tuple[str, Sequence[str]]:
         return group_of(watch.shards[0].stream.peers, names[whole]), signals[whole][: watch.shards[0].telemetry.signals]
 
-    ready = [(shard.members[entity], number, entity) for number, shard in enumerate(watch.shards) for entity in telemetry_state.due(shard.telemetry)]
+    ready = [
+        (shard.members[entity], number, entity)
+        for number, shard in enumerate(watch.shards)
+        for entity in telemetry_state.due(shard.telemetry)
+    ]
     mine: dict[int, list[int]] = {}
     for _, number, entity in sorted(ready)[:FITS]:
         mine.setdefault(number, []).append(entity)

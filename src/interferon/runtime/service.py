@@ -1,8 +1,8 @@
 """`interferon up`: a network folder watched live. Reads what lands in its `feeds` folder, listens to the sources of `feeds.toml`,
 remembers in `state`, tells the screens.
 
-A thread moves the pipeline. The event log is written before the pipeline sees an item; after a crash it is run again from the last snapshot
-on (`snapshots`), and feeds go on where the log ends: their rows carry offsets, and a row that came before is left out. What a live feed took
+A thread moves the pipeline. The event log is written before the pipeline sees an item; after a crash it is run from the last snapshot on
+(`snapshots`), and feeds go on where the log ends: their rows carry offsets, and a row that came before is left out. What a live feed took
 is written with its place in one file (`LiveStore`) before the log has it, so that a crash in between neither loses nor doubles it.
 """
 
