@@ -160,6 +160,7 @@ def test_the_place_behind_a_record_is_where_reading_goes_on(tmp_path: Path, segm
         assert out.place == place
         before = place
     out.extend([letter(4), letter(5)])
+    assert log_tail.stands(path, before)  # also where it is the beginning of a segment that holds something by now
     assert [item for item, _ in log_tail.tailed(tmp_path, before, print)] == [letter(4), letter(5)]
     out.close()
 
