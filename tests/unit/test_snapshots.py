@@ -1,6 +1,7 @@
 """A restart goes on from the last snapshot: nothing is run twice, nothing is lost, and what does not fit is passed over."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from interferon.model.network import Network
 from interferon.model.records import DeadLetter
 from interferon.runtime import feed_files, snapshots
+from interferon.runtime import service as services
 from interferon.runtime.loop import Loop
 from interferon.runtime.service import STATE, Service
 from interferon.store import checkpoint, examples, log
@@ -162,6 +164,18 @@ def test_what_does_not_fit_is_passed_over(folder: Path, enter: Enter, run_again:
     assert run_again
     assert remembered(again) == before
     let_go(again)
+
+
+def test_a_running_one_takes_them_by_itself(folder: Path, enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "SNAPSHOT_ROWS", 50)
+    with enter() as service:
+        happened(folder, 0, 30)
+        end = time.monotonic() + 20.0
+        while not (folder / NAME).exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        found = snapshots.load(folder / STATE, service._ground)
+        assert found is not None
+        assert found.state.admission.high["site"] == 90
 
 
 def test_nothing_is_kept_of_a_step_that_failed_half_way(folder: Path, enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,10 +208,10 @@ class Service:
             try:
                 self._hear(time.monotonic() + LOOK_S)
                 self._once()
-            except InputError as error:  # a feed that cannot be read must not stop the others
-                self.tell(str(error))
                 if self._moved >= SNAPSHOT_ROWS or (self._moved and time.monotonic() - self._kept_at >= SNAPSHOT_S):
                     self._snapshot()
+            except InputError as error:  # a feed that cannot be read must not stop the others
+                self.tell(str(error))
             except (JournalError, OSError) as error:  # a full disk: nothing may follow from what is not on record
                 self.tell(f"stopped: {error}; what came in is kept: make room and start again")
                 return
