@@ -22,14 +22,17 @@ run: setup
 
 # what takes longest comes first, so that the cores end together
 SUITE := --no-loadscope-reorder tests/browser tests/integration tests/unit
-WHEEL_SUITE := tests/browser/test_real.py tests/integration/test_up.py $(wildcard tests/integration/test_*_cli.py)
+# the demo and its replay run from the wheel in `wheel-demo` and in the browser
+WHEEL_SUITE := tests/browser/test_real.py tests/integration/test_up.py \
+  $(filter-out %/test_demo_cli.py %/test_replay_cli.py,$(wildcard tests/integration/test_*_cli.py))
 
 test: setup
 	$(BIN)/pytest $(PYTEST_ARGS) $(SUITE) $(ARGS)
 
-# the long proofs: crash walks, seeds, replays over many batch borders; see docs/testing.md. -rsP: shows what was measured, also where it passed
+# the long proofs: crash walks, seeds, replays over many batch borders; see docs/testing.md. Three at once, for some wait for outages.
+# -rsP: shows what was measured, also where it passed
 acceptance: setup
-	$(BIN)/pytest $(PYTEST_ARGS) -rsP tests/acceptance $(ARGS)
+	$(BIN)/pytest $(PYTEST_ARGS) -n 3 -rsP tests/acceptance $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -143,6 +143,10 @@ def test_a_folder_or_file_that_is_no_log_is_told(tmp_path: Path) -> None:
         list(log.read(tmp_path / "x.seg"))
 
 
+def segment(folder: Path, place: log.Place) -> Path:
+    return folder / f"log-{place.segment:06d}.seg"
+
+
 @pytest.mark.parametrize("segment_bytes", [100, 1 << 20])
 def test_the_place_behind_a_record_is_where_reading_goes_on(tmp_path: Path, segment_bytes: int) -> None:
     out, before = log.EventLog(tmp_path, segment_bytes=segment_bytes), log.Place(0, 0)
@@ -151,7 +155,7 @@ def test_the_place_behind_a_record_is_where_reading_goes_on(tmp_path: Path, segm
         out.append(item)
         place = out.place
         assert place is not None
-        path = {int(path.stem.split("-")[1]): path for path in log.segments(tmp_path)}[place.segment]
+        path = segment(tmp_path, place)
         assert log_tail.stands(path, place)
         assert list(log_tail.tailed(tmp_path, place, print)) == []
         assert [item for item, _ in log_tail.tailed(tmp_path, log.Place(0, 0), print)] == items()[:number]
@@ -160,7 +164,7 @@ def test_the_place_behind_a_record_is_where_reading_goes_on(tmp_path: Path, segm
         assert out.place == place
         before = place
     out.extend([letter(4), letter(5)])
-    assert log_tail.stands(path, before)  # also where it is the beginning of a segment that holds something by now
+    assert log_tail.stands(segment(tmp_path, before), before)  # also where it is the beginning of a segment that holds something by now
     assert [item for item, _ in log_tail.tailed(tmp_path, before, print)] == [letter(4), letter(5)]
     out.close()
 
