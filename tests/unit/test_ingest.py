@@ -174,6 +174,7 @@ def test_what_is_packed_counts_as_large_as_it_becomes(post: Post, store: Store, 
     rows = batch("telemetry", "plant-a", {**columns, "value": [1.0] * count})
     body = stream(rows, compression="zstd")
     assert len(body) < rows.nbytes / 20
+    assert post(b"", ARROW).status_code == 400
     monkeypatch.setattr(ingest, "UNPACKED", 1_000_000)
     refused = post(body, ARROW)
     assert refused.status_code == 413

@@ -216,6 +216,16 @@ def test_the_disk_that_does_not_take_it_is_told_and_the_one_before_stands(
     assert (folder / NAME).read_bytes() == before
 
 
+def test_a_memory_that_cannot_be_written_costs_the_snapshot_alone(folder: Path, enter: Enter) -> None:
+    service = enter()
+    happened(folder, 0, 2)
+    service._once()
+    service.running.state.watch.shards[0].stream.memories["theirs"] = object()  # type: ignore[assignment]
+    let_go(service)
+    assert service.failed.startswith("no snapshot: object cannot go into a checkpoint")
+    assert not (folder / NAME).exists()
+
+
 def test_dead_letters_are_not_told_twice_where_reading_begins_again(folder: Path, enter: Enter) -> None:
     service = enter()
     happened(folder, 0, 2)

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from interferon.model.errors import InputError
 from interferon.model.events import ACTIVITY_KINDS, FAMILIES, TRADE_KINDS
 from interferon.model.records import DeadLetter
-from interferon.sense import arrow_size
+from interferon.sense import arrow_streams
 from interferon.sense.batches import batch
 from interferon.store import sensor_keys
 from interferon.store.tokens import Token, Tokens
@@ -133,7 +133,7 @@ def _checked(data: bytes, feed: str, tokens: Tokens | None, first: int = 0) -> R
     reason = _unsigned(head, body) or (_unknown(head, token) if tokens else "")
     try:
         batches = [] if reason else list(_batches(body))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, KeyError) as error:
+    except arrow_streams.BROKEN as error:
         reason = f"its body is no Arrow IPC stream: {error}"
     if reason:
         yield _dead(feed, reason, line, first)
@@ -163,14 +163,9 @@ def _unknown(head: Head, token: Token | None) -> str:
 
 
 def _batches(body: bytes) -> Iterator[pa.RecordBatch]:
-    if (size := arrow_size.unpacked(body)) > UNPACKED:
+    if (size := arrow_streams.unpacked(body)) > UNPACKED:
         raise pa.ArrowInvalid(f"{size} bytes once unpacked; at most {UNPACKED} are taken")
-    source = pa.BufferReader(body)
-    while source.tell() < len(body):
-        with pa.ipc.open_stream(source) as reader:
-            for each in reader:
-                each.validate(full=True)
-                yield each
+    yield from arrow_streams.batches(body)
 
 
 def _wrong(found: pa.RecordBatch, sensor: str, token: Token | None) -> str:

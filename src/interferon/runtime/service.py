@@ -160,13 +160,17 @@ class Service:
         return rows
 
     def _snapshot(self) -> None:
-        """What a restart goes on from. A disk that does not take it costs time at the next start and nothing else."""
+        """What a restart goes on from. Where it cannot be taken, that costs time at the next start and nothing else."""
         place = self._log.place
         if place is None or not self._whole:  # nothing came since the start, or only the log itself can tell what is missing
             return
-        with self.running.lock:
-            lengths = self._records.synced()
-            taken = self._keeper.keep(Snapshot(self._ground, place, self.running.state, self.running.known(), self._health, lengths))
+        try:
+            with self.running.lock:
+                lengths = self._records.synced()
+                taken = self._keeper.keep(Snapshot(self._ground, place, self.running.state, self.running.known(), self._health, lengths))
+        except (InputError, TypeError, ValueError, OverflowError) as error:  # also a memory of somebody's detector that is not plain
+            self.tell(f"no snapshot: {error}; a restart runs the log again from the one before")
+            taken = True  # the next one is tried when it is due
         if taken:
             self._moved, self._kept_at = 0, time.monotonic()
 

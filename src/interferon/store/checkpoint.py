@@ -99,7 +99,7 @@ def _plain(value: Any) -> Any:
     kind: Any = type(value)
     if kind in _EXACT:
         return value
-    if kind is dict:
+    if isinstance(value, dict):
         keys, items = list(value), list(value.values())
         keys = keys if _EXACT.issuperset(map(type, keys)) else [_plain(key) for key in keys]
         items = items if _EXACT.issuperset(map(type, items)) else [_plain(item) for item in items]
@@ -108,8 +108,6 @@ def _plain(value: Any) -> Any:
         return [_MANY[kind], list(value) if _EXACT.issuperset(map(type, value)) else [_plain(item) for item in value]]
     if isinstance(value, _SCALARS):
         return value
-    if isinstance(value, dict):
-        return ["d", [[_plain(key), _plain(item)] for key, item in value.items()]]
     record = _record(kind)
     if record is not None:
         name, _, get = record

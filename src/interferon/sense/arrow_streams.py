@@ -1,6 +1,7 @@
-"""How large an Arrow IPC message becomes when its buffers are unpacked, told before any is: a few kilobytes of LZ4 can hold gigabytes.
+"""Arrow IPC streams that strangers send: how large they become, told before anything is unpacked, and their batches, validated.
 
-Reads the few fields of the message's FlatBuffers metadata that say so (Arrow columnar format, `Message.fbs`). Called where strangers send.
+A few kilobytes of LZ4 can hold gigabytes. The few fields of a message's FlatBuffers metadata that say so are read here (Arrow columnar
+format, `Message.fbs`). Called by ingest and by the connector of a sensor's files.
 """
 
 import struct
@@ -13,7 +14,21 @@ HEADER_TYPE, HEADER = 1, 2  # fields of Message
 BATCH_BUFFERS, BATCH_PACKING = 2, 3  # of RecordBatch
 DICTIONARY_BATCH = 1  # of DictionaryBatch: its RecordBatch
 DICTIONARY, BATCH = 2, 3  # of the union MessageHeader
+BROKEN: Final = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, KeyError)  # what a body that is none raises
 BUFFER: Final = struct.Struct("<qq")  # offset and length in the body
+
+
+def batches(body: bytes) -> Iterator[pa.RecordBatch]:
+    """The batches of the IPC streams that lie one after the other in `body`, each validated to the last offset before anything reads it.
+
+    pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError or KeyError (`BROKEN`) where they cannot be read.
+    """
+    source = pa.BufferReader(body)
+    while source.tell() < len(body):
+        with pa.ipc.open_stream(source) as reader:
+            for batch in reader:
+                batch.validate(full=True)
+                yield batch
 
 
 def unpacked(body: bytes) -> int:

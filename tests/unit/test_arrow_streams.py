@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interferon.sense.arrow_size import unpacked
+from interferon.sense.arrow_streams import batches, unpacked
 
 
 def stream(batch: pa.RecordBatch, compression: str | None) -> bytes:
@@ -29,6 +29,7 @@ def test_it_is_as_large_as_its_columns(compression: str | None) -> None:
     body = stream(batch, compression)
     assert batch.nbytes <= unpacked(body) <= batch.nbytes + 4096
     assert unpacked(body + stream(batch, "lz4")) >= 2 * batch.nbytes
+    assert list(batches(body + body)) == [batch, batch]
     assert compression is None or len(body) < batch.nbytes / 50
 
 
