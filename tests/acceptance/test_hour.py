@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from interferon.bench.sense_hour import PER_S, Plan, judged
+from interferon.bench.sense_hour import Plan, judged
+from interferon.bench.sense_hour_world import PER_S
 
 
 def test_a_minute_at_full_rate_loses_and_doubles_nothing_through_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,37 +11,31 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-from msgspec import structs
 
 from interferon.bench import measures, progress
+from interferon.bench.sense_hour_world import PER_S, PULSE_S, flows, network, orders, readings
+from interferon.bench.sense_ingest import stream
 from interferon.bench.sense_sensor import COMMAND, memory
-from interferon.bench.watch_world import network
 from interferon.model.errors import InputError
-from interferon.model.network import Network
-from interferon.sense.batches import batch
 from interferon.store import folder_write, log
 from interferon.store.tokens import Tokens
 from interferon.web.ingest import ARROW
 
-MACHINES, SIGNALS = 2376, 8
-PULSE_S: Final = 0.25  # of one feed's batches
 MOST_PULSES: Final = 4  # of one request, where the sender is behind
 WAIT_S: Final = 120.0
 LAG_S: Final = 1.0  # target for 99 of 100 events
 GROWTH: Final = 1.10  # target: memory at the end over that after the first quarter
-PER_S: Final = {"historian": MACHINES * SIGNALS, "network": 972, "erp": 20}  # events a second, 20,000 together
-SEED: Final = 20
 
 
 @dataclass(frozen=True)
@@ -126,31 +120,21 @@ def counted(place: Path, sent: dict[str, int]) -> tuple[int, int]:
 def run(place: Path, plan: Plan) -> Seen:
     """One run on a new installation in `place`."""
     seen, port = Seen(), _free_port()
-    folder_write.write(_network(), place)
+    folder_write.write(network(), place)
     _settings(place)
     secret = Tokens(place).add("bench", list(PER_S), ["telemetry", "activity", "trade"], 1.0, datetime.now(UTC).isoformat(), "")
     server = _Server(place, port)
-    failed: list[BaseException] = []
     try:
         server.start()
         begin = time.monotonic()
-        until = begin + plan.seconds
-        sender = _Sender(port, secret, begin, until, seen, failed)
-        sender.start()
-        _watched(server, sender, seen, plan, begin, failed)
+        with ThreadPoolExecutor(1) as pool:
+            sending = pool.submit(_Sender(port, secret, begin, begin + plan.seconds, seen).run)
+            _watched(server, sending, seen, plan, begin)
+            sending.result()
         seen.cpu_s += server.cpu_s()
     finally:
         server.stop()
-    if failed:
-        raise failed[0]
     return seen
-
-
-def _network() -> Network:
-    """The fleet of `interferon bench watch` with its vehicles as what the tables may hold."""
-    fleet = network(MACHINES)
-    named = {"agv": "robot", "truck": "telematics"}
-    return replace(fleet, assets={name: structs.replace(each, type=named.get(each.type, each.type)) for name, each in fleet.assets.items()})
 
 
 def _settings(place: Path) -> None:
@@ -160,10 +144,10 @@ def _settings(place: Path) -> None:
     path.write_text("\n".join(["frame_s = 2.0", "lateness_s = 2.0", "learn_rows = 300", *kept]) + "\n")
 
 
-def _watched(server: "_Server", sender: "_Sender", seen: Seen, plan: Plan, begin: float, failed: list[BaseException]) -> None:
-    """Looks at memory each second, kills and restarts the server once, until the sender has ended."""
+def _watched(server: "_Server", sending: Future[None], seen: Seen, plan: Plan, begin: float) -> None:
+    """Looks at memory each second, kills and restarts the server once, until everything was sent or cannot be."""
     killed = told = 0.0
-    while sender.is_alive():
+    while not sending.done():
         time.sleep(1.0)
         now = time.monotonic() - begin
         if not killed and now >= plan.kill_at:
@@ -222,22 +206,16 @@ class _Server:
                 self.kill()
 
 
-class _Sender(threading.Thread):
+class _Sender:
     """A gateway: each quarter of a second the events of every feed are due; what was not answered with 200 is sent again."""
 
-    def __init__(self, port: int, secret: str, begin: float, until: float, seen: Seen, failed: list[BaseException]) -> None:
-        super().__init__(name="sender", daemon=True)
-        self._port, self._secret, self._begin, self._until, self._seen, self._failed = port, secret, begin, until, seen, failed
+    def __init__(self, port: int, secret: str, begin: float, until: float, seen: Seen) -> None:
+        self._port, self._secret, self._begin, self._until, self._seen = port, secret, begin, until, seen
         self._made = {"historian": readings(), "network": flows(), "erp": orders()}
         self._open: http.client.HTTPConnection | None = None
 
     def run(self) -> None:
-        try:
-            self._all()
-        except BaseException as error:  # noqa: BLE001 - told by who started it
-            self._failed.append(error)
-
-    def _all(self) -> None:
+        """Until the time is over. Raises InputError where events are refused, or not taken for WAIT_S."""
         epoch, pulse, pulses = time.time() - (time.monotonic() - self._begin), 0, int((self._until - self._begin) / PULSE_S)
         self._seen.sent = dict.fromkeys(PER_S, 0)
         while pulse < pulses:
@@ -250,7 +228,7 @@ class _Sender(threading.Thread):
     def _feed(self, feed: str, pulse: int, due: int, epoch: float) -> None:
         rows = round(PER_S[feed] * PULSE_S)
         batches = [self._made[feed](number * rows, rows, epoch + number * PULSE_S) for number in range(pulse, due)]
-        self._until_taken(feed, _stream(batches))
+        self._until_taken(feed, stream(batches))
         now = time.monotonic() - self._begin
         self._seen.lags += [(number * PULSE_S, now - number * PULSE_S, rows) for number in range(pulse, due)]
         self._seen.sent[feed] += len(batches) * rows
@@ -277,105 +255,6 @@ class _Sender(threading.Thread):
         if 400 <= answer.status < 500 and answer.status != http.HTTPStatus.TOO_MANY_REQUESTS:
             raise InputError(f"{feed}: answered {answer.status}: {content[:300]!r}")
         return "" if answer.status == http.HTTPStatus.OK else f"answered {answer.status}"
-
-
-def readings() -> Callable[[int, int, float], pa.RecordBatch]:
-    """Every signal of every machine once a second, in the order of the machines: slow waves and noise."""
-    rng = np.random.default_rng(SEED)
-    noise = np.round(rng.normal(size=1 << 17), 3)
-    entities, signals = [f"asset:m-{m}" for m in range(MACHINES)], [f"s{s}" for s in range(SIGNALS)]
-
-    def made(first: int, rows: int, at: float) -> pa.RecordBatch:
-        place = np.arange(first, first + rows)
-        machine, signal = place // SIGNALS % MACHINES, place % SIGNALS
-        wave = 50.0 + 5.0 * np.sin(at / 300.0 + machine) + signal
-        columns: dict[str, Any] = {
-            "time": _times(at, rows),
-            "seen": np.full(rows, round((at + PULSE_S) * 1e6)),
-            "offset": place,
-            "entity": _coded(machine, entities),
-            "signal": _coded(signal, signals),
-            "value": wave + noise[(place * 31) % len(noise)],
-        }
-        return batch("telemetry", "historian", columns)
-
-    return made
-
-
-def flows() -> Callable[[int, int, float], pa.RecordBatch]:
-    """Conversations of machines with their three peers and commands of one controller in ten, the same ones each minute."""
-    rng = np.random.default_rng(SEED + 1)
-    length = round(PER_S["network"] * 60)
-    machine = rng.integers(0, MACHINES, length)
-    other = (machine + rng.integers(1, 4, length)) % MACHINES
-    command = rng.random(length) < 0.1
-    words = [f"asset:m-{m}" for m in range(MACHINES)]
-    sizes = rng.integers(200, 4000, length)
-    objects = np.where(command, [f"holding:{n % 40}" for n in range(length)], "tcp/502")
-    codes = np.array([None, "read_holding_registers"], dtype=object)[command.astype(int)]
-
-    def made(first: int, rows: int, at: float) -> pa.RecordBatch:
-        place = np.arange(first, first + rows)
-        of = place % length
-        columns: dict[str, Any] = {
-            "time": _times(at, rows),
-            "seen": np.full(rows, round((at + PULSE_S) * 1e6)),
-            "offset": place,
-            "entity": _coded(machine[of], words),
-            "kind": _coded(command[of].astype(int), ["network.flow", "ot.command"]),
-            "source": _coded(machine[of], words),
-            "target": _coded(other[of], words),
-            "object": pa.array(objects[of]),
-            "code": pa.array(codes[of], pa.string()),
-            "bytes": sizes[of],
-        }
-        return batch("activity", "network", columns)
-
-    return made
-
-
-def orders() -> Callable[[int, int, float], pa.RecordBatch]:
-    """Orders, and what was ordered a minute before arrives."""
-    behind = round(PER_S["erp"] / 2 * 60)
-
-    def made(first: int, rows: int, at: float) -> pa.RecordBatch:
-        place = np.arange(first, first + rows)
-        placed, number = place % 2 == 0, place // 2
-        number = np.where(placed, number, number - behind)
-        kinds = np.where(placed, "order.placed", "receipt.posted")
-        columns: dict[str, Any] = {
-            "time": _times(at, rows),
-            "seen": np.full(rows, round((at + PULSE_S) * 1e6)),
-            "offset": place,
-            "entity": ["node:cust-1"] * rows,
-            "kind": pa.array(kinds),
-            "order": [f"o-{n}" for n in number],
-            "product": ["p-1"] * rows,
-            "quantity": np.full(rows, 5.0),
-            "destination": ["cust-1"] * rows,
-            "promised": pa.array(np.full(rows, round((at + 3600) * 1e6)), mask=~placed),
-        }
-        return batch("trade", "erp", columns)
-
-    return made
-
-
-def _times(at: float, rows: int) -> np.ndarray:
-    """Moments of `rows` events over one pulse, microseconds."""
-    found: np.ndarray = np.rint((at + np.arange(rows) * (PULSE_S / rows)) * 1e6).astype(np.int64)
-    return found
-
-
-def _coded(codes: np.ndarray, words: list[str]) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(words, pa.string()))
-
-
-def _stream(batches: list[pa.RecordBatch]) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batches[0].schema) as writer:
-        for each in batches:
-            writer.write_batch(each)
-    return bytes(sink.getvalue().to_pybytes())
 
 
 def _free_port() -> int:

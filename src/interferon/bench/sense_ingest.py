@@ -45,7 +45,7 @@ FEED: Final = "line-4"
 def cases() -> Iterator[dict[str, Any]]:
     """Readings and flows as Arrow, and readings as NDJSON beside them."""
     for family, made in (("telemetry", readings), ("activity", flows)):
-        bodies = [_stream([made(k * BATCHES + b) for b in range(BATCHES)]) for k in range(REQUESTS)]
+        bodies = [stream([made(k * BATCHES + b) for b in range(BATCHES)]) for k in range(REQUESTS)]
         rates = sorted(_rate(bodies, ARROW, ROWS * BATCHES) for _ in range(ROUNDS))
         beside = {"median round": rates[ROUNDS // 2], "writing the same bytes with fsync, no server": _plain(bodies, ROWS * BATCHES)}
         beside["bytes an event on the wire"] = len(bodies[0]) / (ROWS * BATCHES)
@@ -62,8 +62,8 @@ def readings(number: int) -> pa.RecordBatch:
     columns: dict[str, Any] = {
         "time": 1_767_600_000_000_000 + place * 250,
         "offset": place,
-        "entity": _coded(place // 8 % MACHINES, entities),
-        "signal": _coded(place % 8, signals),
+        "entity": coded(place // 8 % MACHINES, entities),
+        "signal": coded(place % 8, signals),
         "value": rng.normal(size=ROWS),
     }
     return batch("telemetry", FEED, columns)
@@ -78,21 +78,23 @@ def flows(number: int) -> pa.RecordBatch:
     columns: dict[str, Any] = {
         "time": 1_767_600_000_000_000 + place * 250,
         "offset": place,
-        "entity": _coded(source, [f"address:{each}" for each in plain]),
-        "kind": _coded(np.zeros(ROWS), ["network.flow"]),
-        "source": _coded(source, plain),
-        "target": _coded(target, plain),
+        "entity": coded(source, [f"address:{each}" for each in plain]),
+        "kind": coded(np.zeros(ROWS), ["network.flow"]),
+        "source": coded(source, plain),
+        "target": coded(target, plain),
         "object": pa.array(["tcp/502", "tcp/4840", "udp/53", "tcp/443"]).take(pa.array(target % 4)),
         "bytes": rng.integers(60, 10**6, ROWS),
     }
     return batch("activity", FEED, columns)
 
 
-def _coded(codes: np.ndarray, words: Sequence[str]) -> pa.DictionaryArray:
+def coded(codes: np.ndarray, words: Sequence[str]) -> pa.DictionaryArray:
+    """A column of `words`, by their places."""
     return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(words, pa.string()))
 
 
-def _stream(batches: Sequence[pa.RecordBatch]) -> bytes:
+def stream(batches: Sequence[pa.RecordBatch]) -> bytes:
+    """One Arrow IPC stream."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batches[0].schema) as writer:
         for each in batches:
