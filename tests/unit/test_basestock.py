@@ -26,7 +26,7 @@ def paths(seed: int, periods: int = PERIODS, chain: Chain = CHAIN) -> dict[str, 
     return {s.id: np.array([s.demand.draw(rng, 1)[0] for _ in range(periods)]) for s in chain.stages if s.demand is not None}
 
 
-def compare(chain: Chain, state: State, books: dict[str, Books], column: int = 0) -> None:
+def assert_same_books(chain: Chain, state: State, books: dict[str, Books], column: int = 0) -> None:
     """All that both keep, stage by stage."""
     arcs = len(chain.arcs)
     for i, stage in enumerate(chain.stages):
@@ -78,7 +78,7 @@ def test_the_plain_loop_has_the_same_books(seed: int) -> None:
     rates, path = Rates(CHAIN), paths(seed)
     asked = {stage: values.tolist() for stage, values in path.items()}
     for state, (books, cost) in zip(states(CHAIN, PERIODS, 2, 0, demand=path), plain_periods(CHAIN, asked), strict=True):
-        compare(CHAIN, state, books, column=1)
+        assert_same_books(CHAIN, state, books, column=1)
         assert rates.cost(state)[1] == pytest.approx(cost)
 
 
@@ -99,7 +99,7 @@ def test_the_plain_loop_has_the_same_books_where_recipes_need_several_units_and_
     path = paths(5, chain=chain)
     asked = {stage: values.tolist() for stage, values in path.items()}
     for state, (books, _) in zip(states(chain, PERIODS, 1, 0, demand=path), plain_periods(chain, asked), strict=True):
-        compare(chain, state, books)
+        assert_same_books(chain, state, books)
 
 
 @pytest.mark.skipif(not flow_stockpyl.present(), reason="stockpyl is not installed; docs/simulation.md says how")

@@ -191,4 +191,5 @@ def test_any_damage_is_read_alike_both_ways(start: tuple[int, bytes], changes: l
     for place, value in changes:
         if changed:
             changed[place % len(changed)] = value
-    both([bytes(changed)[: len(changed) - cut % 20], noise, bytes(changed), frame], link)
+    _, given, _ = both([bytes(changed)[: len(changed) - cut % 20], noise, bytes(changed), frame], link)
+    assert len(given.starts) == 4

@@ -17,33 +17,12 @@ from interferon.runtime.service import Service
 from interferon.sense.health import FEED
 from interferon.store import examples
 from interferon.store.examples import START
-from interferon.store.folder import load
 from interferon.store.journal import Journal, journal_path
 from interferon.trust.policy import Policy
 
 from .attacked import HOUR, MINUTE, SECOND
 
 Enter = Callable[[], Service]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    examples.write("minimal", tmp_path / "net")
-    (tmp_path / "net" / "feeds").mkdir()
-    return tmp_path / "net"
-
-
-@pytest.fixture
-def network(folder: Path) -> Network:
-    return load(folder)
-
-
-@pytest.fixture
-def enter(folder: Path, network: Network, monkeypatch: pytest.MonkeyPatch) -> Enter:
-    """Makes the installation; a test moves it by `_once` where it does not enter it."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder.parent / "cache"))
-    monkeypatch.setattr(feed_files, "SETTLED_S", -1.0)
-    return lambda: Service(folder, network, Policy.observing())
 
 
 def closed(service: Service) -> None:

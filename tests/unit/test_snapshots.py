@@ -7,41 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from interferon.model.network import Network
 from interferon.model.records import DeadLetter
-from interferon.runtime import feed_files, snapshots
 from interferon.runtime import service as services
+from interferon.runtime import snapshots
 from interferon.runtime.loop import Loop
 from interferon.runtime.service import STATE, Service
-from interferon.store import checkpoint, examples, log
+from interferon.store import checkpoint, log
 from interferon.store.examples import START
-from interferon.store.folder import load
-from interferon.trust.policy import Policy
 
 from .attacked import MINUTE
 
 Enter = Callable[[], Service]
 NAME = Path(STATE) / snapshots.NAME
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    examples.write("minimal", tmp_path / "net")
-    (tmp_path / "net" / "feeds").mkdir()
-    return tmp_path / "net"
-
-
-@pytest.fixture
-def network(folder: Path) -> Network:
-    return load(folder)
-
-
-@pytest.fixture
-def enter(folder: Path, network: Network, monkeypatch: pytest.MonkeyPatch) -> Enter:
-    """Makes the installation; `_once` moves it."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder.parent / "cache"))
-    monkeypatch.setattr(feed_files, "SETTLED_S", -1.0)
-    return lambda: Service(folder, network, Policy.observing())
 
 
 @pytest.fixture
