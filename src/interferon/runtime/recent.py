@@ -13,7 +13,7 @@ from interferon.sense.names import decoded
 
 DAY_US: Final = 86_400_000_000
 MINUTE_US: Final = 60_000_000
-MOST: Final = 500_000  # rows; some twenty bytes each
+MOST: Final = 2_000_000  # rows, some twenty bytes each: a day of 170 machines of 8 signals a minute stays whole
 PARTS: Final = 512  # batches that may lie side by side; each holds the names of all its entities
 COLUMNS: Final = ("entity", "signal", "time", "value")
 Reading = tuple[str, int, float | None]  # signal, time, value
