@@ -14,30 +14,17 @@ from interferon.flow.setting import setting
 from interferon.flow.simulate import BLOCK, RouteFigures, _Play, simulate
 from interferon.flow.sourcing import Sourcing
 from interferon.model.errors import InputError
-from interferon.model.network import Bom, Lane, Network, Node, Order, Product, Settings, Stock
+from interferon.model.network import Bom, Lane, Network, Node, Order, Product
 
-NOW = 1_767_571_200_000_000
+from . import goods
+from .goods import START as NOW
+from .goods import node
+
 PAGE = Path(__file__).parents[2] / "docs/simulation.md"
 
 
-def node(name: str, kind: str, capacity: float = 1000.0) -> Node:
-    return Node(id=name, site=name, kind=kind, capacity_per_day=capacity)
-
-
 def lane(origin: str, destination: str, days: float, cost: float, capacity: float = 1000.0, sd: float = 0.1) -> Lane:
-    return Lane(
-        id=f"{origin}-{destination}",
-        origin=origin,
-        destination=destination,
-        mode="road",
-        carrier="",
-        capacity_per_day=capacity,
-        lead_days_mean=days,
-        lead_days_sd=sd,
-        cost_per_unit=cost,
-        distance_km=100.0,
-        gco2e_tkm=80.0,
-    )
+    return goods.lane(f"{origin}-{destination}", origin, destination, cost, days, capacity, sd)
 
 
 def order(number: int, quantity: float, due: float, placed: float = 0.0) -> Order:
@@ -48,25 +35,9 @@ def order(number: int, quantity: float, due: float, placed: float = 0.0) -> Orde
 def network(
     nodes: list[Node], lanes: list[Lane], orders: list[Order], stock: dict[tuple[str, str], float], bom: tuple[Bom, ...] = ()
 ) -> Network:
-    goods = [Product(id="p", name="pump", unit="piece", value=100.0, margin=30.0, kg_per_unit=2.0)]
-    if bom:
-        goods.append(Product(id="c", name="case", unit="piece", value=10.0, margin=0.0))
-    return Network(
-        settings=Settings(name="test"),
-        revision=1,
-        sites={},
-        zones={},
-        conduits={},
-        assets={},
-        partners={},
-        nodes={n.id: n for n in nodes},
-        lanes={row.id: row for row in lanes},
-        products={p.id: p for p in goods},
-        orders={o.id: o for o in orders},
-        people={},
-        bom=bom,
-        inventory=tuple(Stock(node=n, product=p, quantity=q, as_of=NOW) for (n, p), q in stock.items()),
-    )
+    pump = Product(id="p", name="pump", unit="piece", value=100.0, margin=30.0, kg_per_unit=2.0)
+    case = Product(id="c", name="case", unit="piece", value=10.0, margin=0.0)
+    return goods.network(nodes, lanes, orders, stock, bom=bom, products=(pump, case) if bom else (pump,))
 
 
 def route(**lanes: str) -> Route:
