@@ -146,6 +146,12 @@ def test_capacity_course_has_tolerance_loss_and_fallback() -> None:
     assert np.allclose(cut, [(0.0, 1.0), (2.0, 0.6), (6.0, 0.8)])
 
 
+def test_a_closure_ends_when_it_is_told_to() -> None:
+    net = two_centres(dependencies=(dependency("wms-near", "node:near", 0.8, tolerance_h=4.0),))
+    assert lost(net, ["asset:wms-near"], 12.0).worst == {"node:near": ((0.0, 1.0), (4.0, pytest.approx(0.2)), (12.0, 1.0))}
+    assert lost(net, ["asset:wms-near"], 3.0).worst == {}
+
+
 def test_a_redundancy_group_is_lost_only_whole() -> None:
     rows = tuple(dependency(asset, "node:near", 0.5, group="g") for asset in ("wms-near", "plc-near"))
     found = two_centres(dependencies=rows)

@@ -68,12 +68,15 @@ def exposure(network: Network) -> Exposure:
     )
 
 
-def lost(network: Network, refs: Iterable[str]) -> Capacities:
-    """What closing `refs` (`asset:`, `zone:`, `conduit:`, `node:`, `lane:`) leaves of the capacities. Other references carry no goods."""
-    return left(exposure(network), refs)
+def lost(network: Network, refs: Iterable[str], until_h: float | None = None) -> Capacities:
+    """What closing `refs` (`asset:`, `zone:`, `conduit:`, `node:`, `lane:`) leaves of the capacities. Other references carry no goods.
+
+    `until_h`: hours from now at which all is open again; None: not within the horizon.
+    """
+    return left(exposure(network), refs, until_h)
 
 
-def left(known: Exposure, refs: Iterable[str]) -> Capacities:
+def left(known: Exposure, refs: Iterable[str], until_h: float | None = None) -> Capacities:
     """`lost`, from an exposure already indexed."""
     assets, conduits, closed = _opened(known, refs)
     degrees = dict[int, float]()
@@ -90,7 +93,9 @@ def left(known: Exposure, refs: Iterable[str]) -> Capacities:
     worst, best = (_combined(known, degrees, closed, cautious) for cautious in (True, False))
     for target, share in guesses.items():
         worst[target] = _product([worst.get(target, ((0.0, 1.0),)), ((0.0, 1.0 - share),)])
-    return Capacities(best=best, worst=worst)
+    if until_h is None:
+        return Capacities(best=best, worst=worst)
+    return Capacities(best=_reopened(best, until_h), worst=_reopened(worst, until_h))
 
 
 def shares(problem: Problem, steps: dict[str, tuple[Step, ...]]) -> Shares:
@@ -165,6 +170,12 @@ def _course(row: Dependency, degree: float, cautious: bool) -> tuple[Step, ...]:
     steps = {0.0: 1.0, row.tolerance_h: 1.0 - gone}
     steps[later] = 1.0 - gone * (1.0 - row.fallback_share)
     return tuple(sorted(steps.items()))
+
+
+def _reopened(found: dict[str, tuple[Step, ...]], hour: float) -> dict[str, tuple[Step, ...]]:
+    """Courses that are whole again from `hour` on; those that had lost nothing by then are left out."""
+    cut = {target: (*(step for step in course if step[0] < hour), (hour, 1.0)) for target, course in found.items()}
+    return {target: course for target, course in cut.items() if any(share < 1 for _, share in course)}
 
 
 def _product(courses: list[tuple[Step, ...]]) -> tuple[Step, ...]:

@@ -56,20 +56,20 @@ def nominal(network: Network, snapshot: Snapshot) -> Route:
     return _route(sourcing(network, snapshot, problem, flows, whole, None), (), reached, reached, ())
 
 
-def repair(network: Network, snapshot: Snapshot, closed: Iterable[str], base: Route) -> Route:
+def repair(network: Network, snapshot: Snapshot, closed: Iterable[str], base: Route, until_h: float | None = None) -> Route:
     """An executable re-route without a solver: a list schedule on what capacity is left, counting the worst of what is only assumed."""
     closed, problem = tuple(sorted(set(closed))), build(network, snapshot)
-    left = shares(problem, lost(network, closed).worst)
+    left = shares(problem, lost(network, closed, until_h).worst)
     flows = dispatch(problem, left, lanes_used(problem, base.sourcing), free=True)
     return _answer(network, snapshot, problem, left, flows, closed, base)
 
 
-def reroute(network: Network, snapshot: Snapshot, closed: Iterable[str], base: Route) -> Route:
+def reroute(network: Network, snapshot: Snapshot, closed: Iterable[str], base: Route, until_h: float | None = None) -> Route:
     """The cheaper of `repair` and of the linear programme, which starts from the undisturbed optimum and is bounded in iterations.
 
     A closure that takes nothing from the flow of goods leaves the base route as it is: moving goods costs, and surprises people.
     """
-    closed, problem, losses = tuple(sorted(set(closed))), build(network, snapshot), lost(network, closed).worst
+    closed, problem, losses = tuple(sorted(set(closed))), build(network, snapshot), lost(network, closed, until_h).worst
     left = shares(problem, losses)
     if not losses:
         kept_as_is = _kept(problem, left, base)
@@ -82,10 +82,10 @@ def reroute(network: Network, snapshot: Snapshot, closed: Iterable[str], base: R
     return _answer(network, snapshot, problem, left, flows, closed, base)
 
 
-def kept(network: Network, snapshot: Snapshot, closed: Iterable[str], base: Route) -> Figures:
+def kept(network: Network, snapshot: Snapshot, closed: Iterable[str], base: Route, until_h: float | None = None) -> Figures:
     """What the closure comes to if the goods go on along the base lanes only."""
     problem = build(network, snapshot)
-    return _kept(problem, shares(problem, lost(network, closed).worst), base)
+    return _kept(problem, shares(problem, lost(network, closed, until_h).worst), base)
 
 
 def to_dict(route: Route) -> dict[str, Any]:
