@@ -98,6 +98,7 @@ SLIPS = [
         "supplier-1",
         "lanes.csv:2: carrier 'supplier-1' is a partner of kind supplier; name one of kind carrier",
     ),
+    ("lanes.csv", 2, ",on,0,", ",off,0,", "lanes.csv:2: when_cut is 'off'; it must be one of on, return, wait"),
     ("lanes.csv", 2, "0.6,", "14 h,", "lanes.csv:2: lead_days_mean is '14 h'; write a plain number of days, without a unit: 0.583333"),
     (
         "dependencies.csv",
@@ -360,6 +361,23 @@ def test_what_is_no_folder(tmp_path: Path) -> None:
         folder.load(tmp_path / "file")
 
 
+def test_what_can_stand_in_for_what(net: Path) -> None:
+    (net / "alternates.csv").write_text("product,alternate\np-1,p-1\np-1,c-9\n")
+    assert told(net) == [
+        "alternates.csv:2: alternate of 'p-1' is the product itself; name another product",
+        "alternates.csv:3: alternate is 'c-9', which is no product in products.csv (did you mean c-1?)",
+    ]
+    (net / "alternates.csv").write_text("product,alternate\np-1,c-1\n")
+    (row,) = folder.load(net).alternates
+    assert (row.product, row.alternate, row.ratio, row.cost_per_unit) == ("p-1", "c-1", 1.0, 0.0)
+
+
+def test_expediting_that_is_not_faster(net: Path) -> None:
+    edit(net, "lanes.csv", 2, ",on,0,0", ",wait,0.6,5")
+    assert told(net) == ["lanes.csv:2: expedite_days is 0.6 and lead_days_mean 0.6; goods are expedited only where that is faster"]
+    assert folder.load(net).lanes["lane-1"].when_cut == "wait"
+
+
 def test_a_table_that_is_a_folder(net: Path) -> None:
     (net / "orders.csv").unlink()
     (net / "orders.csv").mkdir()
@@ -387,7 +405,7 @@ def test_nothing_in_a_file_makes_reading_fall_over(pristine: Path, tmp_path: Pat
     draw = random.Random(seed)
     for _ in range(times):
         path = where / draw.choice([*(table.file for table in tables().values()), "network.toml"])
-        data = path.read_bytes()
+        data = path.read_bytes() if path.exists() else b"product,alternate,ratio\np-1,c-1,2\n"  # alternates, which the example lacks
         at = draw.randrange(len(data) + 1)
         cut = draw.randrange(4)
         put = raw if cut == 0 else cell.encode()

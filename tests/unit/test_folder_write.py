@@ -71,7 +71,8 @@ def networks(draw: st.DrawFn) -> Network:
 
 def mended(table: str, row: dict[str, Any], known: dict[str, list[str]]) -> dict[str, Any]:
     """The row, with its columns in keeping with each other."""
-    first, second = (known[{"conduits": "zones", "lanes": "nodes", "bom": "products"}.get(table, "zones")] * 2)[:2]
+    pairs_of = {"conduits": "zones", "lanes": "nodes", "bom": "products", "alternates": "products"}
+    first, second = (known[pairs_of.get(table, "zones")] * 2)[:2]
     match table:
         case "conduits":
             return row | {"from_zone": first, "to_zone": second}
@@ -79,6 +80,8 @@ def mended(table: str, row: dict[str, Any], known: dict[str, list[str]]) -> dict
             return row | {"from": first, "to": second, "carrier": ""}
         case "bom":
             return row | {"parent": first, "child": second}
+        case "alternates":
+            return row | {"product": first, "alternate": second}
         case "nodes":
             return row | {"kind": "customer"}
         case "orders":
@@ -91,7 +94,7 @@ def mended(table: str, row: dict[str, Any], known: dict[str, list[str]]) -> dict
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(network=networks())
 def test_what_is_written_reads_back_the_same(network: Network, tmp_path: Path) -> None:
-    network = replace(network, bom=network.bom[:1])  # two rows would be the same pair
+    network = replace(network, bom=network.bom[:1], alternates=network.alternates[:1])  # two rows would be the same pair
     where = tmp_path / "net"
     shutil.rmtree(where, ignore_errors=True)
     folder_write.write(network, where)

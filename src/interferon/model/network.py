@@ -78,6 +78,9 @@ class Lane(Row, frozen=True, rename={"origin": "from", "destination": "to"}):
     cost_per_unit: float
     distance_km: float
     gco2e_tkm: float
+    when_cut: str = "on"  # wait | return | on: what goods under way do when the lane, or where it leads, is closed
+    expedite_days: float = 0.0  # lead time of expedited goods; 0: not offered
+    expedite_cost_per_unit: float = 0.0  # on top of `cost_per_unit`
 
 
 class Product(Row, frozen=True):
@@ -93,6 +96,15 @@ class Bom(Row, frozen=True):
     parent: str
     child: str
     quantity: float
+
+
+class Alternate(Row, frozen=True):
+    """What may stand in for a product, in an order as in a bill of materials."""
+
+    product: str
+    alternate: str
+    ratio: float = 1.0  # units of the alternate that stand in for one unit of the product
+    cost_per_unit: float = 0.0  # currency per unit of the product replaced
 
 
 class Order(Row, frozen=True):
@@ -150,6 +162,7 @@ ROWS: dict[str, type[Row]] = {
     "lanes": Lane,
     "products": Product,
     "bom": Bom,
+    "alternates": Alternate,
     "inventory": Stock,
     "orders": Order,
     "dependencies": Dependency,
@@ -177,11 +190,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     horizon_days: int = 7
     timezone: str = "UTC"
     late_cost_share: float = 0.15  # cost of an order line that ships late, as a share of its value
+    late_weight_1: float = 1.0  # times that cost, for orders of priority 1
+    late_weight_2: float = 1.0
+    late_weight_3: float = 1.0
+    late_weight_4: float = 1.0
+    late_weight_5: float = 1.0
+    co2_price: float = 0.0  # currency per tonne CO2e
+    nervousness: float = 0.0  # currency per unit moved on a lane that the plan in force does not use for it
     frame_s: float = 60.0  # telemetry is judged once per this many seconds
     lateness_s: float = 5.0  # a frame stays open this long after its end, for rows that come late
     learn_rows: int = 1440  # frames an entity is learnt on before it is judged
     alarm_p: float = 3e-5  # a telemetry alarm begins below this tail probability
     budgets: Budgets = Budgets()
+
+    @property
+    def late_weights(self) -> tuple[float, ...]:
+        """Weights of lateness for priorities 1 to 5."""
+        return (self.late_weight_1, self.late_weight_2, self.late_weight_3, self.late_weight_4, self.late_weight_5)
 
 
 @dataclass(frozen=True)
@@ -201,6 +226,7 @@ class Network:
     orders: dict[str, Order]
     people: dict[str, Person]
     bom: tuple[Bom, ...] = ()
+    alternates: tuple[Alternate, ...] = ()
     inventory: tuple[Stock, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     rosters: tuple[Roster, ...] = ()

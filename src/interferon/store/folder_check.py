@@ -21,6 +21,7 @@ def check(tables: Tables) -> None:
                 _references(rows, column, known)
     _conduits(tables["conduits"])
     _lanes(tables["lanes"], tables["partners"])
+    _alternates(tables["alternates"])
     _orders(tables["orders"], tables["nodes"])
     _rosters(tables["rosters"])
     folder_ways.check(tables)
@@ -80,6 +81,15 @@ def _lanes(rows: Rows, partners: Rows) -> None:
         carrier = line.cells["carrier"]
         if kinds.get(carrier, "carrier") != "carrier":
             rows.problem(line.number, f"carrier '{carrier}' is a partner of kind {kinds[carrier]}; name one of kind carrier")
+        if (express := float(line.cells["expedite_days"])) and express >= float(line.cells["lead_days_mean"]):
+            told = f"expedite_days is {express:g} and lead_days_mean {float(line.cells['lead_days_mean']):g}"
+            rows.problem(line.number, f"{told}; goods are expedited only where that is faster", fatal=False)
+
+
+def _alternates(rows: Rows) -> None:
+    for line in _good(rows):
+        if line.cells["product"] == line.cells["alternate"]:
+            rows.problem(line.number, f"alternate of '{line.cells['product']}' is the product itself; name another product")
 
 
 def _orders(rows: Rows, nodes: Rows) -> None:
