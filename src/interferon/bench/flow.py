@@ -61,7 +61,7 @@ def _measure(network: Network, snapshot: Snapshot, base: Route, ref: str) -> dic
     schedule = repair(network, snapshot, (ref,), base)
     schedule_s = time.perf_counter() - started
     problem = build(network, snapshot)
-    optimum = figures(problem, _cold_optimum(network, snapshot, ref))
+    optimum = figures(problem, _cold_optimum(network, snapshot, ref), shares(problem, lost(network, (ref,)).worst))
     keep: Figures = kept(network, snapshot, (ref,), base)
     along = kept(network, snapshot, (ref,), answer)
     return {

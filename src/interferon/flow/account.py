@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from interferon.flow.capacity import Shares
 from interferon.flow.problem import DAY_US, WAIT_COST, Floats, Problem
+from interferon.flow.transit import opening_left
 from interferon.model.network import Order
 
 TOLERANCE = 1e-6  # share of an order that may be missing by rounding
@@ -15,11 +17,13 @@ TOLERANCE = 1e-6  # share of an order that may be missing by rounding
 
 @dataclass(frozen=True)
 class Flows:
-    """A decision: quantities shipped to customers (S, T), hauled into stock (H, T) and made (M, T)."""
+    """A decision: quantities shipped to customers (S, T), in units of what was wanted, hauled into stock (H, T), made (M, T), and
+    components replaced by an alternate in what is made (W, T), in units of the component; None: none are."""
 
     ship: Floats
     haul: Floats
     make: Floats
+    swap: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -38,26 +42,33 @@ class Figures:
         return len(self.late)
 
 
-def stock_levels(problem: Problem, flows: Flows) -> Floats:
-    """(K, T+1) stock at each bucket's end; the last column counts what arrives after the horizon. Negative where goods are lacking."""
+def stock_levels(problem: Problem, flows: Flows, shares: Shares | None = None) -> Floats:
+    """(K, T+1) stock at each bucket's end; the last column counts what arrives after the horizon. Negative where goods are lacking.
+
+    `shares`: what a closure leaves of the capacities, since goods under way may wait or return; None: nothing is closed.
+    """
     count, steps = problem.opening.shape
     change = np.zeros((count, steps))
     buckets = np.arange(problem.buckets)
     np.add.at(change, (problem.haul_to[:, None], problem.haul_arrives), flows.haul)
-    for place, quantity in ((problem.haul_from, flows.haul), (problem.ship_from, flows.ship)):
+    sent = flows.ship * problem.ship_units[:, None]
+    for place, quantity in ((problem.haul_from, flows.haul), (problem.ship_from, sent)):
         held = place >= 0
         np.add.at(change, (place[held][:, None], buckets[None, :]), -quantity[held])
     np.add.at(change, (problem.make_at[:, None], buckets[None, :]), flows.make)
     for made, recipe in zip(flows.make, problem.recipe, strict=True):
         for component, each in recipe:
             change[component, :-1] -= each * made
-    return problem.opening + np.cumsum(change, axis=1)
+    if flows.swap is not None:
+        np.add.at(change, (problem.swap_of[:, None], buckets[None, :]), flows.swap)
+        np.add.at(change, (problem.swap_by[:, None], buckets[None, :]), -flows.swap * problem.swap_units[:, None])
+    return opening_left(problem, shares) + np.cumsum(change, axis=1)
 
 
 def loads(problem: Problem, flows: Flows) -> tuple[Floats, Floats, Floats]:
     """Use of capacity in units: sent by node (N, T), carried by lane (L, T), made by node (N, T)."""
     lane = np.zeros((len(problem.lanes), problem.buckets))
-    np.add.at(lane, problem.ship_lane, flows.ship)
+    np.add.at(lane, problem.ship_lane, flows.ship * problem.ship_units[:, None])
     np.add.at(lane, problem.haul_lane, flows.haul)
     sent = np.zeros((len(problem.nodes), problem.buckets))
     np.add.at(sent, problem.lane_from, lane)
@@ -72,20 +83,20 @@ def unserved(problem: Problem, flows: Flows) -> Floats:
     return np.maximum(problem.demand.quantity - served, 0.0)
 
 
-def figures(problem: Problem, flows: Flows) -> Figures:
-    """The decision's cost and service. Orders of a group are filled in order of priority, promise and id; one not wholly filled is late."""
+def figures(problem: Problem, flows: Flows, shares: Shares | None = None) -> Figures:
+    """The decision's cost and service. Orders of a group are filled in order of priority, promise and id; one not wholly filled is late.
+
+    `shares`: as in `stock_levels`.
+    """
     lacking = unserved(problem, flows)
-    short = np.maximum(problem.cover - stock_levels(problem, flows)[:, -1], 0.0)
-    carried = flows.ship.sum(axis=1), flows.haul.sum(axis=1)
+    short = np.maximum(problem.cover - stock_levels(problem, flows, shares)[:, -1], 0.0)
+    carried = flows.ship.sum(axis=1) * problem.ship_units, flows.haul.sum(axis=1)
     cost = float(np.sum(np.where(flows.ship > 0, flows.ship * np.where(flows.ship > 0, problem.ship_price, 0.0), 0.0)))
     waiting = float(WAIT_COST * (flows.haul.sum(axis=0) @ np.arange(problem.buckets)))
-    cost += (
-        float(carried[1] @ problem.lane_cost[problem.haul_lane] + problem.demand.unmet @ lacking + problem.cover_price @ short) + waiting
-    )
-    kilos = (
-        problem.product_kg[problem.demand.product[problem.ship_group]] * carried[0],
-        problem.product_kg[problem.haul_product] * carried[1],
-    )
+    cost += float(carried[1] @ problem.haul_cost + problem.demand.unmet @ lacking + problem.cover_price @ short) + waiting
+    if flows.swap is not None:
+        cost += float(problem.swap_cost @ flows.swap.sum(axis=1))
+    kilos = problem.product_kg[problem.ship_product] * carried[0], problem.product_kg[problem.haul_product] * carried[1]
     co2 = kilos[0] @ problem.lane_kg_co2[problem.ship_lane] + kilos[1] @ problem.lane_kg_co2[problem.haul_lane]
     late = _late(problem, flows)
     orders = sum(len(rows) for rows in problem.demand.orders)

@@ -1,6 +1,6 @@
 """What a closure takes away: the share of each node's and lane's capacity that is left, hour by hour, read from the tables. Pure.
 
-Called by `closure` and `reroute`. The rules are stated in docs/flow.md.
+Called by `closure`, `reroute` and `states`. The rules are stated in docs/flow.md.
 """
 
 from collections.abc import Iterable
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from interferon.flow.courses import Course, averages, dependent, loses, product
 from interferon.flow.problem import Floats, Problem
 from interferon.model.network import Dependency, Network
 
@@ -17,8 +18,6 @@ ASSUMED_SHARE = {  # share of a site's capacity that an asset without a dependen
     **{"gateway": 0.1, "server": 0.1, "api": 0.1, "switch": 0.1, "historian": 0.02},
 }
 
-Step = tuple[float, float]  # from this hour on, this share is left
-
 
 @dataclass(frozen=True)
 class Capacities:
@@ -27,8 +26,8 @@ class Capacities:
     `worst` and `best` differ where a dependency is assumed or not wholly trusted.
     """
 
-    best: dict[str, tuple[Step, ...]]
-    worst: dict[str, tuple[Step, ...]]
+    best: dict[str, Course]
+    worst: dict[str, Course]
 
     @property
     def certain(self) -> bool:
@@ -92,13 +91,13 @@ def left(known: Exposure, refs: Iterable[str], until_h: float | None = None) -> 
             guesses[target] = max(guesses.get(target, 0.0), share)
     worst, best = (_combined(known, degrees, closed, cautious) for cautious in (True, False))
     for target, share in guesses.items():
-        worst[target] = _product([worst.get(target, ((0.0, 1.0),)), ((0.0, 1.0 - share),)])
+        worst[target] = product([worst.get(target, ((0.0, 1.0),)), ((0.0, 1.0 - share),)])
     if until_h is None:
         return Capacities(best=best, worst=worst)
     return Capacities(best=_reopened(best, until_h), worst=_reopened(worst, until_h))
 
 
-def shares(problem: Problem, steps: dict[str, tuple[Step, ...]]) -> Shares:
+def shares(problem: Problem, steps: dict[str, Course]) -> Shares:
     """Steps averaged over the problem's buckets."""
     nodes, lanes = (np.ones((len(ids), problem.buckets)) for ids in (problem.nodes, problem.lanes))
     at = {f"node:{n}": nodes[i] for i, n in enumerate(problem.nodes)} | {f"lane:{n}": lanes[i] for i, n in enumerate(problem.lanes)}
@@ -106,19 +105,6 @@ def shares(problem: Problem, steps: dict[str, tuple[Step, ...]]) -> Shares:
         if target in at:
             at[target][:] = averages(course, problem.edges)
     return Shares(nodes, lanes)
-
-
-def averages(course: tuple[Step, ...], edges: Floats) -> Floats:
-    """(T,) mean share left in each bucket of `edges` (days)."""
-    hours = np.array([h for h, _ in course])
-    level = np.array([share for _, share in course])
-    knots = np.unique(np.concatenate([edges * 24, hours]))
-    at = level[np.searchsorted(hours, knots[:-1], side="right") - 1]
-    total = np.concatenate([[0.0], np.cumsum(at * np.diff(knots))])
-    bounds = np.interp(edges * 24, knots, total)
-    # Twelve digits: equal closures must compare equal whatever the order in which their losses were multiplied.
-    mean: Floats = np.round(np.diff(bounds) / np.diff(edges * 24), 12)
-    return mean
 
 
 def _opened(known: Exposure, refs: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
@@ -141,53 +127,36 @@ def _opened(known: Exposure, refs: Iterable[str]) -> tuple[list[str], list[str],
 
 def _grouped(known: Exposure, degrees: dict[int, float]) -> dict[int, float]:
     """A redundancy group is lost as far as the member that is lost least; then its row with the largest share stands for all of it."""
-    groups: dict[tuple[str, str], list[int]] = {}
-    for i, row in enumerate(known.rows):
-        if row.group:
-            groups.setdefault((row.group, row.target), []).append(i)
     alone = {i: degree for i, degree in degrees.items() if not known.rows[i].group}
-    for members in groups.values():
+    for members in groups(known):
         degree = min(degrees.get(i, 0.0) for i in members)
         if degree > 0:
-            alone[max(members, key=lambda i: (known.rows[i].share_lost, -i))] = degree
+            alone[members[0]] = degree
     return alone
 
 
-def _combined(known: Exposure, degrees: dict[int, float], closed: list[str], cautious: bool) -> dict[str, tuple[Step, ...]]:
-    courses: dict[str, list[tuple[Step, ...]]] = {target: [((0.0, 0.0),)] for target in closed}
+def groups(known: Exposure) -> list[list[int]]:
+    """Rows of each redundancy group and target, that with the largest share first."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for i, row in enumerate(known.rows):
+        if row.group:
+            found.setdefault((row.group, row.target), []).append(i)
+    return [sorted(members, key=lambda i: (-known.rows[i].share_lost, i)) for members in found.values()]
+
+
+def _combined(known: Exposure, degrees: dict[int, float], closed: list[str], cautious: bool) -> dict[str, Course]:
+    courses: dict[str, list[Course]] = {target: [((0.0, 0.0),)] for target in closed}
     for i in sorted(degrees):
         row = known.rows[i]
-        courses.setdefault(row.target, []).append(_course(row, degrees[i], cautious))
-    found = {target: _product(parts) for target, parts in courses.items()}
-    return {target: course for target, course in found.items() if any(share < 1 for _, share in course)}
+        courses.setdefault(row.target, []).append(dependent(row, degrees[i], cautious))
+    found = {target: product(parts) for target, parts in courses.items()}
+    return {target: course for target, course in found.items() if loses(course)}
 
 
-def _course(row: Dependency, degree: float, cautious: bool) -> tuple[Step, ...]:
-    """One dependency's course: full for the tolerance, then without its share, then the manual fallback brings part of that back."""
-    trusted = 1.0 if cautious or row.source == "declared" else row.confidence
-    gone = min(max(row.share_lost, 0.0), 1.0) * degree * trusted
-    later = max(row.tolerance_h, row.fallback_delay_h)
-    steps = {0.0: 1.0, row.tolerance_h: 1.0 - gone}
-    steps[later] = 1.0 - gone * (1.0 - row.fallback_share)
-    return tuple(sorted(steps.items()))
-
-
-def _reopened(found: dict[str, tuple[Step, ...]], hour: float) -> dict[str, tuple[Step, ...]]:
+def _reopened(found: dict[str, Course], hour: float) -> dict[str, Course]:
     """Courses that are whole again from `hour` on; those that had lost nothing by then are left out."""
     cut = {target: (*(step for step in course if step[0] < hour), (hour, 1.0)) for target, course in found.items()}
-    return {target: course for target, course in cut.items() if any(share < 1 for _, share in course)}
-
-
-def _product(courses: list[tuple[Step, ...]]) -> tuple[Step, ...]:
-    hours = sorted({hour for course in courses for hour, _ in course})
-    steps: list[Step] = []
-    for hour in hours:
-        share = 1.0
-        for course in courses:
-            share *= next(level for start, level in reversed(course) if start <= hour)
-        if not steps or steps[-1][1] != share:
-            steps.append((hour, share))
-    return tuple(steps)
+    return {target: course for target, course in cut.items() if loses(course)}
 
 
 def _served(network: Network, conduit: str, by_asset: dict[str, list[int]]) -> tuple[int, ...]:

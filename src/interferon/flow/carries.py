@@ -40,7 +40,11 @@ def carries(network: Network, stock: Mapping[tuple[str, str], float]) -> Carries
     orphans = bought - set().union(*supplied.values()) if supplied else bought  # no bill, no supplier: made from nothing we see
     made = set(recipe) | orphans
     makes = {n.id: (listed.get(n.id, set()) & made) or made for n in network.nodes.values() if n.kind == "plant"}
-    needs = {plant: {child for p in products for child, _ in recipe.get(p, ())} for plant, products in makes.items()}
+    stands_in: dict[str, set[str]] = {}
+    for row in network.alternates:
+        stands_in.setdefault(row.product, set()).add(row.alternate)
+    components = {parent: {c for child, _ in rows for c in (child, *stands_in.get(child, ()))} for parent, rows in recipe.items()}
+    needs = {plant: {child for p in products for child in components.get(p, ())} for plant, products in makes.items()}
     holds = _holds(network, listed, {**supplied, **makes})
     rank = {product: i for i, product in enumerate(network.products)}
 

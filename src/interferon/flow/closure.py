@@ -12,9 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from interferon.flow.account import Figures, figures, loads
-from interferon.flow.capacity import Capacities, Exposure, Shares, Step, averages, exposure, left, shares
+from interferon.flow.capacity import Capacities, Exposure, Shares, exposure, left, shares
+from interferon.flow.courses import Step, averages
 from interferon.flow.matrix import Solver, capacity_limits
 from interferon.flow.problem import Floats, Problem, Snapshot, build
+from interferon.flow.steady import steady_about
+from interferon.flow.transit import awaited
 from interferon.model.network import Network
 from interferon.model.records import Closure
 
@@ -136,6 +139,10 @@ class _Desk:
         self.known = exposure(network)
         self._solver = Solver(self.problem)
         flows = self._solver.solve()
+        if network.settings.nervousness:
+            self.problem = steady_about(network, snapshot, self.problem, flows)
+            self._solver = Solver(self.problem)
+            flows = self._solver.solve()
         self._base = figures(self.problem, flows)
         self.needed = _needed(self.problem, *loads(self.problem, flows))
         self.solved = {_signature({}): _against(self._base, self._base, {})}
@@ -154,14 +161,17 @@ class _Desk:
         if key not in self.solved:
             if _fits(self.needed, course):
                 return self.solved[_signature({})]
-            flows = self._solver.solve(_shares(self.problem, course))
-            self.solved[key] = _against(self._base, figures(self.problem, flows), course)
+            self.solved[key] = self._reached(course)
         return self.solved[key]
 
     def worst(self) -> Solved:
         """Everything closed: the dearest that any set of closures can be."""
         course = {f"node:{node}": (0.0,) * self.problem.buckets for node in self.problem.nodes}
-        return _against(self._base, figures(self.problem, self._solver.solve(_shares(self.problem, course))), course)
+        return self._reached(course)
+
+    def _reached(self, course: Course) -> Solved:
+        left = _shares(self.problem, course)
+        return _against(self._base, figures(self.problem, self._solver.solve(left), left), course)
 
 
 def _single_refs(network: Network) -> list[str]:
@@ -213,10 +223,15 @@ def _fits(needed: Course, course: Course) -> bool:
 
 
 def _needed(problem: Problem, sent: Floats, lane: Floats, made: Floats) -> Course:
-    """Share of each capacity in use; a customer needs as much as the fullest lane into it. Capacities not used at all are left out."""
+    """Share of each capacity in use; a customer needs as much as the fullest lane into it. Capacities not used at all are left out.
+
+    Where goods are under way that would wait or return, a lane and its destination are in use at least so far that a cut is noticed.
+    """
     limits = capacity_limits(problem, None).reshape(-1, problem.buckets)[: len(problem.lanes) + len(problem.nodes)]
     used = np.concatenate([lane, np.maximum(sent, made)])
     share = np.divide(used, limits, out=np.zeros_like(used), where=limits > 0)
+    nodes_awaiting, lanes_awaiting = awaited(problem)
+    share = np.maximum(share, 2 * SLACK * np.concatenate([lanes_awaiting, nodes_awaiting]))
     lanes, nodes = share[: len(problem.lanes)], share[len(problem.lanes) :].copy()
     customers = ~np.isfinite(problem.node_cap)
     inward = np.zeros_like(nodes)

@@ -6,16 +6,17 @@ A deterministic list schedule on residual capacity. Called by `reroute` for the 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from interferon.flow.account import Flows, figures, unserved
 from interferon.flow.capacity import Shares
+from interferon.flow.grid import Mask
 from interferon.flow.matrix import capacity_limits
 from interferon.flow.problem import Floats, Ints, Problem
+from interferon.flow.recipes import Recipe, recipes
+from interferon.flow.transit import opening_left
 
 EPS = 1e-9
 ROUNDS = 12  # repeated schedules; on the medica example the cost falls little after the tenth
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,13 @@ def dispatch(problem: Problem, shares: Shares, base: Lanes, *, free: bool) -> Fl
     """
     order = _by_regret(problem, Yard(problem, shares, base.haul | free), base.ship)
     best = flows = _schedule(problem, shares, base, order, free)
-    least = figures(problem, best).cost
+    least = figures(problem, best, shares).cost
     blame = np.zeros(len(order))
     for _ in range(ROUNDS if free else 0):
         blame = blame / 2 + _harm(problem, flows)
         order = order[np.argsort(-blame[order], kind="stable")]
         flows = _schedule(problem, shares, base, order, free)
-        cost = figures(problem, flows).cost
+        cost = figures(problem, flows, shares).cost
         if cost < least:
             best, least = flows, cost
     return best
@@ -57,7 +58,7 @@ def _schedule(problem: Problem, shares: Shares, base: Lanes, order: Ints, free: 
             if left[g] > EPS:
                 left[g] -= yard.serve(int(g), float(left[g]), lanes, when)
     yard.top_up()
-    return Flows(yard.ship, yard.haul, yard.make)
+    return Flows(yard.ship, yard.haul, yard.make, yard.swap if len(yard.swap) else None)
 
 
 def _harm(problem: Problem, flows: Flows) -> Floats:
@@ -95,13 +96,17 @@ class Yard:
         self.lane, self.sent = limits[:lanes].copy(), limits[lanes : lanes + nodes].copy()
         self.made = np.zeros((nodes, steps))
         self.made[problem.plants] = limits[lanes + nodes :]
-        self.stock = problem.opening.copy()
-        self.ship, self.haul, self.make = (np.zeros((len(rows), steps)) for rows in (problem.ship_lane, problem.haul_lane, problem.make_at))
+        self.stock = opening_left(problem, shares).copy()
+        self.ship, self.haul, self.make, self.swap = (
+            np.zeros((len(rows), steps)) for rows in (problem.ship_lane, problem.haul_lane, problem.make_at, problem.swap_of)
+        )
         self.open = (self.lane.sum(axis=1) > EPS) & (self.sent[problem.lane_from].sum(axis=1) > EPS)
         self._pairs = _grouped(problem.ship_group, np.ones(len(problem.ship_group), bool), problem.demand.quantity.size)
         usable = hauls & self.open[problem.haul_lane]
-        self._inward = _grouped(problem.haul_to, usable, len(problem.stock_node), problem.lane_cost[problem.haul_lane])
+        self._inward = _grouped(problem.haul_to, usable, len(problem.stock_node), problem.haul_cost)
         self._maker = {int(place): m for m, place in enumerate(problem.make_at)}
+        self._recipes = [recipes(problem, line) for line in range(len(problem.make_at))]
+        self._replacing = True  # whether alternates may be used: not for the cover, nor for what is itself to replace something
 
     def at_hand(self, place: int, step: int) -> float:
         """Units that can leave `place` in bucket `step` without breaking what is booked for later."""
@@ -122,8 +127,8 @@ class Yard:
         return served
 
     def _ship(self, pair: int, step: int, quantity: float, *, fetch: bool) -> float:
-        lane, place = int(self.problem.ship_lane[pair]), int(self.problem.ship_from[pair])
-        take = min(quantity, self._room(lane, step))
+        lane, place, units = int(self.problem.ship_lane[pair]), int(self.problem.ship_from[pair]), float(self.problem.ship_units[pair])
+        take = min(quantity * units, self._room(lane, step))
         if take <= EPS:
             return 0.0
         if place >= 0:
@@ -135,8 +140,8 @@ class Yard:
             take = min(take, there)
             self.stock[place, step:] -= take
         self._carry(lane, step, take)
-        self.ship[pair, step] += take
-        return take
+        self.ship[pair, step] += take / units
+        return take / units
 
     def procure(self, place: int, quantity: float, step: int) -> float:
         """Brings up to `quantity` more to `place` by bucket `step` (T: after the horizon, for the cover): made there, or hauled in."""
@@ -169,26 +174,39 @@ class Yard:
     def _make(self, place: int, quantity: float, step: int) -> float:
         if place not in self._maker:
             return 0.0
-        line, node, got = self._maker[place], int(self.problem.stock_node[place]), 0.0
+        line, got = self._maker[place], 0.0
+        for recipe in self._recipes[line]:
+            if not recipe.swaps:
+                got += self._make_by(line, recipe, quantity, step)
+            elif self._replacing and quantity - got > EPS:
+                self._replacing = False
+                got += self._make_by(line, recipe, quantity - got, step)
+                self._replacing = True
+        return got
+
+    def _make_by(self, line: int, recipe: Recipe, quantity: float, step: int) -> float:
+        node, got = int(self.problem.stock_node[self.problem.make_at[line]]), 0.0
         for at in range(step, -1, -1):
             want = min(quantity - got, float(self.made[node, at]))
-            for component, each in self.problem.recipe[line]:
+            for component, each in recipe.takes:
                 there = self.at_hand(component, at)
                 if want * each > there + EPS:
                     self.procure(component, want * each - there, at)
                     want = min(want, self.at_hand(component, at) / each)
             if want > EPS:
-                got += self._produce(line, at, want)
+                got += self._produce(line, recipe, at, want)
         return got
 
-    def _produce(self, line: int, step: int, quantity: float) -> float:
-        place, recipe = int(self.problem.make_at[line]), self.problem.recipe[line]
+    def _produce(self, line: int, recipe: Recipe, step: int, quantity: float) -> float:
+        place = int(self.problem.make_at[line])
         node = int(self.problem.stock_node[place])
-        take = min([quantity, float(self.made[node, step]), *(self.at_hand(component, step) / each for component, each in recipe)])
+        take = min([quantity, float(self.made[node, step]), *(self.at_hand(component, step) / each for component, each in recipe.takes)])
         if take <= EPS:
             return 0.0
-        for component, each in recipe:
+        for component, each in recipe.takes:
             self.stock[component, step:] -= take * each
+        for swap, each in recipe.swaps:
+            self.swap[swap, step] += take * each
         self.stock[place, step:] += take
         self.made[node, step] -= take
         self.make[line, step] += take
@@ -196,7 +214,7 @@ class Yard:
 
     def top_up(self) -> None:
         """Brings stock back to its cover where that costs less than going without: dearest products first, components last."""
-        problem = self.problem
+        problem, self._replacing = self.problem, False
         components = np.isin(np.arange(len(problem.cover)), [c for recipe in problem.recipe for c, _ in recipe])
         for place in np.lexsort((np.arange(len(problem.cover)), -problem.cover_price, components)):
             lacking = float(problem.cover[place] - self.stock[place, -1])

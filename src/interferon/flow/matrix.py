@@ -1,6 +1,7 @@
 """The flow problem as a linear programme, and HiGHS as its solver. Called by `closure` and `reroute`; touches no file, clock or thread.
 
-Columns in blocks: ship (S, T), haul (H, T), make (M, T), stock (K, T), unserved (G), missing cover (K). Formulation: docs/flow.md.
+Columns in blocks: ship (S, T), haul (H, T), make (M, T), stock (K, T), unserved (G), missing cover (K), swap (W, T). Formulation:
+docs/flow.md.
 """
 
 import itertools
@@ -13,19 +14,24 @@ import scipy.sparse as sp
 from interferon.flow.account import Flows
 from interferon.flow.capacity import Shares
 from interferon.flow.problem import WAIT_COST, Floats, Ints, Problem
+from interferon.flow.transit import opening_left
 
 ITERATIONS = 200_000  # simplex: a bound that no closure comes near, in iterations so that the answer does not depend on the machine's speed
 
 
 @dataclass(frozen=True)
 class Programme:
-    """min cost·x, row_lower ≤ A x ≤ row_upper, 0 ≤ x ≤ upper. A closure changes `row_upper` of the capacity rows and nothing else."""
+    """min cost·x, row_lower ≤ A x ≤ row_upper, 0 ≤ x ≤ upper.
+
+    A closure changes `row_upper` of the capacity rows and, where goods under way wait or return, both sides of the stock rows.
+    """
 
     cost: Floats
     upper: Floats
     row_lower: Floats
     row_upper: Floats
     matrix: sp.csc_matrix
+    stock_rows: slice  # balance (K, T), then cover (K)
     capacity_rows: slice
 
 
@@ -33,12 +39,13 @@ def programme(problem: Problem) -> Programme:
     """The linear programme of the undisturbed network."""
     steps, demand = problem.buckets, problem.demand
     pairs = [len(problem.ship_lane), len(problem.haul_lane), len(problem.make_at), len(problem.stock_node)]
-    starts = np.cumsum([0, *(n * steps for n in pairs), len(demand.quantity)])
+    starts = np.cumsum([0, *(n * steps for n in pairs), len(demand.quantity), len(problem.stock_node)])
     ship, haul, make, stock = (starts[i] + np.arange(n * steps).reshape(n, steps) for i, n in enumerate(pairs))
     unmet, missing = starts[4] + np.arange(len(demand.quantity)), starts[5] + np.arange(len(problem.stock_node))
-    count = int(starts[5]) + len(missing)
+    swap = starts[6] + np.arange(len(problem.swap_of) * steps).reshape(-1, steps)
+    count = int(starts[6]) + swap.size
     blocked = ~np.isfinite(problem.ship_price)
-    haul_price = problem.lane_cost[problem.haul_lane][:, None] + WAIT_COST * np.arange(steps)[None, :]
+    haul_price = problem.haul_cost[:, None] + WAIT_COST * np.arange(steps)[None, :]
     cost = np.concatenate(
         [
             np.where(blocked, 0.0, problem.ship_price).ravel(),
@@ -46,27 +53,38 @@ def programme(problem: Problem) -> Programme:
             np.zeros(make.size + stock.size),
             demand.unmet,
             problem.cover_price,
+            np.repeat(problem.swap_cost, steps),
         ]
     )
     upper = np.full(count, np.inf)
     upper[ship[blocked]] = 0.0
     served = _rows(len(unmet), count, (np.repeat(problem.ship_group, steps), ship.ravel(), 1.0), (np.arange(len(unmet)), unmet, 1.0))
-    balance = _balance(problem, count, ship, haul, make, stock)
+    balance = _balance(problem, count, ship, haul, make, stock, swap)
     cover = _rows(len(missing), count, (np.arange(len(missing)), missing, 1.0), *_at_end(problem, haul, stock))
+    replaced = _replaced(problem, count, make, swap)
     capacity = _capacity(problem, count, ship, haul, make)
-    fresh = np.diff(np.concatenate([np.zeros((len(missing), 1)), problem.opening[:, :-1]], axis=1), axis=1).ravel()
-    wanted = problem.cover - (problem.opening[:, -1] - problem.opening[:, -2])
+    lower, upper_sides = stock_sides(problem, None)
     limits = capacity_limits(problem, None)
-    matrix = sp.vstack([served, balance, cover, capacity]).tocsc()
-    fixed = matrix.shape[0] - len(limits)
+    matrix = sp.vstack([served, balance, cover, replaced, capacity]).tocsc()
+    fixed, unmet_rows = matrix.shape[0] - len(limits), len(unmet)
+    bound = np.zeros(replaced.shape[0])
     return Programme(
         cost=cost,
         upper=upper,
-        row_lower=np.concatenate([demand.quantity, fresh, wanted, np.full(len(limits), -np.inf)]),
-        row_upper=np.concatenate([demand.quantity, fresh, np.full(len(wanted), np.inf), limits]),
+        row_lower=np.concatenate([demand.quantity, lower, bound - np.inf, np.full(len(limits), -np.inf)]),
+        row_upper=np.concatenate([demand.quantity, upper_sides, bound, limits]),
         matrix=matrix,
+        stock_rows=slice(unmet_rows, unmet_rows + len(lower)),
         capacity_rows=slice(fixed, matrix.shape[0]),
     )
+
+
+def stock_sides(problem: Problem, shares: Shares | None) -> tuple[Floats, Floats]:
+    """Lower and upper sides of the stock rows: what comes in each bucket if nothing else moves, and the cover less what comes later."""
+    opening = opening_left(problem, shares)
+    fresh = np.diff(np.concatenate([np.zeros((len(opening), 1)), opening[:, :-1]], axis=1), axis=1).ravel()
+    wanted = problem.cover - (opening[:, -1] - opening[:, -2])
+    return np.concatenate([fresh, wanted]), np.concatenate([fresh, np.full(len(wanted), np.inf)])
 
 
 def capacity_limits(problem: Problem, shares: Shares | None) -> Floats:
@@ -87,8 +105,11 @@ def _rows(rows: int, columns: int, *entries: tuple[Ints, Ints, Floats | float]) 
     return sp.coo_matrix((value, (row, column)), shape=(rows, columns)).tocsr()
 
 
-def _balance(problem: Problem, count: int, ship: Ints, haul: Ints, make: Ints, stock: Ints) -> sp.csr_matrix:
-    """stock[t] − stock[t−1] − arrivals − made + sent + used = what the opening brings in bucket t."""
+def _balance(problem: Problem, count: int, ship: Ints, haul: Ints, make: Ints, stock: Ints, swap: Ints) -> sp.csr_matrix:
+    """stock[t] − stock[t−1] − arrivals − made + sent + used = what the opening brings in bucket t.
+
+    What replaces a component is used instead of it.
+    """
     steps = problem.buckets
     row = np.arange(stock.size).reshape(stock.shape)
     within = problem.haul_arrives < steps
@@ -99,8 +120,10 @@ def _balance(problem: Problem, count: int, ship: Ints, haul: Ints, make: Ints, s
         (row[:, 1:].ravel(), stock[:, :-1].ravel(), -1.0),
         (to[within], haul[within], -1.0),
         (row[problem.haul_from[left]].ravel(), haul[left].ravel(), 1.0),
-        (row[problem.ship_from[sent]].ravel(), ship[sent].ravel(), 1.0),
+        (row[problem.ship_from[sent]].ravel(), ship[sent].ravel(), np.repeat(problem.ship_units[sent], steps)),
         (row[problem.make_at].ravel(), make.ravel(), -1.0),
+        (row[problem.swap_of].ravel(), swap.ravel(), -1.0),
+        (row[problem.swap_by].ravel(), swap.ravel(), np.repeat(problem.swap_units, steps)),
     ]
     entries += [
         (row[component], make[m], np.full(steps, quantity)) for m, recipe in enumerate(problem.recipe) for component, quantity in recipe
@@ -115,6 +138,16 @@ def _at_end(problem: Problem, haul: Ints, stock: Ints) -> list[tuple[Ints, Ints,
     return [(np.arange(len(stock)), stock[:, -1], 1.0), (to[beyond], haul[beyond], 1.0)]
 
 
+def _replaced(problem: Problem, count: int, make: Ints, swap: Ints) -> sp.csr_matrix:
+    """What is replaced of a component − what is used of it ≤ 0: an alternate goes into what is made and never onto the shelf."""
+    steps, components = problem.buckets, list(dict.fromkeys(problem.swap_of.tolist()))
+    row = {component: np.arange(i * steps, (i + 1) * steps) for i, component in enumerate(components)}
+    entries: list[tuple[Ints, Ints, Floats | float]] = [(row[of], swap[w], 1.0) for w, of in enumerate(problem.swap_of.tolist())]
+    uses = ((component, make[m], quantity) for m, recipe in enumerate(problem.recipe) for component, quantity in recipe)
+    entries += [(row[component], made, -quantity) for component, made, quantity in uses if component in row]
+    return _rows(len(components) * steps, count, *entries) if entries else sp.csr_matrix((0, count))
+
+
 def _capacity(problem: Problem, count: int, ship: Ints, haul: Ints, make: Ints) -> sp.csr_matrix:
     """Rows in the order of `capacity_limits`: lanes, nodes that send, plants that make."""
     steps = problem.buckets
@@ -122,9 +155,9 @@ def _capacity(problem: Problem, count: int, ship: Ints, haul: Ints, make: Ints) 
     node = lane.size + np.arange(len(problem.nodes) * steps).reshape(-1, steps)
     plant = np.zeros((len(problem.nodes), steps), np.int64)
     plant[problem.plants] = lane.size + node.size + np.arange(len(problem.plants) * steps).reshape(-1, steps)
-    used = ((problem.ship_lane, ship), (problem.haul_lane, haul))
-    entries = [(lane[lanes].ravel(), block.ravel(), 1.0) for lanes, block in used]
-    entries += [(node[problem.lane_from[lanes]].ravel(), block.ravel(), 1.0) for lanes, block in used]
+    used = ((problem.ship_lane, ship, np.repeat(problem.ship_units, steps)), (problem.haul_lane, haul, 1.0))
+    entries: list[tuple[Ints, Ints, Floats | float]] = [(lane[lanes].ravel(), block.ravel(), units) for lanes, block, units in used]
+    entries += [(node[problem.lane_from[lanes]].ravel(), block.ravel(), units) for lanes, block, units in used]
     entries.append((plant[problem.stock_node[problem.make_at]].ravel(), make.ravel(), 1.0))
     return _rows(lane.size + node.size + len(problem.plants) * steps, count, *entries)
 
@@ -161,11 +194,10 @@ class Solver:
         return flows
 
     def _optimum(self, shares: Shares | None, method: str) -> Flows | None:
-        limits, rows = capacity_limits(self.problem, shares), self._programme.capacity_rows
-        index = np.arange(rows.start, rows.stop, dtype=np.int32)
-        self._highs.changeRowsBounds(  # type: ignore[attr-defined]  # bound at run time; the stubs lack it
-            len(index), index, self._programme.row_lower[rows], limits
-        )
+        rows = self._programme.capacity_rows
+        self._bound(rows, self._programme.row_lower[rows], capacity_limits(self.problem, shares))
+        if self.problem.transit:
+            self._bound(self._programme.stock_rows, *stock_sides(self.problem, shares))
         self._highs.clearSolver()  # else pricing weights and random numbers of the last closure live on and choose among equal optima
         if self._basis is not None:
             self._highs.setBasis(self._basis)
@@ -174,6 +206,10 @@ class Solver:
         if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             return None
         return _flows(self.problem, np.asarray(self._highs.getSolution().col_value))
+
+    def _bound(self, rows: slice, lower: Floats, upper: Floats) -> None:
+        index = np.arange(rows.start, rows.stop, dtype=np.int32)
+        self._highs.changeRowsBounds(len(index), index, lower, upper)  # type: ignore[attr-defined]  # bound at run time; the stubs lack it
 
 
 def _highs(lp: Programme) -> highspy.Highs:
@@ -194,4 +230,5 @@ def _flows(problem: Problem, x: Floats) -> Flows:
     steps = problem.buckets
     sizes = np.cumsum([0, len(problem.ship_lane) * steps, len(problem.haul_lane) * steps, len(problem.make_at) * steps])
     blocks = [np.maximum(x[a:b].reshape(-1, steps), 0.0) for a, b in itertools.pairwise(sizes)]
-    return Flows(*blocks)
+    swap = x[len(x) - len(problem.swap_of) * steps :].reshape(-1, steps)
+    return Flows(blocks[0], blocks[1], blocks[2], np.maximum(swap, 0.0) if len(swap) else None)

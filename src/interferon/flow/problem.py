@@ -3,23 +3,19 @@
 `build` reads the network's tables and a snapshot of stock and orders; `dispatch`, `matrix` and `account` work on the arrays. Pure.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from interferon.flow.carries import Carries, carries
+from interferon.flow.demand import LATER_PER_DAY, Demand, demand
+from interferon.flow.grid import DAY_US, Floats, Ints, Mask, bucket, grid, middles
+from interferon.flow.ways import WAIT_COST, co2_cost, dearest, hauls, kg_co2, ship_prices, ships
 from interferon.model.network import Network, Order
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+__all__ = ["DAY_US", "LATER_PER_DAY", "WAIT_COST", "Demand", "Floats", "Ints", "Moving", "Problem", "Snapshot", "build", "grid", "opening"]
 
-DAY_US = 86_400_000_000
-FINE_DAYS = 3.0  # half-day buckets up to here, whole days after: decisions of the next hours need the finer grid
-LATER_PER_DAY = 0.1  # each day more of lateness costs this share of the late cost, so that late goods still go soon
 COVER_SHARE = 0.2  # a unit of stock missing at the end of the horizon costs this share of its late cost
-WAIT_COST = 1e-4  # per unit and bucket: breaks ties in favour of the earlier departure
 
 
 @dataclass(frozen=True)
@@ -36,23 +32,24 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class Demand:
-    """Orders of one customer and product that fall due in one bucket (G groups). `due`, `release` in days from now; prices per unit."""
+class Moving:
+    """Goods under way into stock that do not simply go on when their lane is cut. Times in days from now."""
 
-    orders: tuple[tuple[Order, ...], ...]
-    customer: Ints  # node index
-    product: Ints
-    quantity: Floats
-    due: Floats  # the earliest promise of the group
-    release: Ints  # first bucket in which it may leave
-    late: Floats  # cost of a unit that arrives late
-    unmet: Floats  # cost of a unit that never ships: margin, and late to the end
+    lane: int
+    place: int  # of stock, where they are awaited
+    back: int  # place of stock at the lane's origin, -1 for a supplier
+    quantity: float
+    arrives: float
+    left: float  # when they left: below 0
+    returns: bool  # else they wait
 
 
 @dataclass(frozen=True)
 class Problem:
     """T buckets, N nodes, L lanes, G demand groups; S (group, lane) pairs to ship on, H (lane, product) pairs to haul stock on,
-    K (node, product) places of stock, M of them where the product is made. A decision is an array of (pairs, T) quantities."""
+    K (node, product) places of stock, M of them where the product is made, W (component, alternate) pairs at plants. A pair may be there
+    twice: at the lane's own pace and expedited. A decision is an array of (pairs, T) quantities; what is shipped is counted in units of
+    the product that is wanted."""
 
     nodes: tuple[str, ...]
     lanes: tuple[str, ...]
@@ -71,12 +68,19 @@ class Problem:
     ship_group: Ints
     ship_lane: Ints
     ship_from: Ints  # (S,) stock place at the lane's origin, -1 for a supplier, whose stock is bounded by its capacity alone
-    ship_price: Floats  # (S, T) per unit, late cost included; inf before the group's release
-    ship_late: npt.NDArray[np.bool_]  # (S, T)
+    ship_product: Ints  # (S,) what is sent: the group's product or an alternate
+    ship_units: Floats  # (S,) units sent, carried and taken from stock for each unit of demand served
+    ship_days: Floats  # (S,) lead time
+    ship_express: Mask  # (S,) expedited
+    ship_price: Floats  # (S, T) per unit served, late cost included; inf before the group's release and where never shipping costs less
+    ship_late: Mask  # (S, T)
     haul_lane: Ints
     haul_product: Ints
     haul_from: Ints  # stock place, -1 for a supplier
     haul_to: Ints
+    haul_days: Floats  # (H,) lead time
+    haul_express: Mask  # (H,) expedited
+    haul_cost: Floats  # (H,) currency per unit: freight, expediting, CO2
     haul_arrives: Ints  # (H, T) bucket, T is beyond the horizon
     stock_node: Ints
     stock_product: Ints
@@ -85,6 +89,11 @@ class Problem:
     cover_price: Floats  # (K,) per unit missing
     make_at: Ints  # (M,) stock place of the product made
     recipe: tuple[tuple[tuple[int, float], ...], ...]  # (M,) (stock place of the component, quantity per unit)
+    swap_of: Ints  # (W,) stock place of a component that a plant may replace in what it makes
+    swap_by: Ints  # (W,) stock place of the alternate
+    swap_units: Floats  # (W,) units of the alternate for one of the component
+    swap_cost: Floats  # (W,) currency per unit of the component
+    transit: tuple[Moving, ...]  # part of `opening` as planned; see `transit.opening_left`
 
     @property
     def buckets(self) -> int:
@@ -113,12 +122,6 @@ def opening(network: Network, now: int) -> Snapshot:
     return Snapshot(now, stock, tuple(order for order in network.orders.values() if waits(order)))
 
 
-def grid(horizon_days: float) -> Floats:
-    """(T+1,) bucket edges in days: half days first, whole days after FINE_DAYS."""
-    fine = np.arange(0.0, min(FINE_DAYS, horizon_days), 0.5)
-    return np.concatenate([fine, np.arange(FINE_DAYS, horizon_days, 1.0), [float(horizon_days)]])
-
-
 def build(network: Network, snapshot: Snapshot) -> Problem:
     """Arrays of the flow problem from `snapshot.now` to the planning horizon. Orders promised after the horizon are left out."""
     edges = grid(float(network.settings.horizon_days))
@@ -126,20 +129,22 @@ def build(network: Network, snapshot: Snapshot) -> Problem:
     at, what = {n: i for i, n in enumerate(nodes)}, {p: i for i, p in enumerate(products)}
     rows = [network.lanes[lane] for lane in lanes]
     goods = carries(network, snapshot.stock)
-    demand = _demand(network, snapshot, edges, at, what)
-    days = np.array([row.lead_days_mean for row in rows])
-    cost = np.array([row.cost_per_unit for row in rows])
+    wanted = demand(network, snapshot.open_orders, snapshot.now, edges, dearest(network))
     lane_from, lane_to = (np.array([at[getattr(row, end)] for row in rows], np.int64) for end in ("origin", "destination"))
     places = {pair: k for k, pair in enumerate((n, p) for n in nodes for p in goods.stocks[n])}
-    hauls = [(i, p) for i, row in enumerate(rows) for p in goods.hauled(row)]
-    ships = _ships(demand, rows, products, goods, at)
+    inward, outward = hauls(network, goods), ships(network, goods, wanted)
     makes = [(n, p) for n in nodes for p in goods.makes.get(n, ())]
+    swaps = _swaps(network, goods, makes, places)
     prices = _cover_prices(network, goods)
     opening_stock = _opening(network, snapshot, edges, places)
-    ship_lane = np.array([lane for _, lane in ships], np.int64)
-    ship_group = np.array([group for group, _ in ships], np.int64)
-    price, late = _ship_prices(edges, demand, ship_group, cost[ship_lane], days[ship_lane])
-    haul_lane = np.array([lane for lane, _ in hauls], np.int64)
+    ship_group = np.array([ship.group for ship in outward], np.int64)
+    ship_product = np.array([what[ship.way.product] for ship in outward], np.int64)
+    ship_days = np.array([ship.way.days for ship in outward])
+    ship_express = np.array([ship.way.express for ship in outward], bool)
+    plain = ~ship_express & (ship_product == wanted.product[ship_group])
+    cost = np.array([ship.units * ship.way.cost + ship.extra for ship in outward])
+    price, late = ship_prices(edges, wanted, ship_group, cost, ship_days, plain)
+    haul_days = np.array([way.days for way in inward])
     return Problem(
         nodes=nodes,
         lanes=lanes,
@@ -149,22 +154,29 @@ def build(network: Network, snapshot: Snapshot) -> Problem:
         lane_cap=np.array([row.capacity_per_day for row in rows]),
         lane_from=lane_from,
         lane_to=lane_to,
-        lane_cost=cost,
-        lane_days=days,
-        lane_kg_co2=np.array([row.distance_km * row.gco2e_tkm / 1e6 for row in rows]),
+        lane_cost=np.array([row.cost_per_unit for row in rows]),
+        lane_days=np.array([row.lead_days_mean for row in rows]),
+        lane_kg_co2=np.array([kg_co2(row) for row in rows]),
         product_kg=np.array([p.kg_per_unit for p in network.products.values()]),
         plants=np.array([at[n.id] for n in network.nodes.values() if n.kind == "plant"], np.int64),
-        demand=demand,
+        demand=wanted,
         ship_group=ship_group,
-        ship_lane=ship_lane,
-        ship_from=np.array([places.get((rows[i].origin, products[demand.product[g]]), -1) for g, i in ships], np.int64),
+        ship_lane=np.array([ship.way.lane for ship in outward], np.int64),
+        ship_from=np.array([places.get((rows[ship.way.lane].origin, ship.way.product), -1) for ship in outward], np.int64),
+        ship_product=ship_product,
+        ship_units=np.array([ship.units for ship in outward]),
+        ship_days=ship_days,
+        ship_express=ship_express,
         ship_price=price,
         ship_late=late,
-        haul_lane=haul_lane,
-        haul_product=np.array([what[p] for _, p in hauls], np.int64),
-        haul_from=np.array([places.get((rows[i].origin, p), -1) for i, p in hauls], np.int64),
-        haul_to=np.array([places[rows[i].destination, p] for i, p in hauls], np.int64),
-        haul_arrives=_bucket(edges, _middles(edges)[None, :] + days[haul_lane][:, None]),
+        haul_lane=np.array([way.lane for way in inward], np.int64),
+        haul_product=np.array([what[way.product] for way in inward], np.int64),
+        haul_from=np.array([places.get((rows[way.lane].origin, way.product), -1) for way in inward], np.int64),
+        haul_to=np.array([places[rows[way.lane].destination, way.product] for way in inward], np.int64),
+        haul_days=haul_days,
+        haul_express=np.array([way.express for way in inward], bool),
+        haul_cost=np.array([way.cost for way in inward]),
+        haul_arrives=bucket(edges, middles(edges)[None, :] + haul_days[:, None]),
         stock_node=np.array([at[n] for n, _ in places], np.int64),
         stock_product=np.array([what[p] for _, p in places], np.int64),
         opening=opening_stock,
@@ -172,77 +184,25 @@ def build(network: Network, snapshot: Snapshot) -> Problem:
         cover_price=np.array([prices[p] for _, p in places]),
         make_at=np.array([places[pair] for pair in makes], np.int64),
         recipe=tuple(tuple((places[n, child], quantity) for child, quantity in goods.recipe.get(p, ())) for n, p in makes),
+        swap_of=np.array([of for of, _, _, _ in swaps], np.int64),
+        swap_by=np.array([by for _, by, _, _ in swaps], np.int64),
+        swap_units=np.array([units for _, _, units, _ in swaps]),
+        swap_cost=np.array([each for _, _, _, each in swaps]),
+        transit=_transit(network, snapshot, places),
     )
 
 
-def _middles(edges: Floats) -> Floats:
-    """What moves in a bucket is taken to leave in its middle: neither early nor late on average."""
-    return (edges[:-1] + edges[1:]) / 2
-
-
-def _bucket(edges: Floats, days: Floats) -> Ints:
-    """Bucket in which each time lies; T for beyond the horizon."""
-    return np.minimum(np.searchsorted(edges, days, side="right") - 1, len(edges) - 1).astype(np.int64)
-
-
-def _demand(network: Network, snapshot: Snapshot, edges: Floats, at: dict[str, int], what: dict[str, int]) -> Demand:
-    """Groups by (customer, product, due bucket, release bucket): the size is bounded by the network, not by the number of orders."""
-    settings, groups = network.settings, dict[tuple[str, str, int, int], list[Order]]()
-    window = settings.otif_window_h / 24
-    horizon = float(edges[-1])
-    for order in sorted(snapshot.open_orders, key=lambda o: (o.promised, o.id)):
-        due = (order.promised - snapshot.now) / DAY_US + window
-        if due <= horizon and order.quantity > 0:
-            release = min(max((order.requested - snapshot.now) / DAY_US, 0.0), horizon - 1e-9)
-            key = (order.customer, order.product, int(_bucket(edges, np.array(max(due, 0.0)))), int(_bucket(edges, np.array(release))))
-            groups.setdefault(key, []).append(order)
-    orders = tuple(tuple(sorted(rows, key=lambda o: (o.priority, o.promised, o.id))) for rows in groups.values())
-    quantity = np.array([sum(o.quantity for o in rows) for rows in orders])
-    goods = [network.products[key[1]] for key in groups]
-    share = np.array([settings.late_cost_share * p.value for p in goods])
-    lines = np.array([len(rows) for rows in orders], float)
-    # A late line costs half by its value and half by being late at all: else the cheap orders would always wait for the dear ones.
-    fee = float((share * quantity).sum() / lines.sum()) if len(orders) else 0.0
-    late = share + fee * lines / quantity if len(orders) else share
-    return Demand(
-        orders=orders,
-        customer=np.array([at[key[0]] for key in groups], np.int64),
-        product=np.array([what[key[1]] for key in groups], np.int64),
-        quantity=quantity,
-        due=np.array([(min(o.promised for o in rows) - snapshot.now) / DAY_US + window for rows in orders]),
-        release=np.array([key[3] for key in groups], np.int64),
-        late=late,
-        unmet=np.array([p.margin for p in goods]) + late * (1 + LATER_PER_DAY * horizon) + _dearest(network),
-    )
-
-
-def _dearest(network: Network) -> float:
-    """Above any lane's price: with it, leaving a customer unserved never pays."""
-    return 2 * max((lane.cost_per_unit for lane in network.lanes.values()), default=0.0)
-
-
-def _ships(demand: Demand, rows: Sequence, products: tuple[str, ...], goods: Carries, at: dict[str, int]) -> list[tuple[int, int]]:  # type: ignore[type-arg]
-    """(group, lane) for every lane into the group's customer whose origin can send the product."""
-    into: dict[int, list[int]] = {}
-    for i, row in enumerate(rows):
-        into.setdefault(at[row.destination], []).append(i)
+def _swaps(
+    network: Network, goods: Carries, makes: list[tuple[str, str]], places: dict[tuple[str, str], int]
+) -> list[tuple[int, int, float, float]]:
+    """(place of the component, place of the alternate, units, cost) for every component that a plant uses."""
+    used = dict.fromkeys((n, child) for n, p in makes for child, _ in goods.recipe.get(p, ()))
     return [
-        (g, i)
-        for g, (customer, product) in enumerate(zip(demand.customer.tolist(), demand.product.tolist(), strict=True))
-        for i in into.get(customer, ())
-        if products[product] in goods.sends[rows[i].origin]
+        (places[n, child], places[n, a.alternate], a.ratio, a.cost_per_unit)
+        for n, child in used
+        for a in network.alternates
+        if a.product == child
     ]
-
-
-def _ship_prices(edges: Floats, demand: Demand, group: Ints, cost: Floats, days: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """(S, T) price per unit, and whether it arrives late."""
-    buckets = np.arange(len(edges) - 1)
-    over = _middles(edges)[None, :] + days[:, None] - demand.due[group][:, None]
-    late = over > 1e-9
-    price = cost[:, None] + WAIT_COST * buckets[None, :] + np.where(late, demand.late[group][:, None] * (1 + LATER_PER_DAY * over), 0.0)
-    # No later than at the horizon's end counts: what arrives after it is late by the horizon, and still better than never.
-    price = np.minimum(price, (demand.unmet[group] - 1e-3)[:, None])
-    return np.where(buckets[None, :] < demand.release[group][:, None], np.inf, price), late
 
 
 def _opening(network: Network, snapshot: Snapshot, edges: Floats, places: dict[tuple[str, str], int]) -> Floats:
@@ -253,8 +213,21 @@ def _opening(network: Network, snapshot: Snapshot, edges: Floats, places: dict[t
     for lane, product, quantity, arrives in snapshot.in_transit:
         pair = (network.lanes[lane].destination, product)
         if pair in places:
-            stock[places[pair], int(_bucket(edges, np.array(max((arrives - snapshot.now) / DAY_US, 0.0)))) :] += quantity
+            stock[places[pair], int(bucket(edges, np.array(max((arrives - snapshot.now) / DAY_US, 0.0)))) :] += quantity
     return stock
+
+
+def _transit(network: Network, snapshot: Snapshot, places: dict[tuple[str, str], int]) -> tuple[Moving, ...]:
+    """What is under way on lanes on which goods wait or return when they are cut."""
+    at = {lane: i for i, lane in enumerate(network.lanes)}
+    found: list[Moving] = []
+    for lane, product, quantity, arrives in snapshot.in_transit:
+        row, days = network.lanes[lane], max((arrives - snapshot.now) / DAY_US, 0.0)
+        place = places.get((row.destination, product))
+        if place is not None and row.when_cut != "on":
+            back, left = places.get((row.origin, product), -1), days - row.lead_days_mean
+            found.append(Moving(at[lane], place, back, quantity, days, left, row.when_cut == "return"))
+    return tuple(found)
 
 
 def _cover_prices(network: Network, goods: Carries) -> dict[str, float]:
@@ -265,7 +238,8 @@ def _cover_prices(network: Network, goods: Carries) -> dict[str, float]:
     cheapest: dict[tuple[str, str], float] = {}
     for row in network.lanes.values():
         for product in goods.hauled(row):
-            cheapest[product, row.destination] = min(cheapest.get((product, row.destination), np.inf), row.cost_per_unit)
+            cost = row.cost_per_unit + co2_cost(network, row, network.products[product].kg_per_unit)
+            cheapest[product, row.destination] = min(cheapest.get((product, row.destination), np.inf), cost)
     bring: dict[str, float] = {}
     for (product, _), cost in cheapest.items():
         bring[product] = max(bring.get(product, 0.0), cost)

@@ -16,6 +16,7 @@ from interferon.flow.dispatch import dispatch
 from interferon.flow.matrix import Solver
 from interferon.flow.problem import Problem, Snapshot, build
 from interferon.flow.sourcing import Sourcing, lanes_used, sourcing
+from interferon.flow.steady import steady
 from interferon.model.errors import InputError
 from interferon.model.network import Network
 
@@ -58,7 +59,7 @@ def nominal(network: Network, snapshot: Snapshot) -> Route:
 
 def repair(network: Network, snapshot: Snapshot, closed: Iterable[str], base: Route, until_h: float | None = None) -> Route:
     """An executable re-route without a solver: a list schedule on what capacity is left, counting the worst of what is only assumed."""
-    closed, problem = tuple(sorted(set(closed))), build(network, snapshot)
+    closed, problem = tuple(sorted(set(closed))), _problem(network, snapshot, base)
     left = shares(problem, lost(network, closed, until_h).worst)
     flows = dispatch(problem, left, lanes_used(problem, base.sourcing), free=True)
     return _answer(network, snapshot, problem, left, flows, closed, base)
@@ -69,7 +70,7 @@ def reroute(network: Network, snapshot: Snapshot, closed: Iterable[str], base: R
 
     A closure that takes nothing from the flow of goods leaves the base route as it is: moving goods costs, and surprises people.
     """
-    closed, problem, losses = tuple(sorted(set(closed))), build(network, snapshot), lost(network, closed, until_h).worst
+    closed, problem, losses = tuple(sorted(set(closed))), _problem(network, snapshot, base), lost(network, closed, until_h).worst
     left = shares(problem, losses)
     if not losses:
         kept_as_is = _kept(problem, left, base)
@@ -78,13 +79,13 @@ def reroute(network: Network, snapshot: Snapshot, closed: Iterable[str], base: R
     optimum = Solver(problem).attempt(left)
     if optimum is not None:
         candidates.append(optimum)
-    flows = min(candidates, key=lambda flows: figures(problem, flows).cost)
+    flows = min(candidates, key=lambda flows: figures(problem, flows, left).cost)
     return _answer(network, snapshot, problem, left, flows, closed, base)
 
 
 def kept(network: Network, snapshot: Snapshot, closed: Iterable[str], base: Route, until_h: float | None = None) -> Figures:
     """What the closure comes to if the goods go on along the base lanes only."""
-    problem = build(network, snapshot)
+    problem = _problem(network, snapshot, base)
     return _kept(problem, shares(problem, lost(network, closed, until_h).worst), base)
 
 
@@ -127,11 +128,17 @@ def _answer(
 ) -> Route:
     plan = sourcing(network, snapshot, problem, flows, left, base.sourcing)
     before = _kept(problem, left, base)
-    return _route(plan, closed, figures(problem, flows), before, _moves(network, problem, base.sourcing, plan))
+    return _route(plan, closed, figures(problem, flows, left), before, _moves(network, problem, base.sourcing, plan))
 
 
 def _kept(problem: Problem, left: Shares, base: Route) -> Figures:
-    return figures(problem, dispatch(problem, left, lanes_used(problem, base.sourcing), free=False))
+    return figures(problem, dispatch(problem, left, lanes_used(problem, base.sourcing), free=False), left)
+
+
+def _problem(network: Network, snapshot: Snapshot, base: Route) -> Problem:
+    """The problem in which it costs to leave the lanes of the plan in force."""
+    problem = build(network, snapshot)
+    return steady(problem, lanes_used(problem, base.sourcing), network.settings.nervousness)
 
 
 def _moves(network: Network, problem: Problem, before: Sourcing, after: Sourcing) -> tuple[Move, ...]:

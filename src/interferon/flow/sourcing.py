@@ -40,10 +40,9 @@ def sourcing(network: Network, snapshot: Snapshot, problem: Problem, flows: Flow
 
 
 def lanes_used(problem: Problem, plan: Sourcing) -> Lanes:
-    """The problem's pairs that a plan uses."""
+    """The problem's pairs that a plan uses. A lane that is used may be used expedited."""
     used = {(lane, product) for (_, product), shares in plan.items() for lane, _ in shares}
-    goods = problem.demand.product[problem.ship_group]
-    ship = [(problem.lanes[lane], problem.products[p]) in used for lane, p in zip(problem.ship_lane, goods, strict=True)]
+    ship = [(problem.lanes[lane], problem.products[p]) in used for lane, p in zip(problem.ship_lane, problem.ship_product, strict=True)]
     haul = [(problem.lanes[lane], problem.products[p]) in used for lane, p in zip(problem.haul_lane, problem.haul_product, strict=True)]
     return Lanes(np.array(ship, bool), np.array(haul, bool))
 
@@ -61,8 +60,8 @@ def _candidates(network: Network, snapshot: Snapshot) -> dict[tuple[str, str], l
 def _carried(problem: Problem, flows: Flows) -> tuple[dict[tuple[str, str], float], dict[str, float]]:
     """Units by (lane, product), and by lane."""
     own: dict[tuple[str, str], float] = {}
-    goods = problem.demand.product[problem.ship_group]
-    for lanes, products, block in ((problem.ship_lane, goods, flows.ship), (problem.haul_lane, problem.haul_product, flows.haul)):
+    sent = flows.ship * problem.ship_units[:, None]
+    for lanes, products, block in ((problem.ship_lane, problem.ship_product, sent), (problem.haul_lane, problem.haul_product, flows.haul)):
         for lane, product, quantity in zip(lanes.tolist(), products.tolist(), block.sum(axis=1).tolist(), strict=True):
             if quantity > 1e-6:
                 key = (problem.lanes[lane], problem.products[product])
