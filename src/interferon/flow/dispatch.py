@@ -11,7 +11,7 @@ from interferon.flow.account import Flows, figures, unserved
 from interferon.flow.capacity import Shares
 from interferon.flow.grid import Mask
 from interferon.flow.matrix import capacity_limits
-from interferon.flow.problem import Floats, Ints, Problem
+from interferon.flow.problem import Floats, Ints, Problem, is_plain
 from interferon.flow.recipes import Recipe, recipes
 from interferon.flow.transit import opening_left
 
@@ -32,7 +32,7 @@ def dispatch(problem: Problem, shares: Shares, base: Lanes, *, free: bool) -> Fl
 
     Groups whose next best way is dearest choose first (Vogel's rule: Reinfeld and Vogel 1958): base lanes in time, any lane in time, any
     lane late. When free this is repeated with those that came off worst moved to the front, and the cheapest schedule is kept
-    (squeaky wheel optimisation: Joslin and Clements 1999).
+    (squeaky wheel optimisation: Joslin and Clements 1999). Alternates are sent only after all that what was ordered can serve in time.
     """
     order = _by_regret(problem, Yard(problem, shares, base.haul | free), base.ship)
     best = flows = _schedule(problem, shares, base, order, free)
@@ -51,14 +51,26 @@ def dispatch(problem: Problem, shares: Shares, base: Lanes, *, free: bool) -> Fl
 def _schedule(problem: Problem, shares: Shares, base: Lanes, order: Ints, free: bool) -> Flows:
     yard = Yard(problem, shares, base.haul | free)
     left = problem.demand.quantity.copy()
-    in_time, everywhere = ~problem.ship_late, np.ones_like(base.ship)
+    in_time, everywhere = ~problem.ship_late & _worth(problem), np.ones_like(base.ship)
     rounds = [(base.ship, in_time), (everywhere, in_time), (everywhere, None)] if free else [(base.ship, in_time), (base.ship, None)]
+    own = problem.ship_product == problem.demand.product[problem.ship_group]
+    if not own.all():  # an alternate may be wanted for itself
+        rounds = [(lanes & own, when) for lanes, when in rounds[:-1]] + rounds
     for lanes, when in rounds:
         for g in order:
             if left[g] > EPS:
                 left[g] -= yard.serve(int(g), float(left[g]), lanes, when)
     yard.top_up()
     return Flows(yard.ship, yard.haul, yard.make, yard.swap if len(yard.swap) else None)
+
+
+def _worth(problem: Problem) -> Mask:
+    """(S, T) false where an alternate or expediting costs more than the product itself, late, at a lane's own pace."""
+    plain, price = is_plain(problem), problem.ship_price
+    late = np.where(problem.ship_late, price, np.inf).min(axis=1, initial=np.inf)
+    least = _least(len(problem.demand.quantity), problem.ship_group[plain], late[plain])
+    worth: Mask = plain[:, None] | (price <= least[problem.ship_group][:, None])
+    return worth
 
 
 def _harm(problem: Problem, flows: Flows) -> Floats:

@@ -13,7 +13,21 @@ from interferon.flow.grid import DAY_US, Floats, Ints, Mask, bucket, grid, middl
 from interferon.flow.ways import WAIT_COST, co2_cost, dearest, hauls, kg_co2, ship_prices, ships
 from interferon.model.network import Network, Order
 
-__all__ = ["DAY_US", "LATER_PER_DAY", "WAIT_COST", "Demand", "Floats", "Ints", "Moving", "Problem", "Snapshot", "build", "grid", "opening"]
+__all__ = [
+    "DAY_US",
+    "LATER_PER_DAY",
+    "WAIT_COST",
+    "Demand",
+    "Floats",
+    "Ints",
+    "Moving",
+    "Problem",
+    "Snapshot",
+    "build",
+    "grid",
+    "is_plain",
+    "opening",
+]
 
 COVER_SHARE = 0.2  # a unit of stock missing at the end of the horizon costs this share of its late cost
 
@@ -103,6 +117,12 @@ class Problem:
     def lengths(self) -> Floats:
         """(T,) days."""
         return np.diff(self.edges)
+
+
+def is_plain(problem: Problem) -> Mask:
+    """(S,) pairs that send the product itself at the lane's own pace."""
+    own: Mask = problem.ship_product == problem.demand.product[problem.ship_group]
+    return own & ~problem.ship_express
 
 
 def opening(network: Network, now: int) -> Snapshot:

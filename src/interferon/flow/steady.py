@@ -7,7 +7,7 @@ import numpy as np
 from interferon.flow.account import Flows
 from interferon.flow.capacity import shares
 from interferon.flow.dispatch import Lanes
-from interferon.flow.problem import Problem, Snapshot
+from interferon.flow.problem import Problem, Snapshot, is_plain
 from interferon.flow.sourcing import lanes_used, sourcing
 from interferon.flow.ways import capped
 from interferon.model.network import Network
@@ -17,10 +17,8 @@ def steady(problem: Problem, base: Lanes, nervousness: float) -> Problem:
     """The problem in which each unit moved on a lane that the plan does not use for its product costs `nervousness` more (currency)."""
     if nervousness == 0:
         return problem
-    demand, fresh = problem.demand, ~base.ship
-    plain = ~problem.ship_express & (problem.ship_product == demand.product[problem.ship_group])
-    dearer = problem.ship_price + (nervousness * problem.ship_units * fresh)[:, None]
-    price = np.where(np.isfinite(dearer), capped(dearer, demand.unmet[problem.ship_group], plain), np.inf)
+    dearer = problem.ship_price + (nervousness * problem.ship_units * ~base.ship)[:, None]
+    price = np.where(np.isfinite(dearer), capped(dearer, problem.demand.unmet[problem.ship_group], is_plain(problem)), np.inf)
     return replace(problem, ship_price=price, haul_cost=problem.haul_cost + nervousness * ~base.haul)
 
 
