@@ -160,6 +160,22 @@ def assert_due(found: Network, problem: Problem, flows: Flows, left: Shares) -> 
         assert sum(o.quantity for o in orders if o.id not in late) <= got.get(group, 0.0) + 1e-4
 
 
+@pytest.mark.parametrize("seed", range(0, 24, 3))
+def test_closing_more_never_costs_less_while_goods_wait(seed: int) -> None:
+    found, snapshot = small(seed)
+    waiting = {name: msgspec.structs.replace(row, when_cut="wait") for name, row in found.lanes.items()}
+    found, rng = replace(found, lanes=waiting), random.Random(seed)
+    problem = build(found, snapshot)
+    assert len(problem.transit) == len(snapshot.in_transit) > 0
+    solver, last = Solver(problem), 0.0
+    refs = rng.sample([f"lane:{name}" for name in found.lanes] + [f"node:{name}" for name in found.nodes], 6)
+    for count in range(len(refs) + 1):
+        left = shares(problem, lost(found, refs[:count]).worst)
+        cost = figures(problem, solver.solve(left), left).cost
+        assert cost >= last - 1e-6 * max(last, 1)
+        last = cost
+
+
 def test_lanes_of_a_plan_keep_their_pairs() -> None:
     found, snapshot = small(0)
     problem = build(found, snapshot)

@@ -62,6 +62,7 @@ class ClosureTable:
         Exact for single refs, precomputed pairs, and sets that leave the same capacities as one already solved or that the undisturbed
         optimum does not need. Else a range that holds the truth: closing more never costs less, so the cost is at least that of every
         solved closure which takes less and at most that of every one which takes more; the point is the sum of the parts, kept inside.
+        Where goods under way return when they are cut the range is not proven: back at their origin they may be worth more.
         """
         refs = self._without_inner(refs)
         if not refs:
@@ -247,7 +248,7 @@ def _against(base: Figures, reached: Figures, course: Course) -> Solved:
     fresh = [hour for order, hour in reached.late if order not in before]
     return Solved(
         course=course,
-        cost=max(reached.cost - base.cost, 0.0),  # below zero only by rounding: what has less room costs no less
+        cost=max(reached.cost - base.cost, 0.0),  # below zero by rounding, or where returned goods serve better: no closure is a gain
         orders_late=float(reached.orders_late - base.orders_late),
         otif=reached.otif,
         co2_kg=reached.co2_kg - base.co2_kg,
