@@ -17,7 +17,7 @@ from interferon.flow.problem import DAY_US, Problem, build, opening
 from interferon.flow.reroute import nominal, repair, reroute
 from interferon.flow.steady import steady
 from interferon.flow.transit import cuts
-from interferon.model.network import Alternate, Bom, Lane, Network, Order, Product
+from interferon.model.network import Alternate, Bom, Lane, Network, Order, Product, Settings
 
 from .goods import START, lane, network, node
 
@@ -130,10 +130,12 @@ def test_expedited_goods_use_the_same_capacity() -> None:
 
 def test_those_that_weigh_more_go_first() -> None:
     """Room for one of two equal orders in half a day: by weight, not by id; all alike they are one demand."""
+    weighs = Settings(name="n", late_weight_1=2.0)
     orders = [order(1, 10.0, 1.0, priority=3), order(2, 10.0, 1.0, priority=1)]
     for weights, late in (({"late_weight_1": 2.0}, "o-1"), ({"late_weight_3": 2.0}, "o-2")):
         for _, _, told in answers(centre({("d", "p"): 50.0}, orders, capacity=20.0, **weights)):
             assert [name for name, _ in told.late] == [late]
+    assert [weighs.late_weight(priority) for priority in (0, 1, 5, 9)] == [2.0, 2.0, 1.0, 1.0]
     alike = centre({("d", "p"): 50.0}, orders)
     assert len(build(alike, opening(alike, START)).demand.orders) == 1
 

@@ -39,7 +39,7 @@ def demand(network: Network, open_orders: Sequence[Order], now: int, edges: Floa
         if due <= horizon and order.quantity > 0:
             release = min(max((order.requested - now) / DAY_US, 0.0), horizon - 1e-9)
             when = (int(bucket(edges, np.array(max(due, 0.0)))), int(bucket(edges, np.array(release))))
-            groups.setdefault((order.customer, order.product, *when, settings.late_weights[order.priority - 1]), []).append(order)
+            groups.setdefault((order.customer, order.product, *when, settings.late_weight(order.priority)), []).append(order)
     orders = tuple(tuple(sorted(rows, key=lambda o: (o.priority, o.promised, o.id))) for rows in groups.values())
     quantity = np.array([sum(o.quantity for o in rows) for rows in orders])
     goods = [network.products[key[1]] for key in groups]

@@ -203,10 +203,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     alarm_p: float = 3e-5  # a telemetry alarm begins below this tail probability
     budgets: Budgets = Budgets()
 
-    @property
-    def late_weights(self) -> tuple[float, ...]:
-        """Weights of lateness for priorities 1 to 5."""
-        return (self.late_weight_1, self.late_weight_2, self.late_weight_3, self.late_weight_4, self.late_weight_5)
+    def late_weight(self, priority: int) -> float:
+        """Weight of an order's lateness. A priority beyond 1 to 5 weighs as the nearest one."""
+        weights = (self.late_weight_1, self.late_weight_2, self.late_weight_3, self.late_weight_4, self.late_weight_5)
+        return weights[min(max(priority, 1), 5) - 1]
 
 
 @dataclass(frozen=True)
