@@ -1,7 +1,7 @@
 """The changed movements of a plan as an EPCIS 2.0 document: what is to leave, and what no longer will. Pure.
 
-Called by `runtime.flow_folder`. An event is a planned departure: `eventTime` is when the goods are to leave, `recordTime` when the plan was
-made. A movement that is put off or cancelled voids its old departure first (CBV 2.0, business step void_shipping).
+Called by `runtime.flow_folder`. An event is a planned departure: `eventTime` is when the goods are to leave, `creationDate` of the document
+when the plan was made. A movement that is put off or cancelled voids its old departure first (CBV 2.0, business step void_shipping).
 """
 
 from collections.abc import Iterator
@@ -20,26 +20,26 @@ UNITS: Final = {"kg": "KGM", "g": "GRM", "t": "TNE", "l": "LTR", "m": "MTR", "pi
 
 
 def document(network: Network, found: Plan) -> dict[str, Any]:
-    """The document, to be written as JSON-LD. Shipments and transfers in order of departure."""
+    """The document, to be written as JSON-LD. Events in order of time, at one time what is voided first."""
     moves: list[Shipment | Transfer] = [*found.shipments, *found.transfers]
-    changed = sorted((row for row in moves if row.mark != "same"), key=lambda row: row.leaves)
+    events = [event for row in moves if row.mark != "same" for event in _events(network, row)]
     return {
         "@context": CONTEXT,
         "type": "EPCISDocument",
         "schemaVersion": "2.0",
         "creationDate": iso(found.time),
-        "epcisBody": {"eventList": [event for row in changed for event in _events(network, row, found.time)]},
+        "epcisBody": {"eventList": sorted(events, key=lambda event: (event["eventTime"], event["bizStep"] == "shipping"))},
     }
 
 
-def _events(network: Network, row: Shipment | Transfer, made: int) -> Iterator[dict[str, Any]]:
+def _events(network: Network, row: Shipment | Transfer) -> Iterator[dict[str, Any]]:
     if row.leaves_before is not None:
-        yield _event(network, row, made, "void_shipping", row.leaves_before, row.quantity_before)
+        yield _event(network, row, "void_shipping", row.leaves_before, row.quantity_before)
     if row.quantity > 0:
-        yield _event(network, row, made, "shipping", row.leaves, row.quantity)
+        yield _event(network, row, "shipping", row.leaves, row.quantity)
 
 
-def _event(network: Network, row: Shipment | Transfer, made: int, step: str, when: int, quantity: float) -> dict[str, Any]:
+def _event(network: Network, row: Shipment | Transfer, step: str, when: int, quantity: float) -> dict[str, Any]:
     goods: dict[str, Any] = {"epcClass": product(row.product), "quantity": quantity}
     unit = UNITS.get(network.products[row.product].unit.lower(), "")
     if unit not in ("", "H87"):  # what is counted has no unit in EPCIS
@@ -48,7 +48,6 @@ def _event(network: Network, row: Shipment | Transfer, made: int, step: str, whe
     event: dict[str, Any] = {
         "type": "ObjectEvent",
         "eventTime": iso(when),
-        "recordTime": iso(made),
         "eventTimeZoneOffset": "+00:00",
         "action": "OBSERVE",
         "bizStep": step,

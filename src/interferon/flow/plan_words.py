@@ -64,7 +64,7 @@ class Words:
                 return f"{kind} {name} has no capacity in {kind}s.csv"
             case "full":
                 since = "" if self._usual else f" now that {', '.join(self._ways.state.closure.refs)} is closed"
-                return f"{self._rate(block)} a day, all of it used{since}"
+                return f"{self._rate(block)}, all of it used{since}"
             case "lead":
                 return f"{kind} {name} takes {units(self._days(name))} days, too long to {'bring more' if root.dry else 'arrive'} in time"
             case "choice":
@@ -78,10 +78,10 @@ class Words:
         held = f"until {day(until)}" if until is not None else "until the end of the plan"
         by = closure.by.get(block.ref, closure.refs)
         whose = "closed" if block.ref in by else f"closed with {', '.join(by)}"
-        return f"{self._rate(block, left=True)} a day {held}, {whose}"
+        return f"{self._rate(block, left=True)} {held}, {whose}"
 
     def _rate(self, block: Block, *, left: bool = False) -> str:
-        """`node dc-lyon sends 1,200`, or with `left`: `sends 0 of 1,200`."""
+        """`node dc-lyon sends 1,200 a day`, or with `left`: `sends 0 of 1,200 a day`."""
         problem, shares = self._problem, self._ways.state.left
         kind, _, name = block.ref.partition(":")
         at = (problem.lanes if kind == "lane" else problem.nodes).index(name)
@@ -90,7 +90,7 @@ class Words:
         if whole == float("inf"):
             return f"node {name} takes in {share:.0%} of what its lanes can bring"
         verb = "carries" if kind == "lane" else "makes" if block.made else "sends"
-        return f"{kind} {name} {verb} {f'{units(share * whole)} of ' if left else ''}{units(whole)}"
+        return f"{kind} {name} {verb} {f'{units(share * whole)} of ' if left else ''}{units(whole)} a day"
 
     def _used(self, block: Block, fill: Fill) -> str:
         """Who has the capacity that is lacking; '' where it is a plant's or nobody's."""

@@ -90,7 +90,7 @@ class _Tables:
                 for at in sorted(set(filter(None, dead))):
                     relying.setdefault(at, []).append(order.id)
         for (table, row), orders in sorted(relying.items()):
-            yield Conflict(table, (row,), f"{table[:-1]} {row} has no capacity, and {_counted(orders)} have no other way")
+            yield Conflict(table, (row,), f"{table[:-1]} {row} has no capacity, and {_counted(orders)} no other way")
 
     def _dead(self, lane: Lane) -> tuple[str, str] | None:
         if lane.capacity_per_day <= 0:
@@ -163,4 +163,4 @@ def _by(orders: list[Order], column: str) -> dict[str, list[Order]]:
 
 
 def _counted(orders: list[str]) -> str:
-    return f"{len(orders)} order{'s' * (len(orders) > 1)} ({named(orders)})"
+    return f"{len(orders)} orders ({named(orders)}) have" if len(orders) > 1 else f"1 order ({orders[0]}) has"
