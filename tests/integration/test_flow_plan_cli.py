@@ -88,6 +88,14 @@ def test_the_files_for_people_and_partners(run: Run, minimal: Path, tmp_path: Pa
     assert (where / "despatch.edi").exists()
 
 
+def test_stock_where_nobody_can_use_it_is_told_with_its_line(run: Run, minimal: Path) -> None:
+    with (minimal / "inventory.csv").open("a") as file:
+        file.write("\ncust-1,p-1,12,2026-01-05T00:00:00Z\n")
+    code, _, err = run("flow", "plan", minimal)
+    line = (minimal / "inventory.csv").read_text().splitlines().index("cust-1,p-1,12,2026-01-05T00:00:00Z") + 1
+    assert (code, err) == (0, f"warning: inventory.csv:{line}: 12 of p-1 lie at cust-1, which can neither send nor use it\n")
+
+
 def test_fast_is_the_list_schedule(run: Run, minimal: Path) -> None:
     _, out, _ = run("flow", "plan", minimal, "--close", "node:plant-1", "--fast")
     assert "answered by the list schedule, at most " in out

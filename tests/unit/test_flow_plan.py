@@ -197,6 +197,19 @@ def test_ids_that_are_gs1_keys_are_written_as_digital_links() -> None:
     assert product("9521321123457") == "urn:interferon:product:9521321123457"  # its check digit is wrong
     assert place("9521321000018") == "https://id.gs1.org/414/9521321000018"
     assert place("dc 1") == "urn:interferon:node:dc%201"
+    assert place("dc-of-13-char") == "urn:interferon:node:dc-of-13-char"
+
+
+def test_what_is_weighed_has_its_unit() -> None:
+    """Kilograms are KGM in both formats; what is counted has none in EPCIS, and is PCE in EDIFACT."""
+    table = two_centres(products=tuple(msgspec.structs.replace(p, unit="kg") for p in two_centres().products.values()))
+    found = planned(table, "lane:near-x", until_h=48.0)
+    events = document(table, found)["epcisBody"]["eventList"]
+    assert {each["uom"] for event in events for each in event["quantityList"]} == {"KGM"}
+    assert b":KGM'" in despatch(table, found)
+    counted = document(two_centres(), planned(two_centres(), "lane:near-x"))["epcisBody"]["eventList"]
+    assert not any("uom" in each for event in counted for each in event["quantityList"])
+    assert b":PCE'" in despatch(two_centres(), planned(two_centres(), "lane:near-x"))
 
 
 def test_edifact_says_each_shipment_with_its_order() -> None:

@@ -126,6 +126,18 @@ def test_a_lead_time_too_long_is_not_the_closures_fault() -> None:
     assert why(found)["o-1"].startswith("node near sends 0 of 1,000 a day until 6 Jan 00:00, closed;")
 
 
+def test_a_way_that_costs_more_than_coming_late() -> None:
+    """A unit that is late costs some 30; over the far lane, which is in time, 500."""
+    table = two_lanes([order(1, "x", 5.0, 1.0)], far_days=0.5)
+    lanes = [table.lanes["near-x"], lane("far-x", "far", "x", 500.0)]
+    stock = {(row.node, row.product): row.quantity for row in table.inventory}
+    found = planned(network(list(table.nodes.values()), lanes, list(table.orders.values()), stock), "lane:near-x", until_h=24.0)
+    assert why(found)["o-1"] == (
+        "lane near-x carries 0 of 1,000 a day until 6 Jan 00:00, closed; "
+        "the next way (lane far-x) costs more than coming late; it arrives 18 h late"
+    )
+
+
 def test_what_a_closure_makes_of_an_order_that_is_late_anyway() -> None:
     table = two_lanes([order(1, "x", 5.0, 0.5)], far_days=3.0)
     found = planned(table, "lane:near-x", until_h=36.0)

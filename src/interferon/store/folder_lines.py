@@ -7,12 +7,9 @@ from interferon.store import table_file
 
 
 def lines(folder: Path, name: str) -> dict[tuple[str, ...], int]:
-    """Key of the row → line, from 1. Empty where there is no such file, or the table has no key."""
+    """Key of the row → line, from 1. The file is one that `folder.load` has read."""
     table = tables()[name]
-    path = folder / table.file
-    if not table.key or not path.is_file():
-        return {}
     found: dict[tuple[str, ...], int] = {}
-    for line in table_file.parse(table, path.read_bytes()).lines:
+    for line in table_file.parse(table, (folder / table.file).read_bytes()).lines:
         found.setdefault(tuple(line.texts.get(column, "").strip() for column in table.key), line.number)
     return found
