@@ -1,11 +1,10 @@
 """The changed movements of a plan as EDIFACT D.96A: ORDERS for transfers of stock, DESADV for shipments. Pure.
 
-Called by `runtime.flow_folder`. An interchange goes to each node that has to act: ORDERS to the place that sends, DESADV to the
-customer. BGM says whether a message is new (9), replaces what was told (5) or cancels it (1); data element 1225.
+Called by `runtime.flow_folder`. Each message is an interchange to the node that has to act: ORDERS to the place that sends, DESADV to
+the customer. BGM says whether a message is new (9), replaces what was told (5) or cancels it (1); data element 1225.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from interferon.flow.plan import Plan
@@ -21,17 +20,9 @@ ADVICE: Final = "351"
 Row = TypeVar("Row", Shipment, Transfer)
 
 
-@dataclass
-class _Interchange:
-    """What goes to one receiver."""
-
-    receiver: str
-    messages: list[list[str]] = field(default_factory=list)
-
-
 def orders(network: Network, found: Plan) -> bytes:
     """ORDERS: one message for each lane, mark and time of departure, to the node that the stock leaves. Nothing where none changes."""
-    told: dict[str, _Interchange] = {}
+    told: list[tuple[str, list[str]]] = []
     for number, rows in enumerate(_grouped(found.transfers), 1):
         first = rows[0]
         lines = [_item(network, at, row, "21") for at, row in enumerate(rows, 1)]
@@ -42,13 +33,13 @@ def orders(network: Network, found: Plan) -> bytes:
             *(_transport(network, first.lane), *(segment for line in lines for segment in line)),
             *("UNS+S", f"CNT+2:{len(rows)}"),
         ]
-        told.setdefault(first.origin, _Interchange(first.origin)).messages.append(_message("ORDERS", body))
-    return _written(network, found, told.values())
+        told.append((first.origin, ["ORDERS", *body]))
+    return _written(network, found, told)
 
 
 def despatch(network: Network, found: Plan) -> bytes:
     """DESADV: one message for each lane, mark and time of departure, each line with its order. Nothing where none changes."""
-    told: dict[str, _Interchange] = {}
+    told: list[tuple[str, list[str]]] = []
     for number, rows in enumerate(_grouped(found.shipments), 1):
         first = rows[0]
         lines = [[*_item(network, at, row, "12"), f"RFF+ON:{_safe(row.order)}"] for at, row in enumerate(rows, 1)]
@@ -58,8 +49,8 @@ def despatch(network: Network, found: Plan) -> bytes:
             *(_party("SU", first.origin), _party("SF", first.origin), _party("BY", first.customer), _party("DP", first.customer)),
             *(_transport(network, first.lane), "CPS+1", *(segment for line in lines for segment in line), f"CNT+2:{len(rows)}"),
         ]
-        told.setdefault(first.customer, _Interchange(first.customer)).messages.append(_message("DESADV", body))
-    return _written(network, found, told.values())
+        told.append((first.customer, ["DESADV", *body]))
+    return _written(network, found, told)
 
 
 def _grouped(rows: Iterable[Row]) -> list[list[Row]]:
@@ -96,25 +87,16 @@ def _name(letter: str, moment: int, number: int) -> str:
     return f"{letter}{stamp(moment, '%y%m%d%H%M')}-{number}"
 
 
-def _message(kind: str, body: Sequence[str]) -> list[str]:
-    return [f"{kind}:D:96A:UN", *body]
-
-
-def _written(network: Network, found: Plan, told: Iterable[_Interchange]) -> bytes:
-    """Interchanges one after another; in the characters of UNOC where ASCII suffices, else in UTF-8."""
+def _written(network: Network, found: Plan, told: Iterable[tuple[str, Sequence[str]]]) -> bytes:
+    """An interchange for each (receiver, message), in order of time; in the characters of UNOC where ASCII suffices, else in UTF-8."""
     segments: list[str] = []
-    for count, each in enumerate(told, 1):
-        reference = f"{stamp(found.time, '%y%m%d%H%M')}{count:04}"  # data element 0020 has 14 characters
-        held = [segment for number, message in enumerate(each.messages, 1) for segment in _framed(number, message)]
-        head = f"{_safe(network.settings.name)}+{_safe(each.receiver)}+{stamp(found.time, '%y%m%d:%H%M')}+{reference}"
-        syntax = "UNOC:3" if all(text.isascii() for text in (head, *held)) else "UNOW:4"
-        segments += [f"UNB+{syntax}+{head}", *held, f"UNZ+{len(each.messages)}+{reference}"]
+    for count, (receiver, (kind, *body)) in enumerate(told, 1):
+        reference = f"{stamp(found.time, '%y%m%d')}{count:08}"  # data element 0020 has 14 characters
+        head = f"{_safe(network.settings.name)}+{_safe(receiver)}+{stamp(found.time, '%y%m%d:%H%M')}+{reference}"
+        syntax = "UNOC:3" if all(text.isascii() for text in (head, *body)) else "UNOW:4"
+        frame = (f"UNB+{syntax}+{head}", f"UNH+1+{kind}:D:96A:UN"), (f"UNT+{len(body) + 2}+1", f"UNZ+1+{reference}")
+        segments += [*frame[0], *body, *frame[1]]
     return "".join(f"{segment}'\n" for segment in segments).encode()
-
-
-def _framed(number: int, message: Sequence[str]) -> list[str]:
-    kind, *body = message
-    return [f"UNH+{number}+{kind}", *body, f"UNT+{len(body) + 2}+{number}"]
 
 
 def _safe(text: str) -> str:

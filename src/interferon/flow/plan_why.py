@@ -13,7 +13,7 @@ import numpy as np
 from interferon.flow.account import Flows
 from interferon.flow.plan_split import Fill, middles
 from interferon.flow.plan_state import EPS, RANK, Block, State
-from interferon.flow.problem import Problem
+from interferon.flow.problem import Ints, Problem
 from interferon.model.network import Network
 
 
@@ -30,20 +30,27 @@ class Ways:
 
     def __init__(self, network: Network, state: State, usual: Flows) -> None:
         self.network, self.state, self.problem = network, state, state.problem
-        self._usual = usual
+        self._carried = usual.haul.sum(axis=1)
         self._maker = {int(place): line for line, place in enumerate(self.problem.make_at)}
+        self._pairs = _by(self.problem.ship_group)
+        self._hauls = _by(self.problem.haul_to)
+        self._roots: dict[int, Root] = {}
 
     def pairs(self, fill: Fill, usual: Fill) -> list[int]:
         """The (group, lane) pairs of an order's group: those that usually bring it first, then the cheapest."""
         brought: Counter[int] = Counter()
         for piece in usual.pieces:
             brought[piece.lane] += piece.quantity  # type: ignore[assignment]  # counts units, which need not be whole
-        pairs = np.flatnonzero(self.problem.ship_group == fill.group).tolist()
         lanes = self.problem.ship_lane
-        return sorted(pairs, key=lambda pair: (-brought[int(lanes[pair])], *self._cheapest(int(lanes[pair]))))
+        return sorted(self._pairs.get(fill.group, []), key=lambda pair: (-brought[int(lanes[pair])], *self._cheapest(int(lanes[pair]))))
 
     def way(self, pair: int) -> Root:
         """What keeps more from arriving in time over a (group, lane) pair."""
+        if pair not in self._roots:
+            self._roots[pair] = self._way(pair)
+        return self._roots[pair]
+
+    def _way(self, pair: int) -> Root:
         problem, lane, place = self.problem, int(self.problem.ship_lane[pair]), int(self.problem.ship_from[pair])
         in_time = np.flatnonzero(np.isfinite(problem.ship_price[pair]) & ~problem.ship_late[pair]).tolist()
         if not in_time:
@@ -82,11 +89,10 @@ class Ways:
             parts = [component for component, _ in problem.recipe[line]]
             made = [(at, self.state.making(node, at), parts) for at in range(bucket + 1)]
             return self._root(made, f"node:{problem.nodes[node]}", dry)
-        hauls = np.flatnonzero(problem.haul_to == place).tolist()
+        hauls = self._hauls.get(place, [])
         if not hauls:
             return Root(Block("none"), dry)
-        carried = self._usual.haul.sum(axis=1)
-        best = min(hauls, key=lambda pair: (-float(carried[pair]), *self._cheapest(int(problem.haul_lane[pair]))))
+        best = min(hauls, key=lambda pair: (-float(self._carried[pair]), *self._cheapest(int(problem.haul_lane[pair]))))
         lane, origin = int(problem.haul_lane[best]), int(problem.haul_from[best])
         leaves = np.flatnonzero(problem.haul_arrives[best] <= bucket).tolist()
         if not leaves:
@@ -98,6 +104,14 @@ class Ways:
 
     def _lane(self, lane: int) -> str:
         return f"lane:{self.problem.lanes[lane]}"
+
+
+def _by(keys: Ints) -> dict[int, list[int]]:
+    """The places at which each key stands."""
+    found: dict[int, list[int]] = {}
+    for at, key in enumerate(keys.tolist()):
+        found.setdefault(key, []).append(at)
+    return found
 
 
 class Users:
