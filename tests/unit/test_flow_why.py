@@ -1,5 +1,7 @@
 """Why orders are late, on networks small enough that the true reason is known."""
 
+import dataclasses
+
 import msgspec
 
 from interferon.flow.plan import Plan, plan
@@ -124,6 +126,39 @@ def test_a_lead_time_too_long_is_not_the_closures_fault() -> None:
     )
     assert {row.order: row.by_closure for row in found.orders} == {"o-1": True, "o-2": False}
     assert why(found)["o-1"].startswith("node near sends 0 of 1,000 a day until 6 Jan 00:00, closed;")
+
+
+def test_a_centre_that_is_full_since_other_things_are_closed() -> None:
+    """The far centre sends five in the half day that is in time: usually the second order's; the first, whose lane is closed, is dearer."""
+    nodes = [node("near", "dc"), node("far", "dc", 10.0), node("x", "customer"), node("y", "customer")]
+    lanes = [
+        lane("near-x", "near", "x", 1.0),
+        lane("far-x", "far", "x", 2.0),
+        lane("far-y", "far", "y", 1.0),
+        lane("near-y", "near", "y", 9.0),
+    ]
+    goods = tuple(
+        Product(id=name, name=name, unit="piece", value=value, margin=3.0) for name, value in (("p", 100.0), ("q", 10.0), ("c", 1.0))
+    )
+    rows = [order(1, "x", 5.0, 1.0), order(2, "y", 5.0, 1.0, "q")]
+    stock = {("near", "p"): 99.0, ("far", "p"): 99.0, ("far", "q"): 99.0}
+    found = planned(network(nodes, lanes, rows, stock, products=goods), "lane:near-x", "lane:near-y")
+    assert found.nominal.orders_late == 0
+    assert why(found) == {
+        "o-2": "node far sends 10 a day, all of it used now that lane:near-x, lane:near-y are closed; 1 other order goes over it; "
+        "no other lane brings q to y; it arrives 6 h late"
+    }
+
+
+def test_the_window_counts_from_the_promise() -> None:
+    """Half a day on the road from 06:00 arrives at 18:00, 6 h after the promise: in time with a window of 8 h, late with one of 4 h."""
+    base = two_lanes([order(1, "x", 5.0, 0.5)], far_days=3.0)
+    told = {
+        hours: planned(dataclasses.replace(base, settings=msgspec.structs.replace(base.settings, otif_window_h=hours))).orders[0]
+        for hours in (4.0, 8.0)
+    }
+    assert [(row.late, row.late_h) for row in told.values()] == [(True, 6.0), (False, None)]
+    assert "the next way (lane far-x) would be 66 h late; it arrives 6 h late" in told[4.0].reason
 
 
 def test_a_way_that_costs_more_than_coming_late() -> None:

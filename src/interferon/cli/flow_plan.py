@@ -46,7 +46,8 @@ def _lines(found: FolderPlan) -> Iterator[str]:
     yield from _figures(told)
     yield from _answer(told)
     yield from _causes(told)
-    yield from _section("late or changed orders", ORDERS, [_order(row) for row in told.orders if row.late or row.mark != "same"])
+    orders = sorted(told.orders, key=lambda row: (not row.by_closure, not row.late))  # by promise among equals, as they come
+    yield from _section("late or changed orders", ORDERS, [_order(row) for row in orders if row.late or row.mark != "same"])
     yield from _section("transfers of stock", TRANSFERS, [_transfer(row) for row in told.transfers if row.mark != "same"])
     yield from _section("shipments", SHIPMENTS, [_shipment(row) for row in told.shipments if row.mark != "same"])
     yield from _section("production", PRODUCTION, [_production(row) for row in told.production if row.mark != "same"])

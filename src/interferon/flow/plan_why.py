@@ -58,10 +58,10 @@ class Ways:
         return self._root([(bucket, self.state.departure(lane, bucket), [place]) for bucket in in_time], self._lane(lane), ())
 
     def days_late(self, pair: int) -> float:
-        """By how many days a pair misses the group's promise if the goods leave as soon as they may."""
+        """By how many days a pair misses the group's first promise if the goods leave as soon as they may."""
         problem, group = self.problem, int(self.problem.ship_group[pair])
         soonest = float(middles(problem)[problem.demand.release[group]] + problem.lane_days[problem.ship_lane[pair]])
-        return soonest - float(problem.demand.due[group])
+        return soonest - (float(problem.demand.due[group]) - self.network.settings.otif_window_h / 24)
 
     def _root(self, tried: list[tuple[int, Block | None, list[int]]], way: str, dry: tuple[int, ...]) -> Root:
         """The main block of (bucket, what stops the move, stock places it draws on); a lack of stock is followed upstream."""

@@ -63,7 +63,8 @@ class Words:
             case "zero":
                 return f"{kind} {name} has no capacity in {kind}s.csv"
             case "full":
-                since = "" if self._usual else f" now that {', '.join(self._ways.state.closure.refs)} is closed"
+                refs = self._ways.state.closure.refs
+                since = "" if self._usual else f" now that {', '.join(refs)} {'are' if len(refs) > 1 else 'is'} closed"
                 return f"{self._rate(block)}, all of it used{since}"
             case "lead":
                 return f"{kind} {name} takes {units(self._days(name))} days, too long to {'bring more' if root.dry else 'arrive'} in time"
@@ -117,7 +118,7 @@ class Words:
             return f"the next way (lane {self._problem.lanes[instead]}) {self._arrival(fill)}"
         if len(pairs) < 2:
             return f"no other lane brings {fill.order.product} to {fill.order.customer}; {self._outcome(fill)}"
-        other = next(pair for pair in pairs[1:])
+        other = pairs[1]
         root = self._ways.way(other)
         said = f"would be {late(self._ways.days_late(other) * 24)}" if root.block.kind == "lead" and not root.dry else _said(root)
         same = f"; {self._outcome(fill)}" if fill.short or usual in brought else ""
