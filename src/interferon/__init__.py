@@ -1,6 +1,7 @@
 """The immune system of a supply network: sees, detects, contains within set limits, and routes the goods around.
 
-For notebooks: `detect_table`, `flow_stock`, `simulate`, `simulate_chain`, and `__version__`. Everything is loaded on first use.
+For notebooks: `detect_table`, `flow_plan`, `flow_stock`, `flow_stress`, `simulate`, `simulate_chain`, and
+`__version__`. Everything is loaded on first use.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from interferon.flow.reroute import Route
     from interferon.flow.simulate import RouteFigures
     from interferon.flow.stock_report import Report
+    from interferon.flow.stress import StressReport
     from interferon.model.network import Network
+    from interferon.runtime.flow_folder import FolderPlan
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "detect_table", "flow_stock", "simulate", "simulate_chain"]
+__all__ = ["__version__", "detect_table", "flow_plan", "flow_stock", "flow_stress", "simulate", "simulate_chain"]
 
 
 def detect_table(train: Any, test: Any, *, time: str = "", drop: Sequence[str] = ()) -> pa.Table:
@@ -36,6 +39,29 @@ def detect_table(train: Any, test: Any, *, time: str = "", drop: Sequence[str] =
     `why` (`signal=share;…`, shares sum to 1). Notes on columns are warnings. Raises `InputError` where a table cannot be used.
     """
     found: pa.Table = importlib.import_module("interferon.runtime.detect_table").detect_table(train, test, time=time, drop=drop)
+    return found
+
+
+def flow_plan(folder: str | Path, *, close: Sequence[str] = (), until: str = "", fast: bool = False, out: str | Path = "") -> FolderPlan:
+    """The way round a closure for the network in `folder`: what `interferon flow plan` does.
+
+    `close`: references such as `zone:dc-1-ops`; `until`: `48h`, `3d` or an ISO time, '' for the whole horizon; `fast`: by the list schedule
+    alone; `out`: a folder for the CSV files and messages. Returns a record of `plan`, `network` and `problems`, rows of the tables that
+    conflict. Raises `InputError` where the folder or a reference cannot be used, or nothing can be planned. See docs/plan.md.
+    """
+    module = importlib.import_module("interferon.runtime.flow_folder")
+    found: FolderPlan = module.plan_folder(Path(folder), close, until, fast=fast)
+    if out:
+        module.write(found, Path(out))
+    return found
+
+
+def flow_stress(folder: str | Path, *, recover: float = 24.0) -> StressReport:
+    """Time to survive against time to recover for each node, zone and carrier in `folder`: what `interferon flow stress` does.
+
+    `recover`: hours that each outage lasts. Raises `InputError` where the folder or the number cannot be used. See docs/plan.md.
+    """
+    found: StressReport = importlib.import_module("interferon.runtime.flow_folder").stress_folder(Path(folder), recover)
     return found
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from interferon.cli.flow_plan import plan
+from interferon.cli.flow_stress import stress
 from interferon.flow.stock_places import Terms
 from interferon.flow.stock_report import Report, Row, as_json, report
 from interferon.store import folder
@@ -14,14 +16,16 @@ from interferon.store import folder
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(help="The flow of goods: where to hold stock.", no_args_is_help=True)
+    group = typer.Typer(help="The flow of goods: ways round closures, outages, and where to hold stock.", no_args_is_help=True)
     app.add_typer(group, name="flow")
     group.callback()(_group)
+    group.command("plan")(plan)
+    group.command("stress")(stress)
     group.command("stock")(stock)
 
 
 def _group() -> None:
-    """The flow of goods: where to hold stock."""
+    """The flow of goods: ways round closures, outages, and where to hold stock."""
 
 
 def stock(

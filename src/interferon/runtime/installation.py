@@ -70,6 +70,11 @@ def opening_time(network: Network) -> int:
     return max(times) // 86_400_000_000 * 86_400_000_000
 
 
+def kept_table(network: Network, snapshot: Snapshot) -> ClosureTable | None:
+    """The closure table that an earlier start kept for exactly this network and snapshot."""
+    return _kept(_kept_at(network, snapshot))
+
+
 class RouteSolver:
     """Answers `Solve` within seconds and puts the route in force. Where the closure is not expected to cost an order, goods go as usual."""
 

@@ -1,0 +1,188 @@
+"""The executable answer to a closure: before and after, the rows that change, and why each late order is late. Pure.
+
+Called by `runtime.flow_folder` for `interferon flow plan` and `interferon.flow_plan`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from interferon.flow.account import Figures, Flows, figures, loads
+from interferon.flow.capacity import Shares, Step, lost, shares
+from interferon.flow.dispatch import Lanes, dispatch
+from interferon.flow.matrix import Solver, capacity_limits
+from interferon.flow.plan_rows import OrderRow, Production, Rows, Shipment, Transfer, order_rows, rows
+from interferon.flow.plan_state import State, losses
+from interferon.flow.plan_why import Ways
+from interferon.flow.plan_words import Reason, Words
+from interferon.flow.precheck import bom_cycle
+from interferon.flow.problem import DAY_US, Problem, Snapshot, build
+from interferon.flow.sourcing import lanes_used, sourcing
+from interferon.flow.telling import iso
+from interferon.model.errors import InputError
+from interferon.model.network import Network
+
+TABLE, SCHEDULE, PROGRAMME = "closure table", "list schedule", "linear programme"
+ROOM = 1e-6  # share of a capacity: the plan with nothing closed stands if it needs no more than this above what is left
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How the plan was found. `gap`: share by which its cost may lie above the least; `bound`: no plan with this closure costs less."""
+
+    speed: str  # closure table | list schedule | linear programme
+    cost: float
+    bound: float
+    valid_until: int  # microseconds UTC; a new revision of the tables or a new order ends it sooner
+
+    @property
+    def gap(self) -> float:
+        return max(self.cost - self.bound, 0.0) / self.bound if self.bound > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where dependencies are only assumed: what the best and the worst reading of the tables come to (lower end first)."""
+
+    orders_late: tuple[int, int]
+    cost: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Figures are of the whole horizon. `nominal`: nothing closed; `kept`: closed and not re-routed; `rerouted`: this plan."""
+
+    network: str
+    currency: str
+    revision: int
+    time: int
+    closed: tuple[str, ...]
+    until: int | None  # None: not within the horizon
+    answer: Answer
+    nominal: Figures
+    kept: Figures
+    rerouted: Figures
+    range: Range | None
+    orders: tuple[OrderRow, ...]
+    shipments: tuple[Shipment, ...]
+    transfers: tuple[Transfer, ...]
+    production: tuple[Production, ...]
+    causes: tuple[tuple[str, tuple[str, ...]], ...]  # reason, and the orders that are late because of it; most orders first
+
+
+def plan(network: Network, snapshot: Snapshot, closed: Iterable[str] = (), until_h: float | None = None, *, fast: bool = False) -> Plan:
+    """Plans the horizon with `closed` shut until `until_h` hours from now (None: for all of it), counting the worst of what is assumed.
+
+    `fast`: by the list schedule alone. Raises InputError where no order can be planned at all.
+    """
+    desk = _Desk(network, snapshot, tuple(sorted(set(closed))), until_h, fast)
+    found, reasons = desk.rows(), desk.reasons()
+    return Plan(
+        network=network.settings.name,
+        currency=network.settings.currency,
+        revision=network.revision,
+        time=snapshot.now,
+        closed=desk.closed,
+        until=None if until_h is None else snapshot.now + round(until_h * DAY_US / 24),
+        answer=desk.answer(),
+        nominal=desk.before,
+        kept=desk.kept,
+        rerouted=desk.after,
+        range=desk.range(),
+        orders=order_rows(desk.problem, snapshot.now, found, (desk.before, desk.after), {each.order: each.text for each in reasons}),
+        shipments=found.shipments,
+        transfers=found.transfers,
+        production=found.production,
+        causes=_causes(reasons),
+    )
+
+
+class _Desk:
+    """One closure on one snapshot: the problem, its solver, and the decisions with nothing closed, without and with a re-route."""
+
+    def __init__(self, network: Network, snapshot: Snapshot, closed: tuple[str, ...], until_h: float | None, fast: bool) -> None:
+        self.network, self.snapshot, self.closed, self.until_h, self.fast = network, snapshot, closed, until_h, fast
+        plannable(network, snapshot)
+        self.problem = build(network, snapshot)
+        if not len(self.problem.ship_lane):
+            raise InputError("nothing can be planned: no lane brings what is ordered to any customer")
+        self._solver = Solver(self.problem)
+        self._nominal = self._solver.solve()
+        self.before = figures(self.problem, self._nominal)
+        self._capacities = lost(network, closed, until_h)
+        self._base = self._lanes()
+        self.speed, self._flows, self.after = self._solved(self._capacities.worst)
+        self.kept = self.after if self.speed == TABLE else self._kept()
+        self._rows = rows(network, self.problem, snapshot.now, self._nominal, self._flows)
+
+    def rows(self) -> Rows:
+        return self._rows
+
+    def answer(self) -> Answer:
+        """Closing more never costs less, so the plan with nothing closed bounds the list schedule."""
+        ends = [float(self.problem.edges[-1]) * 24] + ([self.until_h] if self.until_h is not None and self.closed else [])
+        bound = self.before.cost if self.speed == SCHEDULE else self.after.cost
+        return Answer(self.speed, self.after.cost, bound, self.snapshot.now + round(min(ends) * DAY_US / 24))
+
+    def range(self) -> Range | None:
+        if self._capacities.certain:
+            return None
+        best = self._solved(self._capacities.best)[2]
+        late = sorted((best.orders_late, self.after.orders_late))
+        cost = sorted((best.cost, self.after.cost))
+        return Range((late[0], late[1]), (cost[0], cost[1]))
+
+    def reasons(self) -> list[Reason]:
+        """Orders late with nothing closed are explained by that plan, so that the closure is not blamed for them."""
+        late_before = {order for order, _ in self.before.late}
+        usual, now = self._words(self._nominal, ()), self._words(self._flows, self.closed)
+        return [(usual if order in late_before else now).reason(order) for order, _ in self.after.late]
+
+    def _words(self, flows: Flows, closed: tuple[str, ...]) -> Words:
+        state = State(self.problem, flows, losses(self.network, closed, self.until_h))
+        return Words(Ways(self.network, state, self._nominal), self._rows, self.snapshot.now, usual=not closed)
+
+    def _solved(self, steps: dict[str, tuple[Step, ...]]) -> tuple[str, Flows, Figures]:
+        """How the goods go with `steps` of capacity left: as they do, where what is left suffices."""
+        left = shares(self.problem, steps)
+        if not steps or _stands(self.problem, self._nominal, left):
+            return TABLE, self._nominal, self.before
+        optimum = None if self.fast else self._solver.attempt(left)
+        flows = dispatch(self.problem, left, self._base, free=True) if optimum is None else optimum
+        return (SCHEDULE if optimum is None else PROGRAMME), flows, figures(self.problem, flows)
+
+    def _kept(self) -> Figures:
+        left = shares(self.problem, self._capacities.worst)
+        return figures(self.problem, dispatch(self.problem, left, self._base, free=False))
+
+    def _lanes(self) -> Lanes:
+        whole = shares(self.problem, {})
+        return lanes_used(self.problem, sourcing(self.network, self.snapshot, self.problem, self._nominal, whole, None))
+
+
+def plannable(network: Network, snapshot: Snapshot) -> None:
+    """InputError where the tables leave nothing to plan."""
+    cycle = bom_cycle(network)
+    if cycle:
+        raise InputError(f"bom.csv: cycle in the bill of materials: {' takes '.join(cycle)}; a product cannot be part of itself")
+    days = network.settings.horizon_days
+    last = snapshot.now + days * DAY_US - round(network.settings.otif_window_h * DAY_US / 24)
+    if not any(order.promised <= last and order.quantity > 0 for order in snapshot.open_orders):
+        raise InputError(f"orders.csv: no open order is promised within {days} days from {iso(snapshot.now)}; there is nothing to plan")
+
+
+def _stands(problem: Problem, flows: Flows, left: Shares) -> bool:
+    """Whether a decision needs no more than what is left of each capacity."""
+    sent, carried, made = loads(problem, flows)
+    sent = np.where(np.isfinite(problem.node_cap)[:, None], sent, 0.0)
+    used = np.concatenate([carried.ravel(), sent.ravel(), made[problem.plants].ravel()])
+    limits, whole = (capacity_limits(problem, each).ravel()[: used.size] for each in (left, None))
+    return bool((used <= limits + ROOM * whole).all())
+
+
+def _causes(reasons: list[Reason]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    found: dict[str, list[str]] = {}
+    for reason in reasons:
+        found.setdefault(reason.cause, []).append(reason.order)
+    return tuple((cause, tuple(orders)) for cause, orders in sorted(found.items(), key=lambda pair: (-len(pair[1]), pair[0])))
