@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from interferon.flow.account import Figures, Flows, figures, loads
-from interferon.flow.capacity import Shares, Step, lost, shares
+from interferon.flow.capacity import Shares, lost, shares
+from interferon.flow.courses import Step
 from interferon.flow.dispatch import Lanes, dispatch
 from interferon.flow.matrix import Solver, capacity_limits
 from interferon.flow.plan_rows import OrderRow, Production, Rows, Shipment, Transfer, order_rows, rows
@@ -19,7 +20,9 @@ from interferon.flow.plan_words import Reason, Words
 from interferon.flow.precheck import bom_cycle
 from interferon.flow.problem import DAY_US, Problem, Snapshot, build
 from interferon.flow.sourcing import lanes_used, sourcing
+from interferon.flow.steady import steady_about
 from interferon.flow.telling import iso
+from interferon.flow.transit import opening_left
 from interferon.model.errors import InputError
 from interferon.model.network import Network
 
@@ -109,6 +112,10 @@ class _Desk:
             raise InputError("nothing can be planned: no lane brings what is ordered to any customer")
         self._solver = Solver(self.problem)
         self._nominal = self._solver.solve()
+        if network.settings.nervousness:
+            self.problem = steady_about(network, snapshot, self.problem, self._nominal)
+            self._solver = Solver(self.problem)
+            self._nominal = self._solver.solve()
         self.before = figures(self.problem, self._nominal)
         self._capacities = lost(network, closed, until_h)
         self._base = self._lanes()
@@ -150,11 +157,11 @@ class _Desk:
             return TABLE, self._nominal, self.before
         optimum = None if self.fast else self._solver.attempt(left)
         flows = dispatch(self.problem, left, self._base, free=True) if optimum is None else optimum
-        return (SCHEDULE if optimum is None else PROGRAMME), flows, figures(self.problem, flows)
+        return (SCHEDULE if optimum is None else PROGRAMME), flows, figures(self.problem, flows, left)
 
     def _kept(self) -> Figures:
         left = shares(self.problem, self._capacities.worst)
-        return figures(self.problem, dispatch(self.problem, left, self._base, free=False))
+        return figures(self.problem, dispatch(self.problem, left, self._base, free=False), left)
 
     def _lanes(self) -> Lanes:
         whole = shares(self.problem, {})
@@ -173,7 +180,9 @@ def plannable(network: Network, snapshot: Snapshot) -> None:
 
 
 def _stands(problem: Problem, flows: Flows, left: Shares) -> bool:
-    """Whether a decision needs no more than what is left of each capacity."""
+    """Whether a decision needs no more than what is left of each capacity, and the closure touches nothing that is under way."""
+    if not np.array_equal(opening_left(problem, left), problem.opening):
+        return False
     sent, carried, made = loads(problem, flows)
     sent = np.where(np.isfinite(problem.node_cap)[:, None], sent, 0.0)
     used = np.concatenate([carried.ravel(), sent.ravel(), made[problem.plants].ravel()])

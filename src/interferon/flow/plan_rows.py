@@ -42,7 +42,7 @@ class Shipment:
 
     order: str
     customer: str
-    product: str
+    product: str  # what is sent: what was ordered or an alternate, in its own units
     lane: str
     origin: str
     quantity: float  # 0 where cancelled
@@ -116,8 +116,7 @@ def rows(network: Network, problem: Problem, now: int, before: Flows, after: Flo
     made = compared(production(problem, now, before), production(problem, now, after))
     return Rows(
         shipments=tuple(
-            Shipment(c.key[0], orders[c.key[0]].customer, orders[c.key[0]].product, c.key[1], network.lanes[c.key[1]].origin, *_rest(c))
-            for c in sent
+            Shipment(c.key[0], orders[c.key[0]].customer, c.key[2], c.key[1], network.lanes[c.key[1]].origin, *_rest(c)) for c in sent
         ),
         transfers=tuple(
             Transfer(c.key[0], network.lanes[c.key[0]].origin, network.lanes[c.key[0]].destination, c.key[1], *_rest(c)) for c in hauled
@@ -209,4 +208,4 @@ def _order(problem: Problem, now: int, old: Fill, fill: Fill, late: bool, late_b
 def _expected(problem: Problem, now: int, fill: Fill) -> int | None:
     if fill.short or not fill.pieces:
         return None
-    return max(arrives(problem, now, piece.lane, piece.bucket) for piece in fill.pieces)
+    return max(arrives(problem, now, piece) for piece in fill.pieces)

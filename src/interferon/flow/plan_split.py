@@ -1,6 +1,6 @@
 """Who gets what: the flows of groups split to single orders, and every movement of goods with its times. Called by `plan_rows`. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,12 +23,14 @@ class Move:
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of an order that leaves on one lane in one bucket; `in_time` as `account` counts it."""
+    """A part of an order that leaves on one lane in one bucket; `in_time` as `account` counts it. `pair`: of the problem's S, which says
+    what is sent and how fast."""
 
     lane: int
     bucket: int
-    quantity: float
+    quantity: float  # units of what was ordered
     in_time: bool
+    pair: int
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,14 @@ def fills(problem: Problem, flows: Flows) -> dict[str, Fill]:
 
 def _pieces(problem: Problem, flows: Flows, pairs: list[int]) -> list[Piece]:
     """What is shipped to a group, that in time first, each by its arrival; last first, so that it can be taken from the end."""
-    arrives = middles(problem)[None, :] + problem.lane_days[problem.ship_lane[pairs]][:, None]
+    arrives = middles(problem)[None, :] + problem.ship_days[pairs][:, None]
     found = [
         (bool(problem.ship_late[pairs[row], bucket]), float(arrives[row, bucket]), int(problem.ship_lane[pairs[row]]), int(bucket), row)
         for row, bucket in np.argwhere(flows.ship[pairs] > LEAST)
     ]
     return [
-        Piece(lane, bucket, float(flows.ship[pairs[row], bucket]), not late) for late, _, lane, bucket, row in sorted(found, reverse=True)
+        Piece(lane, bucket, float(flows.ship[pairs[row], bucket]), not late, pairs[row])
+        for late, _, lane, bucket, row in sorted(found, reverse=True)
     ]
 
 
@@ -78,10 +81,10 @@ def _taken(pieces: list[Piece], wanted: float, least: float) -> tuple[Piece, ...
     while pieces and wanted > least:
         piece = pieces.pop()
         take = min(piece.quantity, wanted)
-        got.append(Piece(piece.lane, piece.bucket, take, piece.in_time))
+        got.append(replace(piece, quantity=take))
         wanted -= take
         if piece.quantity - take > least:
-            pieces.append(Piece(piece.lane, piece.bucket, piece.quantity - take, piece.in_time))
+            pieces.append(replace(piece, quantity=piece.quantity - take))
     return tuple(got)
 
 
@@ -96,19 +99,19 @@ def leaves(problem: Problem, now: int, bucket: int) -> int:
     return now + round(float(middles(problem)[bucket]) * DAY_US)
 
 
-def arrives(problem: Problem, now: int, lane: int, bucket: int) -> int:
-    """When what leaves in a bucket arrives over a lane."""
-    return leaves(problem, now, bucket) + round(float(problem.lane_days[lane]) * DAY_US)
+def arrives(problem: Problem, now: int, piece: Piece) -> int:
+    """When a part of an order arrives."""
+    return leaves(problem, now, piece.bucket) + round(float(problem.ship_days[piece.pair]) * DAY_US)
 
 
 def shipments(problem: Problem, now: int, filled: dict[str, Fill]) -> list[Move]:
-    """(order, lane) movements to customers."""
+    """(order, lane, product) movements to customers, in units of the product sent: what was ordered or an alternate."""
     return [
         Move(
-            (fill.order.id, problem.lanes[piece.lane]),
+            (fill.order.id, problem.lanes[piece.lane], problem.products[problem.ship_product[piece.pair]]),
             leaves(problem, now, piece.bucket),
-            arrives(problem, now, piece.lane, piece.bucket),
-            piece.quantity,
+            arrives(problem, now, piece),
+            piece.quantity * float(problem.ship_units[piece.pair]),
         )
         for fill in filled.values()
         for piece in fill.pieces
@@ -121,7 +124,8 @@ def transfers(problem: Problem, now: int, flows: Flows) -> list[Move]:
     for pair, bucket in np.argwhere(flows.haul > LEAST).tolist():
         lane = int(problem.haul_lane[pair])
         key = (problem.lanes[lane], problem.products[problem.haul_product[pair]])
-        found.append(Move(key, leaves(problem, now, bucket), arrives(problem, now, lane, bucket), float(flows.haul[pair, bucket])))
+        starts = leaves(problem, now, bucket)
+        found.append(Move(key, starts, starts + round(float(problem.haul_days[pair]) * DAY_US), float(flows.haul[pair, bucket])))
     return found
 
 

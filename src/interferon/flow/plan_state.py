@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 
 from interferon.flow.account import Flows, loads, stock_levels
-from interferon.flow.capacity import Shares, Step, lost, shares
+from interferon.flow.capacity import Shares, lost, shares
+from interferon.flow.courses import Step
 from interferon.flow.matrix import capacity_limits
 from interferon.flow.plan_split import middles
 from interferon.flow.problem import DAY_US, Floats, Problem
@@ -67,7 +68,7 @@ class State:
         self.lane = limits[:lanes] - carried
         self.node = np.where(np.isfinite(problem.node_cap)[:, None], limits[lanes : lanes + nodes] - sent, np.inf)
         self.plant = limits[lanes : lanes + nodes] - made
-        levels = stock_levels(problem, flows)[:, : problem.buckets]
+        levels = stock_levels(problem, flows, self.left)[:, : problem.buckets]
         self.at_hand: Floats = np.minimum.accumulate(levels[:, ::-1], axis=1)[:, ::-1]
 
     def hour(self, bucket: int) -> float:

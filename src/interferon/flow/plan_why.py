@@ -60,7 +60,7 @@ class Ways:
     def days_late(self, pair: int) -> float:
         """By how many days a pair misses the group's first promise if the goods leave as soon as they may."""
         problem, group = self.problem, int(self.problem.ship_group[pair])
-        soonest = float(middles(problem)[problem.demand.release[group]] + problem.lane_days[problem.ship_lane[pair]])
+        soonest = float(middles(problem)[problem.demand.release[group]] + problem.ship_days[pair])
         return soonest - (float(problem.demand.due[group]) - self.network.settings.otif_window_h / 24)
 
     def _root(self, tried: list[tuple[int, Block | None, list[int]]], way: str, dry: tuple[int, ...]) -> Root:

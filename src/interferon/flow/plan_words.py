@@ -135,7 +135,7 @@ class Words:
         return f"with the closure {now}" if self._usual and now != self._outcome(fill) else ""
 
     def _arrival(self, fill: Fill) -> str:
-        last = max(arrives(self._problem, self._now, piece.lane, piece.bucket) for piece in fill.pieces)
+        last = max(arrives(self._problem, self._now, piece) for piece in fill.pieces)
         over = (last - fill.order.promised) / 3_600_000_000
         # Orders of one customer, product and bucket are one demand, which is due when the first of them is.
         return f"arrives {late(over)}" if over > 0 else "arrives by its own promise, but after that of orders it is counted with"

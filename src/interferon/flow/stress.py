@@ -148,7 +148,8 @@ class _Desk:
         if not steps:
             return 0.0, ()
         if key not in self._known:
-            reached = figures(self._problem, self._solver.solve(shares(self._problem, steps)))
+            left = shares(self._problem, steps)
+            reached = figures(self._problem, self._solver.solve(left), left)
             before = {order for order, _ in self._base.late}
             late = tuple(hour for order, hour in reached.late if order not in before)
             self._known[key] = (max(reached.cost - self._base.cost, 0.0), late)
