@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from interferon.flow.closure import ClosureTable, closure_table
+from interferon.flow.plan import plan
 from interferon.flow.problem import DAY_US, Snapshot, opening
 from interferon.flow.reroute import nominal, repair, reroute
 from interferon.model.network import Dependency, Lane, Network, Order
@@ -121,6 +122,9 @@ def test_goods_under_way_on_a_lane_that_is_cut(when_cut: str, cost: float, late:
     told = closure_table(found, snapshot).value(["asset:wms-e"])
     assert told.cost == pytest.approx(cost)
     assert (told.orders_late, told.time_to_survive_h) == (late, survive)
+    made = plan(found, snapshot, ["asset:wms-e"])
+    assert made.rerouted.cost - made.nominal.cost == pytest.approx(cost)
+    assert made.rerouted.orders_late == late
 
 
 def test_goods_wait_until_the_lane_is_open_again() -> None:

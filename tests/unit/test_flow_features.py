@@ -13,6 +13,7 @@ from interferon.flow.capacity import Shares, shares
 from interferon.flow.closure import closure_table
 from interferon.flow.dispatch import Lanes, dispatch
 from interferon.flow.matrix import Solver
+from interferon.flow.plan import plan
 from interferon.flow.problem import DAY_US, Problem, build, opening
 from interferon.flow.reroute import nominal, repair, reroute
 from interferon.flow.steady import steady
@@ -68,6 +69,18 @@ def test_an_order_is_served_with_the_alternate() -> None:
         assert told.co2_kg == pytest.approx(20 * 5 * 100 * 80 / 1e6)
         assert stock_levels(problem, flows)[:, -1] == pytest.approx([30.0])
     assert nominal(found, opening(found, START)).sourcing["x", "q"] == (("d-x", 1.0),)
+
+
+def test_a_plan_tells_what_is_sent_and_when_it_is_there() -> None:
+    """10 of p as 20 of q, expedited: it leaves in the middle of half day 0 and is there 0.4 days later."""
+    found = centre({("d", "q"): 50.0}, [order(1, 10.0, 0.8)], (express(0.4, 2.0),))
+    found = replace(found, alternates=(Alternate(product="p", alternate="q", ratio=2.0),))
+    told = plan(found, opening(found, START))
+    (row,), (sent,) = told.orders, told.shipments
+    assert (row.product, row.late, row.in_time) == ("p", False, 10.0)
+    assert (sent.product, sent.quantity) == ("q", 20.0)
+    assert (sent.leaves, sent.arrives) == (START + DAY_US // 4, START + round(0.65 * DAY_US))
+    assert row.expected == sent.arrives
 
 
 def test_an_alternate_dearer_than_not_serving_is_none() -> None:
@@ -178,6 +191,8 @@ def test_a_reroute_pays_for_what_it_changes() -> None:
         for answer in (repair, reroute):
             assert answer(found, snapshot, ["node:d"], base).cost - base.cost == pytest.approx(5 + 10 * nervousness)
         assert closure_table(found, snapshot).value(["node:d"]).cost == pytest.approx(5 + 10 * nervousness)
+        told = plan(found, snapshot, ["node:d"])
+        assert told.rerouted.cost - told.nominal.cost == pytest.approx(5 + 10 * nervousness)
 
 
 def test_when_a_lane_is_cut() -> None:

@@ -14,9 +14,9 @@ import numpy as np
 from interferon.flow.account import Figures, figures, loads
 from interferon.flow.capacity import Capacities, Exposure, Shares, exposure, left, shares
 from interferon.flow.courses import Step, averages
-from interferon.flow.matrix import Solver, capacity_limits
+from interferon.flow.matrix import capacity_limits
 from interferon.flow.problem import Floats, Problem, Snapshot, build
-from interferon.flow.steady import steady_about
+from interferon.flow.steady import undisturbed
 from interferon.flow.transit import awaited
 from interferon.model.network import Network
 from interferon.model.records import Closure
@@ -136,14 +136,8 @@ class _Desk:
     """The solver and what it has answered so far, while a table is being computed."""
 
     def __init__(self, network: Network, snapshot: Snapshot) -> None:
-        self.problem = build(network, snapshot)
+        self.problem, self._solver, flows = undisturbed(network, snapshot, build(network, snapshot))
         self.known = exposure(network)
-        self._solver = Solver(self.problem)
-        flows = self._solver.solve()
-        if network.settings.nervousness:
-            self.problem = steady_about(network, snapshot, self.problem, flows)
-            self._solver = Solver(self.problem)
-            flows = self._solver.solve()
         self._base = figures(self.problem, flows)
         self.needed = _needed(self.problem, *loads(self.problem, flows))
         self.solved = {_signature({}): _against(self._base, self._base, {})}

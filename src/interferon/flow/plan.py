@@ -12,7 +12,7 @@ from interferon.flow.account import Figures, Flows, figures, loads
 from interferon.flow.capacity import Shares, lost, shares
 from interferon.flow.courses import Step
 from interferon.flow.dispatch import Lanes, dispatch
-from interferon.flow.matrix import Solver, capacity_limits
+from interferon.flow.matrix import capacity_limits
 from interferon.flow.plan_rows import OrderRow, Production, Rows, Shipment, Transfer, order_rows, rows
 from interferon.flow.plan_state import State, losses
 from interferon.flow.plan_why import Ways
@@ -20,7 +20,7 @@ from interferon.flow.plan_words import Reason, Words
 from interferon.flow.precheck import bom_cycle
 from interferon.flow.problem import DAY_US, Problem, Snapshot, build
 from interferon.flow.sourcing import lanes_used, sourcing
-from interferon.flow.steady import steady_about
+from interferon.flow.steady import undisturbed
 from interferon.flow.telling import iso
 from interferon.flow.transit import opening_left
 from interferon.model.errors import InputError
@@ -110,12 +110,7 @@ class _Desk:
         self.problem = build(network, snapshot)
         if not len(self.problem.ship_lane):
             raise InputError("nothing can be planned: no lane brings what is ordered to any customer")
-        self._solver = Solver(self.problem)
-        self._nominal = self._solver.solve()
-        if network.settings.nervousness:
-            self.problem = steady_about(network, snapshot, self.problem, self._nominal)
-            self._solver = Solver(self.problem)
-            self._nominal = self._solver.solve()
+        self.problem, self._solver, self._nominal = undisturbed(network, snapshot, self.problem)
         self.before = figures(self.problem, self._nominal)
         self._capacities = lost(network, closed, until_h)
         self._base = self._lanes()

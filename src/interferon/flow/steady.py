@@ -1,4 +1,4 @@
-"""The price of departing from the plan in force. Called by `reroute` and `closure`. Pure."""
+"""The price of departing from the plan in force. Called by `reroute`, `closure`, `plan` and `stress`. Pure."""
 
 from dataclasses import replace
 
@@ -7,6 +7,7 @@ import numpy as np
 from interferon.flow.account import Flows
 from interferon.flow.capacity import shares
 from interferon.flow.dispatch import Lanes
+from interferon.flow.matrix import Solver
 from interferon.flow.problem import Problem, Snapshot, is_plain
 from interferon.flow.sourcing import lanes_used, sourcing
 from interferon.flow.ways import capped
@@ -22,7 +23,16 @@ def steady(problem: Problem, base: Lanes, nervousness: float) -> Problem:
     return replace(problem, ship_price=price, haul_cost=problem.haul_cost + nervousness * ~base.haul)
 
 
-def steady_about(network: Network, snapshot: Snapshot, problem: Problem, flows: Flows) -> Problem:
-    """`steady` about the lanes of `flows`, the optimum with nothing closed, as `nominal` would have them be the plan in force."""
-    used = lanes_used(problem, sourcing(network, snapshot, problem, flows, shares(problem, {}), None))
-    return steady(problem, used, network.settings.nervousness)
+def undisturbed(network: Network, snapshot: Snapshot, problem: Problem) -> tuple[Problem, Solver, Flows]:
+    """The optimum with nothing closed, taken as the plan in force: the problem in which leaving it has its price, its solver, the optimum.
+
+    As with `nominal` and `reroute`, a lane is the plan's where `sourcing` gives it a share.
+    """
+    solver = Solver(problem)
+    flows = solver.solve()
+    if not network.settings.nervousness:
+        return problem, solver, flows
+    plan = sourcing(network, snapshot, problem, flows, shares(problem, {}), None)
+    dearer = steady(problem, lanes_used(problem, plan), network.settings.nervousness)
+    solver = Solver(dearer)
+    return dearer, solver, solver.solve()

@@ -12,9 +12,9 @@ from typing import Any
 from interferon.flow.account import figures
 from interferon.flow.capacity import lost, shares
 from interferon.flow.closure import ClosureTable
-from interferon.flow.matrix import Solver
 from interferon.flow.plan import plannable
 from interferon.flow.problem import Snapshot, build
+from interferon.flow.steady import undisturbed
 from interferon.model.errors import InputError
 from interferon.model.network import Network
 
@@ -103,9 +103,8 @@ class _Desk:
 
     def __init__(self, network: Network, snapshot: Snapshot, table: ClosureTable | None, outage_h: float) -> None:
         self.network, self.outage_h, self._singles = network, outage_h, table.singles if table else {}
-        self._problem = build(network, snapshot)
-        self._solver = Solver(self._problem)
-        self._base = figures(self._problem, self._solver.solve())
+        self._problem, self._solver, flows = undisturbed(network, snapshot, build(network, snapshot))
+        self._base = figures(self._problem, flows)
         self._known: dict[tuple[object, ...], tuple[float, tuple[float, ...]]] = {}
 
     def row(self, ref: str, kind: str, refs: tuple[str, ...]) -> Stress:
