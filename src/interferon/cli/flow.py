@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from interferon.cli import flow_kpi
 from interferon.flow.stock_places import Terms
 from interferon.flow.stock_report import Report, Row, as_json, report
 from interferon.store import folder
@@ -18,6 +19,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="flow")
     group.callback()(_group)
     group.command("stock")(stock)
+    flow_kpi.register(group)
 
 
 def _group() -> None:
