@@ -15,7 +15,7 @@ from interferon.store import folder
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(help="The flow of goods: where to hold stock.", no_args_is_help=True)
+    group = typer.Typer(help="The flow of goods: where to hold stock, and its key figures.", no_args_is_help=True)
     app.add_typer(group, name="flow")
     group.callback()(_group)
     group.command("stock")(stock)
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _group() -> None:
-    """The flow of goods: where to hold stock."""
+    """The flow of goods: where to hold stock, and its key figures."""
 
 
 def stock(

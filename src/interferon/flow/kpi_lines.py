@@ -108,7 +108,8 @@ def tonnes(problem: Problem, flows: Flows) -> tuple[dict[str, float], dict[str, 
     haul_kg = problem.product_kg[problem.haul_product] * flows.haul.sum(axis=1)
     kilos = totals(problem.ship_lane, ship_kg, len(problem.lanes)) + totals(problem.haul_lane, haul_kg, len(problem.lanes))
     sent = totals(problem.lane_from, kilos, len(problem.nodes))
-    return dict(zip(problem.lanes, kilos / 1000, strict=True)), dict(zip(problem.nodes, sent / 1000, strict=True))
+    by_lane, by_node = (kilos / 1000).tolist(), (sent / 1000).tolist()
+    return dict(zip(problem.lanes, by_lane, strict=True)), dict(zip(problem.nodes, by_node, strict=True))
 
 
 def made(problem: Problem, flows: Flows) -> Floats:
