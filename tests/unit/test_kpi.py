@@ -168,16 +168,21 @@ def test_net_cycle_time_lies_between_nothing_and_gross(found: Lines) -> None:
 def test_a_change_of_mix_is_no_change_of_cost() -> None:
     # reference: 30 units at 10 and 10 at 50: (30 × 10 + 10 × 50) / 40 = 20. Now 12 and 45: (30 × 12 + 10 × 45) / 40 = 20.25
     found = constant_mix(np.array([30.0, 10.0]), np.array([10.0, 50.0]), np.array([12.0, 45.0]))
-    assert (found.reference, found.now, found.covered) == (20.0, 20.25, 1.0)
+    assert (found.reference, found.covered) == (20.0, 1.0)
+    assert found.now == pytest.approx(20.25)
     assert found.index == pytest.approx(1.0125)
 
 
-def test_a_product_without_a_cost_is_left_out_and_told() -> None:
-    # only the first of 30 + 10 units has both costs
+def test_a_product_without_a_cost_moves_as_the_others_do_and_is_told() -> None:
+    # 30 of the 40 units have both costs: 330 / 300 = 1.1. All were at 20 and are taken to be at 22, dear ones included
     found = constant_mix(np.array([30.0, 10.0]), np.array([10.0, 50.0]), np.array([11.0, UNKNOWN]))
-    assert (found.reference, found.now, found.covered) == (10.0, 11.0, 0.75)
+    assert (found.reference, found.covered) == (20.0, 0.75)
+    assert found.index == pytest.approx(1.1)
+    assert found.now == pytest.approx(22.0)
     nothing = constant_mix(np.array([30.0]), np.array([10.0]), np.array([UNKNOWN]))
-    assert (nothing.now, nothing.index, nothing.covered) == (None, None, 0.0)
+    assert (nothing.now, nothing.reference, nothing.covered) == (None, 10.0, 0.0)
+    assert constant_mix(np.array([0.0]), np.array([UNKNOWN]), np.array([1.0])).reference is None
+    assert constant_mix(np.array([1.0]), np.array([0.0]), np.array([1.0])).now is None  # nothing to compare with
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 1e4), st.floats(0.1, 1e4), st.floats(0.1, 10)), min_size=1, max_size=9))

@@ -82,8 +82,11 @@ def test_a_plan_and_a_closure_by_hand() -> None:
 
 
 def test_what_is_never_sent_costs_its_margin() -> None:
-    net = two_ways(order(0, 1.0))
-    found = values(report(net, opening(net, START), ["node:near", "node:far"]).rerouted)
+    net = two_ways(order(0, 1.0, wanted=START + DAY))
+    told = report(net, opening(net, START), ["node:near", "node:far"]).rerouted
+    found = values(told)
+    assert told is not None
+    assert told.figures["cycle_net"].note == "nothing is delivered"
     # margin 10 × 30; freight of 10 saved; late at 15 % of 10 × 100
     assert found["ebitda_effect"] == pytest.approx(-300 + 10 - 150)
     assert (found["otif"], found["cycle_gross"], found["cogs_unit"], found["emissions"]) == (0.0, None, None, 0.0)

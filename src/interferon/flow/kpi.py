@@ -114,12 +114,14 @@ def _side(plan: _Plan, before: _Plan) -> Side:
 
 
 def _service(plan: _Plan) -> dict[str, Figure]:
-    lines, asked, each = plan.lines, "no order says for when the customer asked (orders.csv, wanted)", plan.rule.level
+    lines, each, nothing = plan.lines, plan.rule.level, "nothing is delivered"
+    asked = "no order says for when the customer asked (orders.csv, wanted)"
+    unasked = bool(np.isnan(lines.wanted).all())
     return {
         "otif": _over(kpi_orders.otif(lines, plan.rule, lines.promised), f"{each}s", "no order is due"),
         "otif_request": _over(kpi_orders.otif(lines, plan.rule, lines.wanted), f"{each}s", asked),
-        "cycle_gross": _over(kpi_orders.cycle_gross(lines), "orders delivered", "nothing is delivered"),
-        "cycle_net": _over(kpi_orders.cycle_net(lines), "orders delivered", asked),
+        "cycle_gross": _over(kpi_orders.cycle_gross(lines), "orders delivered", nothing),
+        "cycle_net": _over(kpi_orders.cycle_net(lines), "orders delivered", asked if unasked else nothing),
     }
 
 
@@ -134,7 +136,9 @@ def _costs(plan: _Plan, before: _Plan) -> dict[str, Figure]:
         kpi_lines.unit_costs(network, problem, before.flows),
         kpi_lines.unit_costs(network, problem, plan.flows),
     )
-    told = f"index {mix.index:.4f}, {mix.covered:.1%} of the reference's units" if mix.index is not None else "nothing is sent in both"
+    told = (
+        f"index {mix.index:.4f}, {mix.covered:.1%} of the reference's units" if mix.index is not None else "no product has a cost in both"
+    )
     capacity = np.count_nonzero(problem.node_cap[problem.plants]) * float(problem.edges[-1])
     value = np.array([row.value for row in network.products.values()])
     output = kpi_cost.productivity(kpi_lines.made(problem, plan.flows), value, capacity)

@@ -10,16 +10,16 @@ from interferon.model.network import Finance
 
 @dataclass(frozen=True)
 class ConstantMix:
-    """Cost a unit at the reference's shares of products, now and in the reference; None where no product has both costs."""
+    """Cost a unit at the reference's shares of products; None where it cannot be told."""
 
-    now: float | None
     reference: float | None
-    covered: float  # share of the reference's units whose products have a cost now too
+    index: float | None  # cost now over cost in the reference, of the products that have both
+    covered: float  # share of the reference's units that these products are
 
     @property
-    def index(self) -> float | None:
-        """1 where costs are those of the reference."""
-        return self.now / self.reference if self.now is not None and self.reference else None
+    def now(self) -> float | None:
+        """Products without a cost now are taken to have moved as the others did: the overall mean imputation of price indices."""
+        return None if self.index is None or self.reference is None else self.reference * self.index
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,18 @@ class Outcome:
 
 
 def constant_mix(units: Floats, reference: Floats, cost: Floats) -> ConstantMix:
-    """`units` (P,) of the reference by product; `reference` and `cost` (P,) a unit, NaN where not known: such products are left out.
+    """`units` (P,) of the reference by product; `reference` and `cost` (P,) a unit, NaN where not known.
 
     A Laspeyres index: a change of mix does not move it, a change of any product's cost does.
     """
-    known = (units > 0) & ~np.isnan(reference) & ~np.isnan(cost)
-    total, whole = float(units[known].sum()), float(units.sum())
-    if total <= 0:
+    weighed = (units > 0) & ~np.isnan(reference)
+    both = weighed & ~np.isnan(cost)
+    whole = float(units[weighed].sum())
+    if whole <= 0:
         return ConstantMix(None, None, 0.0)
-    weights = units[known] / total
-    return ConstantMix(float(weights @ cost[known]), float(weights @ reference[known]), total / whole)
+    then = float(units[both] @ reference[both])
+    index = float(units[both] @ cost[both]) / then if then > 0 else None
+    return ConstantMix(float(units[weighed] @ reference[weighed]) / whole, index, float(units[both].sum()) / whole)
 
 
 def productivity(made: Floats, value: Floats, plant_days: float) -> float | None:
