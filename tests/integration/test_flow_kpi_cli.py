@@ -63,6 +63,12 @@ def test_the_json_holds_definitions_both_plans_and_every_element(run: Run, minim
         assert total == pytest.approx(sum(each["kg"] for each in told["emissions"][plan]))
 
 
+def test_the_json_without_a_closure_is_of_the_plan_alone(run: Run, minimal: Path) -> None:
+    told = json.loads(run("flow", "kpi", minimal, "--json")[1])
+    assert (told["closed"], list(told["emissions"])) == ([], ["plan"])
+    assert all("plan" in row and "rerouted" not in row for row in told["kpis"])
+
+
 def test_the_table_shows_a_closure_beside_the_plan(run: Run, minimal: Path) -> None:
     _, out, _ = run("flow", "kpi", minimal, "--close", "node:plant-1", "--close", "lane:lane-1", "--until", "36")
     assert out.splitlines()[0].split()[2:5] == ["plan", "re-routed", "difference"]
