@@ -45,7 +45,7 @@ def detect_table(train: Any, test: Any, *, time: str = "", drop: Sequence[str] =
 def flow_plan(folder: str | Path, *, close: Sequence[str] = (), until: str = "", fast: bool = False, out: str | Path = "") -> FolderPlan:
     """The way round a closure for the network in `folder`: what `interferon flow plan` does.
 
-    `close`: references such as `zone:dc-1-ops`; `until`: `48h`, `3d` or an ISO time, '' for the whole horizon; `fast`: by the list schedule
+    `close`: references such as `zone:dc-1-ops`; `until`: `48h`, `3d` or an ISO time, '' for the whole horizon; `fast`: by local repair
     alone; `out`: a folder for the CSV files and messages. Returns a record of `plan`, `network` and `problems`, rows of the tables that
     conflict. Raises `InputError` where the folder or a reference cannot be used, or nothing can be planned. See docs/plan.md.
     """

@@ -217,6 +217,26 @@ def test_everything_can_be_done_with_the_keyboard(stage: Stage, opened: Open) ->
     expect(page.locator("#standing")).to_contain_text("carried out")
 
 
+def test_a_key_figure_tells_its_definition_on_a_tap_and_on_enter(stage: Stage, opened: Open) -> None:
+    page = opened(f"{stage[0]}/plan/p-1", 360, 800)
+    name = page.get_by_role("button", name="On time, in full")
+    told = page.locator("#what-alternatives-otif")
+    expect(name).to_have_accessible_description(told.text_content() or "")
+    expect(told).to_be_hidden()
+    name.click()
+    expect(told).to_be_visible()
+    expect(told).to_be_in_viewport(ratio=1)
+    assert Axe().run(page).violations_count == 0
+    stage[1].worsen()  # the page fetches itself anew and leaves it open
+    page.wait_for_timeout(1500)
+    expect(told).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(told).to_be_hidden()
+    name.focus()
+    page.keyboard.press("Enter")
+    expect(told).to_be_visible()
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_nothing(stage: Stage, opened: Open, dark: bool) -> None:
     for after in (False, True):

@@ -98,7 +98,7 @@ def test_stock_where_nobody_can_use_it_is_told_with_its_line(run: Run, minimal: 
 
 def test_fast_is_the_list_schedule(run: Run, minimal: Path) -> None:
     _, out, _ = run("flow", "plan", minimal, "--close", "node:plant-1", "--fast")
-    assert "answered by the list schedule, at most " in out
+    assert "answered by the local repair, at most " in out
 
 
 def test_rows_that_conflict_are_warnings_with_their_line(run: Run, minimal: Path) -> None:

@@ -17,6 +17,7 @@ from interferon.actions import ACTIONS
 from interferon.cli import build
 from interferon.detect.settings import FILE, LIVE
 from interferon.model import tables
+from interferon.model.kpis import kpis
 from interferon.runtime import plugin_check
 
 ROOT: Final = Path(__file__).parents[2]
@@ -156,3 +157,10 @@ def test_the_detector_of_the_contributing_page_passes_the_kit(tmp_path: Path) ->
     (tmp_path / f"{name[1]}.py").write_text(code, encoding="utf-8")
     assert plugin_check.problems(tmp_path / f"{name[1]}.py") == []
     assert ast.get_docstring(ast.parse(code))
+
+
+def test_every_key_figure_is_on_its_page_as_it_is_defined() -> None:
+    rows = [f"| `{each.id}` | {each.name} | {each.unit} | {each.better} | {each.formula} | {each.source} |" for each in kpis().values()]
+    page = TEXTS[ROOT / "docs/kpis.md"]
+    assert [row for row in rows if row not in page] == []
+    assert set(re.findall(r"^\| `(\w+)` \| [^|]* \| [^|]* \| (?:higher|lower) \|", page, re.MULTILINE)) == set(kpis())

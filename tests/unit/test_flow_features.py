@@ -12,10 +12,10 @@ from interferon.flow.account import Figures, Flows, figures, stock_levels
 from interferon.flow.capacity import Shares, shares
 from interferon.flow.closure import closure_table
 from interferon.flow.dispatch import Lanes, dispatch
-from interferon.flow.matrix import Solver
 from interferon.flow.plan import plan
 from interferon.flow.problem import DAY_US, Problem, build, opening
 from interferon.flow.reroute import nominal, repair, reroute
+from interferon.flow.solver import Solver
 from interferon.flow.steady import steady
 from interferon.flow.transit import cuts
 from interferon.model.network import Alternate, Bom, Lane, Network, Order, Product, Settings
@@ -49,7 +49,7 @@ def answers(found: Network) -> Iterator[tuple[Problem, Flows, Figures]]:
     problem = build(found, opening(found, START))
     whole: Shares = shares(problem, {})
     every = Lanes(np.ones(len(problem.ship_lane), bool), np.ones(len(problem.haul_lane), bool))
-    for flows in (Solver(problem).solve(), dispatch(problem, whole, every, free=True)):
+    for flows in (Solver(problem).solve(), dispatch(problem, whole, every)):
         yield problem, flows, figures(problem, flows, whole)
 
 
@@ -178,7 +178,7 @@ def test_leaving_the_plan_in_force_has_its_price(nervousness: float, way: str, c
     optimum = Solver(problem).solve(whole)
     assert list(moved(problem, optimum)) == [way]
     assert figures(problem, optimum).cost == pytest.approx(cost + 30)
-    listed = dispatch(problem, whole, base, free=True)  # takes the plan's lanes first, whatever they cost
+    listed = dispatch(problem, whole, base)  # takes the plan's lanes first, whatever they cost
     assert figures(problem, listed).cost == pytest.approx(15 + 30)
 
 

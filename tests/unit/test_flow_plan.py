@@ -87,7 +87,7 @@ def test_a_closed_lane_moves_the_goods_to_the_other_centre() -> None:
 
 def test_the_list_schedule_tells_its_gap_to_the_plan_with_nothing_closed() -> None:
     found = planned(two_centres(), "lane:near-x", fast=True)
-    assert found.answer.speed == "list schedule"
+    assert found.answer.speed == "local repair"
     assert found.answer.bound == found.nominal.cost
     assert found.answer.gap == pytest.approx(found.rerouted.cost / found.nominal.cost - 1)
 

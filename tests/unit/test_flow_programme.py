@@ -10,9 +10,10 @@ import pytest
 from interferon.flow.account import Flows, figures, loads, stock_levels
 from interferon.flow.capacity import Shares, lost, shares
 from interferon.flow.dispatch import Lanes, dispatch
-from interferon.flow.matrix import Solver, capacity_limits
+from interferon.flow.limits import capacity_limits
 from interferon.flow.problem import DAY_US, Problem, Snapshot, build, opening
 from interferon.flow.reroute import nominal
+from interferon.flow.solver import Solver
 from interferon.flow.sourcing import lanes_used
 from interferon.flow.steady import steady
 from interferon.model.network import Alternate, Bom, Network, Order, Product
@@ -112,7 +113,7 @@ def test_the_optimum_is_that_of_a_programme_written_apart(seed: int) -> None:
     plain = Plain(found, START, snapshot.stock, snapshot.open_orders, snapshot.in_transit, refs, until, plan)
     assert least == pytest.approx(plain.least(), rel=1e-6)
     assert figures(problem, solver.cold(left), left).cost == pytest.approx(least, rel=1e-6)  # the warm start moved every side it should
-    for flows in (optimum, dispatch(problem, left, lanes, free=True), dispatch(problem, left, lanes, free=False)):
+    for flows in (optimum, solver.first(left), dispatch(problem, left, lanes)):
         assert_kept(found, problem, flows, left)
         assert figures(problem, flows, left).cost >= least - 1e-6 * least
 

@@ -142,8 +142,8 @@ SLIPS = [
     ),
     ("orders.csv", 2, ",3", ",high", "orders.csv:2: priority is 'high'; write a number"),
     ("orders.csv", 2, ",3", ",2.5", "orders.csv:2: priority is '2.5'; write a whole number"),
-    ("orders.csv", 2, ",3", ",3,9", "orders.csv:2: the row has 8 fields and the header 7; quote a field that holds a comma"),
-    ("orders.csv", 2, ",3", "", "orders.csv:2: the row has 6 fields and the header 7"),
+    ("orders.csv", 2, ",3", ",3,9", "orders.csv:2: the row has 10 fields and the header 9; quote a field that holds a comma"),
+    ("orders.csv", 2, ",3", "", "orders.csv:2: the row has 8 fields and the header 9"),
     ("bom.csv", 2, "2.5", "0", "bom.csv:2: quantity is 0.0; it must be more than 0"),
     ("bom.csv", 2, "p-1,c-1", "p-1,p-1", "bom.csv:2: cycle in the bill of materials: p-1 takes p-1; a product cannot be part of itself"),
     ("sites.csv", 2, ",DE,", ",Germany,", "sites.csv:2: country is 'Germany'; write the two capital letters of ISO 3166-1, such as DE"),
@@ -327,7 +327,7 @@ def test_goods_without_a_way_are_told_but_the_network_loads(net: Path) -> None:
     with (net / "nodes.csv").open("a") as file:
         file.write("cust-2,cust-1,customer,10\n")
     with (net / "orders.csv").open("a") as file:
-        file.write("o-99,cust-2,p-1,5,2026-01-05T00:00:00Z,2026-01-06T00:00:00Z,3\n")
+        file.write("o-99,cust-2,p-1,5,2026-01-05T00:00:00Z,2026-01-06T00:00:00Z,3,,\n")
     assert told(net) == [
         "nodes.csv:5: no lane leads to customer 'cust-2'; add one to lanes.csv",
         "products.csv:2: product 'p-1' has no supply path from any plant to cust-2; add a lane",
@@ -338,6 +338,39 @@ def test_goods_without_a_way_are_told_but_the_network_loads(net: Path) -> None:
 def test_a_product_that_nobody_can_deliver(net: Path) -> None:
     edit(net, "nodes.csv", 2, "supplier", "dc")
     assert told(net) == ["products.csv:3: no supplier delivers product 'c-1'; give one a row for it in inventory.csv"]
+
+
+@pytest.mark.parametrize(
+    ("row", "begins"),
+    [
+        ("lane:lane-1,80,g/tkm,carrier's report,2025", ""),
+        ("dc,1.2,kg/t,own meter,2025", ""),
+        (
+            "lane:lane-9,80,g/tkm,report,2025",
+            "emission_factors.csv:2: element is 'lane:lane-9', which is no lane in lanes.csv (did you mean",
+        ),
+        (
+            "truck,80,g/tkm,report,2025",
+            "emission_factors.csv:2: element is 'truck'; it must be one of lane:ID, air, rail, road, sea, node:ID,",
+        ),
+        ("lane,80,g/tkm,report,2025", "emission_factors.csv:2: element is 'lane'; it must be one of lane:ID"),
+        ("road:a,80,g/tkm,report,2025", "emission_factors.csv:2: element is 'road:a'; it must be one of lane:ID"),
+        ("road,80,kg/t,report,2025", "emission_factors.csv:2: unit is 'kg/t'; a factor of road is given in g/tkm"),
+        ("road,80,g/tkm,,2025", "emission_factors.csv:2: source is empty; it needs where the factor was published"),
+    ],
+)
+def test_emission_factors_need_something_to_be_for_a_unit_and_a_source(net: Path, row: str, begins: str) -> None:
+    (net / "emission_factors.csv").write_text(f"element,factor,unit,source,year\n{row}\n")
+    problems = told(net)
+    assert len(problems) == bool(begins)
+    assert "".join(problems).startswith(begins)
+
+
+def test_what_the_books_do_not_say_stays_unknown(net: Path) -> None:
+    with (net / "network.toml").open("a") as file:
+        file.write("capital_employed = 2e6\n")  # render ends with the finance table
+    finance = folder.load(net).settings.finance
+    assert (finance.capital_employed, finance.ebitda) == (2e6, None)
 
 
 def test_without_people_owners_are_free_text(net: Path) -> None:
@@ -405,7 +438,7 @@ def test_nothing_in_a_file_makes_reading_fall_over(pristine: Path, tmp_path: Pat
     draw = random.Random(seed)
     for _ in range(times):
         path = where / draw.choice([*(table.file for table in tables().values()), "network.toml"])
-        data = path.read_bytes() if path.exists() else b"product,alternate,ratio\np-1,c-1,2\n"  # alternates, which the example lacks
+        data = path.read_bytes() if path.exists() else b"product,alternate,ratio\np-1,c-1,2\n"  # a table that the example lacks
         at = draw.randrange(len(data) + 1)
         cut = draw.randrange(4)
         put = raw if cut == 0 else cell.encode()

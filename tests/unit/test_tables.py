@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 from interferon.model import tables
-from interferon.model.network import ROWS, Budgets, Network, Settings
+from interferon.model.network import ROWS, Budgets, Finance, Network, Settings
 from interferon.model.tables import Column
 from interferon.store import folder_docs
 from interferon.store.cells import convert
 
 DOCS = Path(__file__).parents[2] / "docs" / "network.md"
-EMPTY = {"text": "", "ref": ""}
+EMPTY = {"text": "", "ref": "", "time": 0}
 
 
 @pytest.mark.parametrize("name", list(ROWS))
@@ -36,13 +36,14 @@ def test_every_table_is_described_and_part_of_a_network() -> None:
 
 
 def test_settings_data_match_the_struct_and_its_defaults() -> None:
-    fields = {field.name: field for field in msgspec.structs.fields(Settings) if field.name != "budgets"}
+    fields = {field.name: field for field in msgspec.structs.fields(Settings) if field.name not in ("budgets", "finance")}
     fields |= {f"budgets.{field.name}": field for field in msgspec.structs.fields(Budgets)}
+    fields |= {f"finance.{field.name}": field for field in msgspec.structs.fields(Finance)}
     columns = {column.column: column for column in tables.settings()}
     assert set(columns) == set(fields)
     for name, column in columns.items():
         if not column.must:
-            assert convert(column, column.default) == fields[name].default, name
+            assert (convert(column, column.default) if column.default else None) == fields[name].default, name
 
 
 def test_docs_are_what_the_tables_say() -> None:

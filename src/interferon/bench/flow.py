@@ -11,9 +11,9 @@ from interferon.bench import flow_simulate, flow_stock
 from interferon.flow.account import Figures, Flows, figures
 from interferon.flow.capacity import lost, shares
 from interferon.flow.closure import closure_table
-from interferon.flow.matrix import Solver
 from interferon.flow.problem import Snapshot, build, opening
 from interferon.flow.reroute import Route, kept, nominal, repair, reroute
+from interferon.flow.solver import Solver
 from interferon.model.network import Network
 from interferon.store.examples import START
 from interferon.store.examples import build as example

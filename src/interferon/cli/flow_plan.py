@@ -21,7 +21,7 @@ def plan(
     where: Annotated[Path, typer.Argument(metavar="DIR", help="A network folder.")],
     close: Annotated[list[str] | None, typer.Option(metavar="REF", help="What is closed, as zone:ID; repeatable.")] = None,
     until: Annotated[str, typer.Option(metavar="TIME", help="When it opens again: 48h, 3d or an ISO time; else not in the horizon.")] = "",
-    fast: Annotated[bool, typer.Option("--fast", help="By the list schedule alone, without the linear programme.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="By local repair alone, without the linear programme.")] = False,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to write the rows as CSV, and EPCIS and EDIFACT.")] = None,
     as_json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""What a decision about the flow comes to: money, late orders, OTIF, CO2. One measure for the optimum, the list schedule and no re-route.
+"""What a decision about the flow comes to: money, late orders, OTIF, CO2. One measure for the optimum, the first answer and no re-route.
 
 Called by `reroute`, `closure` and the bench. Pure.
 """

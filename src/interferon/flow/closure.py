@@ -14,7 +14,7 @@ import numpy as np
 from interferon.flow.account import Figures, figures, loads
 from interferon.flow.capacity import Capacities, Exposure, Shares, exposure, left, shares
 from interferon.flow.courses import Step, averages
-from interferon.flow.matrix import capacity_limits
+from interferon.flow.limits import capacity_limits
 from interferon.flow.problem import Floats, Problem, Snapshot, build
 from interferon.flow.steady import undisturbed
 from interferon.flow.transit import awaited

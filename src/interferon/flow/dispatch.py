@@ -1,22 +1,21 @@
-"""Moves the goods without a solver: orders one after another onto the cheapest way that has room, fetching and making what is lacking.
+"""How the goods go if nobody re-routes them: orders one after another onto the lanes of the plan in force, as long as those have room.
 
-A deterministic list schedule on residual capacity. Called by `reroute` for the first executable answer and for "no re-route". Pure.
+A deterministic list schedule on residual capacity: what is lacking is fetched or made. Called by `reroute` and `plan`. Pure.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from interferon.flow.account import Flows, figures, unserved
+from interferon.flow.account import Flows
 from interferon.flow.capacity import Shares
 from interferon.flow.grid import Mask
-from interferon.flow.matrix import capacity_limits
+from interferon.flow.limits import capacity_limits
 from interferon.flow.problem import Floats, Ints, Problem, is_plain
 from interferon.flow.recipes import Recipe, recipes
 from interferon.flow.transit import opening_left
 
 EPS = 1e-9
-ROUNDS = 12  # repeated schedules; on the medica example the cost falls little after the tenth
 
 
 @dataclass(frozen=True)
@@ -27,32 +26,15 @@ class Lanes:
     haul: Mask
 
 
-def dispatch(problem: Problem, shares: Shares, base: Lanes, *, free: bool) -> Flows:
-    """A feasible decision with `shares` of capacity left. Not `free`: only along the base lanes, which is what happens without a re-route.
+def dispatch(problem: Problem, shares: Shares, base: Lanes) -> Flows:
+    """A feasible decision with `shares` of capacity left, along the base lanes alone: what happens if the goods are not re-routed.
 
-    Groups whose next best way is dearest choose first (Vogel's rule: Reinfeld and Vogel 1958): base lanes in time, any lane in time, any
-    lane late. When free this is repeated with those that came off worst moved to the front, and the cheapest schedule is kept
-    (squeaky wheel optimisation: Joslin and Clements 1999). Alternates are sent only after all that what was ordered can serve in time.
+    Groups that no other lane could serve as cheaply choose first (Vogel's rule: Reinfeld and Vogel 1958), first what comes in time, then
+    what comes late. Alternates are sent only after all that what was ordered can serve in time.
     """
-    order = _by_regret(problem, Yard(problem, shares, base.haul | free), base.ship)
-    best = flows = _schedule(problem, shares, base, order, free)
-    least = figures(problem, best, shares).cost
-    blame = np.zeros(len(order))
-    for _ in range(ROUNDS if free else 0):
-        blame = blame / 2 + _harm(problem, flows)
-        order = order[np.argsort(-blame[order], kind="stable")]
-        flows = _schedule(problem, shares, base, order, free)
-        cost = figures(problem, flows, shares).cost
-        if cost < least:
-            best, least = flows, cost
-    return best
-
-
-def _schedule(problem: Problem, shares: Shares, base: Lanes, order: Ints, free: bool) -> Flows:
-    yard = Yard(problem, shares, base.haul | free)
-    left = problem.demand.quantity.copy()
-    in_time, everywhere = ~problem.ship_late & _worth(problem), np.ones_like(base.ship)
-    rounds = [(base.ship, in_time), (everywhere, in_time), (everywhere, None)] if free else [(base.ship, in_time), (base.ship, None)]
+    yard = Yard(problem, shares, base.haul)
+    order, left = _by_regret(problem, yard, base.ship), problem.demand.quantity.copy()
+    rounds: list[tuple[Mask, Mask | None]] = [(base.ship, ~problem.ship_late & _worth(problem)), (base.ship, None)]
     own = problem.ship_product == problem.demand.product[problem.ship_group]
     if not own.all():  # an alternate may be wanted for itself
         rounds = [(lanes & own, when) for lanes, when in rounds[:-1]] + rounds
@@ -71,17 +53,6 @@ def _worth(problem: Problem) -> Mask:
     least = _least(len(problem.demand.quantity), problem.ship_group[plain], late[plain])
     worth: Mask = plain[:, None] | (price <= least[problem.ship_group][:, None])
     return worth
-
-
-def _harm(problem: Problem, flows: Flows) -> Floats:
-    """(G,) what a group pays above its cheapest way, in currency."""
-    ways = np.minimum(problem.demand.unmet, _least(len(problem.demand.quantity), problem.ship_group, problem.ship_price.min(axis=1)))
-    price = np.where(flows.ship > 0, problem.ship_price, 0.0)
-    paid = np.bincount(problem.ship_group, (flows.ship * price).sum(axis=1), len(ways)).astype(
-        np.float64
-    ) + problem.demand.unmet * unserved(problem, flows)
-    harm: Floats = np.maximum(paid - ways * problem.demand.quantity, 0.0).round(6)
-    return harm
 
 
 def _by_regret(problem: Problem, yard: "Yard", base: Mask) -> Ints:

@@ -12,7 +12,7 @@ from interferon.flow.account import Figures, Flows, figures, loads
 from interferon.flow.capacity import Shares, lost, shares
 from interferon.flow.courses import Step
 from interferon.flow.dispatch import Lanes, dispatch
-from interferon.flow.matrix import capacity_limits
+from interferon.flow.limits import capacity_limits
 from interferon.flow.plan_rows import OrderRow, Production, Rows, Shipment, Transfer, order_rows, rows
 from interferon.flow.plan_state import State, losses
 from interferon.flow.plan_why import Ways
@@ -26,7 +26,7 @@ from interferon.flow.transit import opening_left
 from interferon.model.errors import InputError
 from interferon.model.network import Network
 
-TABLE, SCHEDULE, PROGRAMME = "closure table", "list schedule", "linear programme"
+TABLE, REPAIR, PROGRAMME = "closure table", "local repair", "linear programme"
 ROOM = 1e-6  # share of a capacity: the plan with nothing closed stands if it needs no more than this above what is left
 
 
@@ -34,7 +34,7 @@ ROOM = 1e-6  # share of a capacity: the plan with nothing closed stands if it ne
 class Answer:
     """How the plan was found. `gap`: share by which its cost may lie above the least; `bound`: no plan with this closure costs less."""
 
-    speed: str  # closure table | list schedule | linear programme
+    speed: str  # closure table | local repair | linear programme
     cost: float
     bound: float
     valid_until: int  # microseconds UTC; a new revision of the tables or a new order ends it sooner
@@ -77,7 +77,7 @@ class Plan:
 def plan(network: Network, snapshot: Snapshot, closed: Iterable[str] = (), until_h: float | None = None, *, fast: bool = False) -> Plan:
     """Plans the horizon with `closed` shut until `until_h` hours from now (None: for all of it), counting the worst of what is assumed.
 
-    `fast`: by the list schedule alone. Raises InputError where no order can be planned at all.
+    `fast`: by local repair alone. Raises InputError where no order can be planned at all.
     """
     desk = _Desk(network, snapshot, tuple(sorted(set(closed))), until_h, fast)
     found, reasons = desk.rows(), desk.reasons()
@@ -122,9 +122,9 @@ class _Desk:
         return self._rows
 
     def answer(self) -> Answer:
-        """Closing more never costs less, so the plan with nothing closed bounds the list schedule."""
+        """Closing more never costs less, so the plan with nothing closed bounds the local repair."""
         ends = [float(self.problem.edges[-1]) * 24] + ([self.until_h] if self.until_h is not None and self.closed else [])
-        bound = self.before.cost if self.speed == SCHEDULE else self.after.cost
+        bound = self.before.cost if self.speed == REPAIR else self.after.cost
         return Answer(self.speed, self.after.cost, bound, self.snapshot.now + round(min(ends) * DAY_US / 24))
 
     def range(self) -> Range | None:
@@ -151,12 +151,12 @@ class _Desk:
         if not steps or _stands(self.problem, self._nominal, left):
             return TABLE, self._nominal, self.before
         optimum = None if self.fast else self._solver.attempt(left)
-        flows = dispatch(self.problem, left, self._base, free=True) if optimum is None else optimum
-        return (SCHEDULE if optimum is None else PROGRAMME), flows, figures(self.problem, flows, left)
+        flows = self._solver.first(left) if optimum is None else optimum
+        return (REPAIR if optimum is None else PROGRAMME), flows, figures(self.problem, flows, left)
 
     def _kept(self) -> Figures:
         left = shares(self.problem, self._capacities.worst)
-        return figures(self.problem, dispatch(self.problem, left, self._base, free=False), left)
+        return figures(self.problem, dispatch(self.problem, left, self._base), left)
 
     def _lanes(self) -> Lanes:
         whole = shares(self.problem, {})

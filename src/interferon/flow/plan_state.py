@@ -11,7 +11,7 @@ import numpy as np
 from interferon.flow.account import Flows, loads, stock_levels
 from interferon.flow.capacity import Shares, lost, shares
 from interferon.flow.courses import Step
-from interferon.flow.matrix import capacity_limits
+from interferon.flow.limits import capacity_limits
 from interferon.flow.plan_split import middles
 from interferon.flow.problem import DAY_US, Floats, Problem
 from interferon.model.network import Network

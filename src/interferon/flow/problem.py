@@ -1,6 +1,6 @@
 """The flow of goods over the planning horizon as flat arrays: what can move where and when, what was promised, what each thing costs.
 
-`build` reads the network's tables and a snapshot of stock and orders; `dispatch`, `matrix` and `account` work on the arrays. Pure.
+`build` reads the network's tables and a snapshot of stock and orders; `dispatch`, `programme` and `account` work on the arrays. Pure.
 """
 
 from dataclasses import dataclass
@@ -142,9 +142,12 @@ def opening(network: Network, now: int) -> Snapshot:
     return Snapshot(now, stock, tuple(order for order in network.orders.values() if waits(order)))
 
 
-def build(network: Network, snapshot: Snapshot) -> Problem:
-    """Arrays of the flow problem from `snapshot.now` to the planning horizon. Orders promised after the horizon are left out."""
-    edges = grid(float(network.settings.horizon_days))
+def build(network: Network, snapshot: Snapshot, edges: Floats | None = None) -> Problem:
+    """Arrays of the flow problem from `snapshot.now` to the planning horizon. Orders promised after the horizon are left out.
+
+    `edges`: (T+1,) bucket edges in days where they shall be others than those of `grid`.
+    """
+    edges = grid(float(network.settings.horizon_days)) if edges is None else edges
     nodes, lanes, products = tuple(network.nodes), tuple(network.lanes), tuple(network.products)
     at, what = {n: i for i, n in enumerate(nodes)}, {p: i for i, p in enumerate(products)}
     rows = [network.lanes[lane] for lane in lanes]

@@ -13,8 +13,8 @@ import numpy as np
 from interferon.flow.account import Figures, Flows, figures
 from interferon.flow.capacity import Shares, lost, shares
 from interferon.flow.dispatch import dispatch
-from interferon.flow.matrix import Solver
 from interferon.flow.problem import Problem, Snapshot, build
+from interferon.flow.solver import Solver
 from interferon.flow.sourcing import Sourcing, lanes_used, sourcing
 from interferon.flow.steady import steady
 from interferon.model.errors import InputError
@@ -58,15 +58,15 @@ def nominal(network: Network, snapshot: Snapshot) -> Route:
 
 
 def repair(network: Network, snapshot: Snapshot, closed: Iterable[str], base: Route, until_h: float | None = None) -> Route:
-    """An executable re-route without a solver: a list schedule on what capacity is left, counting the worst of what is only assumed."""
+    """An executable re-route without a solver: the plan mended on what capacity is left, counting the worst of what is assumed."""
     closed, problem = tuple(sorted(set(closed))), _problem(network, snapshot, base)
     left = shares(problem, lost(network, closed, until_h).worst)
-    flows = dispatch(problem, left, lanes_used(problem, base.sourcing), free=True)
-    return _answer(network, snapshot, problem, left, flows, closed, base)
+    candidates = [Solver(problem).first(left), dispatch(problem, left, lanes_used(problem, base.sourcing))]
+    return _answer(network, snapshot, problem, left, _cheapest(problem, left, candidates), closed, base)
 
 
 def reroute(network: Network, snapshot: Snapshot, closed: Iterable[str], base: Route, until_h: float | None = None) -> Route:
-    """The cheaper of `repair` and of the linear programme, which starts from the undisturbed optimum and is bounded in iterations.
+    """The optimum, found from the undisturbed one and bounded in iterations; `repair` where they do not suffice.
 
     A closure that takes nothing from the flow of goods leaves the base route as it is: moving goods costs, and surprises people.
     """
@@ -75,12 +75,10 @@ def reroute(network: Network, snapshot: Snapshot, closed: Iterable[str], base: R
     if not losses:
         kept_as_is = _kept(problem, left, base)
         return _route(base.sourcing, closed, kept_as_is, kept_as_is, ())
-    candidates = [dispatch(problem, left, lanes_used(problem, base.sourcing), free=True)]
     optimum = Solver(problem).attempt(left)
-    if optimum is not None:
-        candidates.append(optimum)
-    flows = min(candidates, key=lambda flows: figures(problem, flows, left).cost)
-    return _answer(network, snapshot, problem, left, flows, closed, base)
+    if optimum is None:
+        return repair(network, snapshot, closed, base, until_h)
+    return _answer(network, snapshot, problem, left, optimum, closed, base)
 
 
 def kept(network: Network, snapshot: Snapshot, closed: Iterable[str], base: Route, until_h: float | None = None) -> Figures:
@@ -104,6 +102,10 @@ def from_dict(plain: Mapping[str, Any]) -> Route:
     except (KeyError, msgspec.ValidationError) as error:
         raise InputError(f"not a route: {error}") from None
     return replace(route, sourcing={(place, product): lanes for place, product, lanes in rows})
+
+
+def _cheapest(problem: Problem, left: Shares, candidates: list[Flows]) -> Flows:
+    return min(candidates, key=lambda flows: figures(problem, flows, left).cost)
 
 
 def _route(plan: Sourcing, closed: tuple[str, ...], reached: Figures, before: Figures, moved: tuple[Move, ...]) -> Route:
@@ -132,7 +134,7 @@ def _answer(
 
 
 def _kept(problem: Problem, left: Shares, base: Route) -> Figures:
-    return figures(problem, dispatch(problem, left, lanes_used(problem, base.sourcing), free=False), left)
+    return figures(problem, dispatch(problem, left, lanes_used(problem, base.sourcing)), left)
 
 
 def _problem(network: Network, snapshot: Snapshot, base: Route) -> Problem:

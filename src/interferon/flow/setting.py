@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from interferon.flow.capacity import lost, shares
-from interferon.flow.matrix import capacity_limits
+from interferon.flow.limits import capacity_limits
 from interferon.flow.problem import DAY_US, Floats, Ints, Problem, Snapshot, build
 from interferon.flow.reroute import Route
 from interferon.model.network import Network, Order

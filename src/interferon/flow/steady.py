@@ -7,8 +7,8 @@ import numpy as np
 from interferon.flow.account import Flows
 from interferon.flow.capacity import shares
 from interferon.flow.dispatch import Lanes
-from interferon.flow.matrix import Solver
 from interferon.flow.problem import Problem, Snapshot, is_plain
+from interferon.flow.solver import Solver
 from interferon.flow.sourcing import lanes_used, sourcing
 from interferon.flow.ways import capped
 from interferon.model.network import Network

@@ -1,6 +1,6 @@
 """Goods under way when a closure takes their lane or where it leads: they go on, wait, or return. The rule is stated in docs/flow.md.
 
-Called by `account`, `matrix`, `dispatch` and `closure`. Pure.
+Called by `account`, `programme`, `dispatch` and `closure`. Pure.
 """
 
 import itertools

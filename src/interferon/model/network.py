@@ -115,6 +115,8 @@ class Order(Row, frozen=True):
     requested: int  # microseconds UTC
     promised: int
     priority: int = 3  # 1 highest – 5 lowest
+    order: str = ""  # order that the line belongs to; '' is one of its own
+    wanted: int = 0  # microseconds UTC for which the customer asked; 0: not known
 
 
 class Stock(Row, frozen=True):
@@ -136,6 +138,16 @@ class Dependency(Row, frozen=True):
     group: str = ""  # redundancy group: lost only when all of the group are gone
     source: str = "declared"  # declared | discovered | default
     confidence: float = 1.0
+
+
+class EmissionFactor(Row, frozen=True):
+    """Greenhouse gas of a lane, mode, node or kind of hub as CO2 equivalent, well-to-wheel."""
+
+    element: str  # `lane:ID` | `node:ID` | air | rail | road | sea | dc | plant | supplier
+    factor: float
+    unit: str  # g/tkm | kg/t
+    source: str
+    year: int
 
 
 class Person(Row, frozen=True):
@@ -166,6 +178,7 @@ ROWS: dict[str, type[Row]] = {
     "inventory": Stock,
     "orders": Order,
     "dependencies": Dependency,
+    "emission_factors": EmissionFactor,
     "people": Person,
     "rosters": Roster,
 }
@@ -180,6 +193,16 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
     downtime_hours: int = 72
 
 
+class Finance(msgspec.Struct, frozen=True, kw_only=True):
+    """What the books say of a financial period, in the network's currency; None where it is not stated."""
+
+    revenue: float | None = None
+    ebitda: float | None = None
+    depreciation: float | None = None  # and amortisation
+    capital_employed: float | None = None
+    period_days: int = 365
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`network.toml`."""
 
@@ -187,6 +210,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = "EUR"
     otif_level: str = "order"  # order | line
     otif_window_h: float = 0.0  # hours after the promised time that still count as on time
+    otif_early_h: float | None = None  # hours before it from which a delivery is on time; None: however early
+    otif_quantity_tolerance: float = 0.0  # share of the quantity that may be missing or too much
+    otif_basis: str = "delivery"  # delivery | ship
     horizon_days: int = 7
     timezone: str = "UTC"
     late_cost_share: float = 0.15  # cost of an order line that ships late, as a share of its value
@@ -202,6 +228,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     learn_rows: int = 1440  # frames an entity is learnt on before it is judged
     alarm_p: float = 3e-5  # a telemetry alarm begins below this tail probability
     budgets: Budgets = Budgets()
+    finance: Finance = Finance()
 
     def late_weight(self, priority: int) -> float:
         """Weight of an order's lateness. A priority beyond 1 to 5 weighs as the nearest one."""
@@ -229,6 +256,7 @@ class Network:
     alternates: tuple[Alternate, ...] = ()
     inventory: tuple[Stock, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
+    emission_factors: tuple[EmissionFactor, ...] = ()
     rosters: tuple[Roster, ...] = ()
     folder: str = field(default="", compare=False)
 

@@ -14,6 +14,8 @@ from interferon.model.tables import Column, singular
 
 Value = str | float | int
 
+EMPTY: Final[dict[str, Value]] = {"time": 0}  # what an empty cell without a default is, where it is not the empty text
+
 _ID: Final = re.compile(r"\w[\w.-]{0,63}")
 _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WITH_UNIT: Final = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*([^\d\s.,].*)", re.ASCII)
@@ -163,6 +165,8 @@ def _name(column: Column, text: str) -> str:
 
 def written(column: Column, value: Value) -> str:
     """The text of a value, such that `convert` gives the value back."""
+    if column.type == "time" and not column.must and value == EMPTY["time"]:
+        return ""
     if column.type == "time":
         moment = _EPOCH + timedelta(microseconds=int(value))
         return moment.isoformat().removesuffix("+00:00") + "Z"

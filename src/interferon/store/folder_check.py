@@ -3,12 +3,19 @@
 Called by `folder` on the rows as read. Notes problems on them and changes nothing else.
 """
 
+from typing import Final
+
 from interferon.model.tables import Column, singular
 from interferon.store import folder_ways
 from interferon.store.cells import Value, close, shown
 from interferon.store.table_file import Line, Rows
 
 Tables = dict[str, Rows]
+
+_FACTOR_UNITS: Final = {
+    **dict.fromkeys(("lane", "air", "rail", "road", "sea"), "g/tkm"),
+    **dict.fromkeys(("node", "dc", "plant", "supplier"), "kg/t"),
+}
 
 
 def check(tables: Tables) -> None:
@@ -24,6 +31,7 @@ def check(tables: Tables) -> None:
     _alternates(tables["alternates"])
     _orders(tables["orders"], tables["nodes"])
     _rosters(tables["rosters"])
+    _emission_factors(tables["emission_factors"], {kind: _ids(tables[f"{kind}s"]) for kind in ("lane", "node")})
     folder_ways.check(tables)
 
 
@@ -101,6 +109,21 @@ def _orders(rows: Rows, nodes: Rows) -> None:
         if _number(line.cells["promised"]) < _number(line.cells["requested"]):
             written = f"{shown(line.texts['promised'])} lies before requested {shown(line.texts['requested'])}"
             rows.problem(line.number, f"promised {written}; an order is promised after it came in")
+
+
+def _emission_factors(rows: Rows, known: dict[str, dict[str, int]]) -> None:
+    """What a factor is for must be there, and have the unit that goes with it."""
+    for line in _good(rows):
+        element, unit = str(line.cells["element"]), line.cells["unit"]
+        kind, named, name = element.partition(":")
+        right = _FACTOR_UNITS.get(kind if named else element)
+        if right is None or (kind in known) != bool(named):
+            words = ", ".join(each if each not in known else f"{each}:ID" for each in _FACTOR_UNITS)
+            rows.problem(line.number, f"element is '{shown(element)}'; it must be one of {words}")
+        elif named and name not in known[kind]:
+            rows.problem(line.number, f"element is '{shown(element)}', which is no {kind} in {kind}s.csv{close(name, known[kind])}")
+        elif unit != right:
+            rows.problem(line.number, f"unit is '{unit}'; a factor of {element} is given in {right}")
 
 
 def _rosters(rows: Rows) -> None:

@@ -35,7 +35,7 @@ def parse(data: bytes) -> tuple[Settings | None, list[Problem]]:
         for key in values
         if key not in known
     ]
-    settings: dict[str, Any] = {"budgets": {}}
+    settings: dict[str, Any] = {}
     for column in known.values():
         try:
             _put(settings, column.column, _value(column, values.get(column.column)))
@@ -51,7 +51,9 @@ def render(settings: Settings) -> str:
         table, _, key = column.column.rpartition(".")
         if table and f"[{table}]" not in lines:
             lines += ["", f"[{table}]"]
-        value = getattr(settings.budgets if table else settings, key)
+        value = getattr(getattr(settings, table) if table else settings, key)
+        if value is None:
+            continue
         lines += [f"# {column.description}" + (f" ({column.unit})" if column.unit else ""), tomli_w.dumps({key: value}).strip()]
     return "\n".join(lines) + "\n"
 
@@ -66,7 +68,7 @@ def _flat(found: dict[str, Any]) -> dict[str, Any]:
 
 def _put(settings: dict[str, Any], key: str, value: object) -> None:
     table, _, name = key.rpartition(".")
-    (settings[table] if table else settings)[name] = value
+    (settings.setdefault(table, {}) if table else settings)[name] = value
 
 
 def _value(column: Column, value: object) -> object:
@@ -74,7 +76,7 @@ def _value(column: Column, value: object) -> object:
     if value is None:
         if column.must:
             raise CellError(f'{column.column} is missing; write {column.column} = "…": {column.description}')
-        return convert(column, column.default)
+        return convert(column, column.default) if column.default else None
     if column.type in ("number", "integer"):
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise CellError(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from interferon.model.problem import Problem
 from interferon.model.tables import Column, Table
-from interferon.store.cells import CellError, Value, close, convert, shown
+from interferon.store.cells import EMPTY, CellError, Value, close, convert, shown
 
 
 @dataclass(frozen=True)
@@ -120,4 +120,4 @@ def _cell(column: Column, text: str) -> Value:
         return convert(column, text)
     if column.must:
         raise CellError(f"{column.column} is empty; it needs {column.description[0].lower()}{column.description[1:]}")
-    return convert(column, column.default) if column.default else ""
+    return convert(column, column.default) if column.default else EMPTY.get(column.type, "")

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from markupsafe import Markup
 
+from interferon.model.kpis import kpis
 from interferon.web import words
 
 MICRO = 1_000_000
@@ -114,6 +115,8 @@ def filters(timezone: str) -> dict[str, Callable[..., Any]]:
         "chance": chance,
         "span": span,
         "name": words.name_of,
+        "figure": lambda key: kpis()[key].name,
+        "definition": lambda key, note: kpis()[key].told(note),
         "deeds": words.deeds,
         "alternative": words.alternative,
         "mode": lambda code: words.spoken(words.MODES, code),

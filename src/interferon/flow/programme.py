@@ -1,4 +1,4 @@
-"""The flow problem as a linear programme, and HiGHS as its solver. Called by `closure` and `reroute`; touches no file, clock or thread.
+"""The flow problem as a linear programme. Called by `solver` and `recourse`. Pure.
 
 Columns in blocks: ship (S, T), haul (H, T), make (M, T), stock (K, T), unserved (G), missing cover (K), swap (W, T). Formulation:
 docs/flow.md.
@@ -11,8 +11,9 @@ import highspy
 import numpy as np
 import scipy.sparse as sp
 
-from interferon.flow.account import Flows
+from interferon.flow.account import Flows, stock_levels, unserved
 from interferon.flow.capacity import Shares
+from interferon.flow.limits import capacity_limits
 from interferon.flow.problem import WAIT_COST, Floats, Ints, Problem
 from interferon.flow.transit import opening_left
 
@@ -87,17 +88,6 @@ def stock_sides(problem: Problem, shares: Shares | None) -> tuple[Floats, Floats
     return np.concatenate([fresh, wanted]), np.concatenate([fresh, np.full(len(wanted), np.inf)])
 
 
-def capacity_limits(problem: Problem, shares: Shares | None) -> Floats:
-    """Units that each lane carries, each node sends and each plant makes in each bucket; with `shares` of it left after a closure."""
-    lane = np.outer(problem.lane_cap, problem.lengths)
-    node = np.outer(np.where(np.isfinite(problem.node_cap), problem.node_cap, 0.0), problem.lengths)
-    if shares is not None:
-        # A customer has no capacity of its own: what it can no longer take is taken from the lanes that end there.
-        inward = np.where(np.isfinite(problem.node_cap)[problem.lane_to][:, None], 1.0, shares.nodes[problem.lane_to])
-        lane, node = lane * shares.lanes * inward, node * shares.nodes
-    return np.concatenate([lane.ravel(), node.ravel(), node[problem.plants].ravel()])
-
-
 def _rows(rows: int, columns: int, *entries: tuple[Ints, Ints, Floats | float]) -> sp.csr_matrix:
     row = np.concatenate([e[0] for e in entries])
     column = np.concatenate([e[1] for e in entries])
@@ -162,57 +152,7 @@ def _capacity(problem: Problem, count: int, ship: Ints, haul: Ints, make: Ints) 
     return _rows(lane.size + node.size + len(problem.plants) * steps, count, *entries)
 
 
-class Solver:
-    """One linear programme, solved for many closures. Each solve starts from the basis of the undisturbed optimum, never from the last
-    closure: the answer to one does not depend on which was asked before."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self._programme = programme(problem)
-        self._highs = _highs(self._programme)
-        self._basis: highspy.HighsBasis | None = None
-
-    def solve(self, shares: Shares | None = None) -> Flows:
-        """The optimum with `shares` of the capacities left; None: undisturbed. ArithmeticError where the iterations did not suffice."""
-        flows = self.attempt(shares)
-        if flows is None:
-            raise ArithmeticError(f"the flow programme ended as {self._highs.modelStatusToString(self._highs.getModelStatus())}")
-        return flows
-
-    def attempt(self, shares: Shares | None = None) -> Flows | None:
-        """`solve`, or None where the bound on iterations was reached first."""
-        if self._basis is None and self._optimum(None, "ipm") is not None:
-            self._basis = self._highs.getBasis()
-        return self._optimum(shares, "simplex")
-
-    def cold(self, shares: Shares | None = None) -> Flows:
-        """The same optimum by the interior point method from nothing, no basis handed over: what the warm start is measured against."""
-        self._basis = None
-        flows = self._optimum(shares, "ipm")
-        if flows is None:
-            raise ArithmeticError(f"the flow programme ended as {self._highs.modelStatusToString(self._highs.getModelStatus())}")
-        return flows
-
-    def _optimum(self, shares: Shares | None, method: str) -> Flows | None:
-        rows = self._programme.capacity_rows
-        self._bound(rows, self._programme.row_lower[rows], capacity_limits(self.problem, shares))
-        if self.problem.transit:
-            self._bound(self._programme.stock_rows, *stock_sides(self.problem, shares))
-        self._highs.clearSolver()  # else pricing weights and random numbers of the last closure live on and choose among equal optima
-        if self._basis is not None:
-            self._highs.setBasis(self._basis)
-        self._highs.setOptionValue("solver", method)
-        self._highs.run()
-        if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            return None
-        return _flows(self.problem, np.asarray(self._highs.getSolution().col_value))
-
-    def _bound(self, rows: slice, lower: Floats, upper: Floats) -> None:
-        index = np.arange(rows.start, rows.stop, dtype=np.int32)
-        self._highs.changeRowsBounds(len(index), index, lower, upper)  # type: ignore[attr-defined]  # bound at run time; the stubs lack it
-
-
-def _highs(lp: Programme) -> highspy.Highs:
+def highs_of(lp: Programme) -> highspy.Highs:
     model = highspy.HighsLp()
     model.num_row_, model.num_col_ = lp.matrix.shape
     model.col_cost_, model.col_lower_, model.col_upper_ = lp.cost, np.zeros(len(lp.cost)), lp.upper
@@ -226,9 +166,19 @@ def _highs(lp: Programme) -> highspy.Highs:
     return highs
 
 
-def _flows(problem: Problem, x: Floats) -> Flows:
+def flows_of(problem: Problem, x: Floats) -> Flows:
+    """The decision that the programme's columns are."""
     steps = problem.buckets
     sizes = np.cumsum([0, len(problem.ship_lane) * steps, len(problem.haul_lane) * steps, len(problem.make_at) * steps])
     blocks = [np.maximum(x[a:b].reshape(-1, steps), 0.0) for a, b in itertools.pairwise(sizes)]
     swap = x[len(x) - len(problem.swap_of) * steps :].reshape(-1, steps)
     return Flows(blocks[0], blocks[1], blocks[2], np.maximum(swap, 0.0) if len(swap) else None)
+
+
+def columns_of(problem: Problem, flows: Flows, shares: Shares | None) -> Floats:
+    """The programme's columns for a decision with `shares` of the capacities left: the inverse of `flows_of`."""
+    level = stock_levels(problem, flows, shares)
+    swap = np.zeros((len(problem.swap_of), problem.buckets)) if flows.swap is None else flows.swap
+    short = np.maximum(problem.cover - level[:, -1], 0.0)
+    blocks = (flows.ship, flows.haul, flows.make, level[:, :-1], unserved(problem, flows), short, swap)
+    return np.concatenate([np.maximum(block, 0.0).ravel() for block in blocks])

@@ -1,0 +1,107 @@
+"""HiGHS on the programme of a network, for many closures. Called by `closure`, `reroute`, `plan` and `stress`; no file, clock or thread.
+
+Three ways to an answer. `Solver.first` needs no solver (`mend`). `Solver.attempt` is exact: the dual simplex from the basis of the
+undisturbed optimum, or, where a network is large and its products compete for capacity, by sifting (`sift`) round the first answer.
+"""
+
+from functools import cached_property
+
+import highspy
+import numpy as np
+
+from interferon.flow.account import Flows
+from interferon.flow.capacity import Shares
+from interferon.flow.limits import capacity_limits
+from interferon.flow.mend import Mend
+from interferon.flow.problem import Floats, Problem
+from interferon.flow.programme import ITERATIONS, columns_of, flows_of, highs_of, programme, stock_sides
+from interferon.flow.sift import Sift
+
+SIFTED = 30_000  # columns from which on sifting is quicker where products share capacity; `interferon bench flow` prints both
+
+
+class Solver:
+    """One linear programme, solved for many closures. Each solve starts from the undisturbed optimum, never from the last closure: the
+    answer to one does not depend on which was asked before."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self._programme = programme(problem)
+        self._highs = highs_of(self._programme)
+        self._basis: highspy.HighsBasis | None = None
+        self._sifts = len(problem.products) > 1 and len(self._programme.cost) >= SIFTED
+
+    def solve(self, shares: Shares | None = None) -> Flows:
+        """The optimum with `shares` of the capacities left; None: undisturbed. ArithmeticError where the iterations did not suffice."""
+        flows = self.attempt(shares)
+        if flows is None:
+            raise ArithmeticError(f"the flow programme ended as {self._highs.modelStatusToString(self._highs.getModelStatus())}")
+        return flows
+
+    def attempt(self, shares: Shares | None = None, *, sifts: bool | None = None) -> Flows | None:
+        """`solve`, or None where the bound on iterations was reached first. `sifts`: which way, where it is not to be chosen by size."""
+        self._prepare()
+        if shares is not None and (self._sifts if sifts is None else sifts):
+            return self._sifted(shares)
+        x = self._optimum(shares, "simplex")
+        return None if x is None else flows_of(self.problem, x)
+
+    def first(self, shares: Shares) -> Flows:
+        """An executable answer in milliseconds, without a solver."""
+        self._prepare()
+        return self._mend.answer(shares)
+
+    def cold(self, shares: Shares | None = None) -> Flows:
+        """The same optimum by the interior point method from nothing, no basis handed over: what the warm start is measured against."""
+        self._basis = None
+        x = self._optimum(shares, "ipm")
+        if x is None:
+            raise ArithmeticError(f"the flow programme ended as {self._highs.modelStatusToString(self._highs.getModelStatus())}")
+        return flows_of(self.problem, x)
+
+    def _prepare(self) -> None:
+        """Solves the undisturbed programme once: its basis, columns, reduced costs and prices are what all answers start from."""
+        if self._basis is None:
+            self._optimum(None, "ipm")
+            self._basis = self._highs.getBasis()
+            solution = self._highs.getSolution()
+            self._value, self._reduced, self._price = (
+                np.asarray(part, float) for part in (solution.col_value, solution.col_dual, solution.row_dual)
+            )
+
+    @cached_property
+    def _mend(self) -> Mend:
+        worth = np.maximum(-self._price[self._programme.capacity_rows], 0.0)
+        return Mend(self.problem, flows_of(self.problem, self._value), worth)
+
+    @cached_property
+    def _sift(self) -> Sift:
+        lp = self._programme
+        return Sift(lp.cost, lp.upper, lp.matrix, lp.capacity_rows, self._value, self._reduced)
+
+    def _sifted(self, shares: Shares) -> Flows | None:
+        lp = self._programme
+        lower, upper = lp.row_lower.copy(), lp.row_upper.copy()
+        upper[lp.capacity_rows] = capacity_limits(self.problem, shares)
+        lower[lp.stock_rows], upper[lp.stock_rows] = stock_sides(self.problem, shares)
+        hint = columns_of(self.problem, self._mend.answer(shares), shares)
+        x = self._sift.solve(lower, upper, hint, ITERATIONS)
+        return None if x is None else flows_of(self.problem, x)
+
+    def _optimum(self, shares: Shares | None, method: str) -> Floats | None:
+        rows = self._programme.capacity_rows
+        self._bound(rows, self._programme.row_lower[rows], capacity_limits(self.problem, shares))
+        if self.problem.transit:
+            self._bound(self._programme.stock_rows, *stock_sides(self.problem, shares))
+        self._highs.clearSolver()  # else pricing weights and random numbers of the last closure live on and choose among equal optima
+        if self._basis is not None:
+            self._highs.setBasis(self._basis)
+        self._highs.setOptionValue("solver", method)
+        self._highs.run()
+        if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
+        return np.asarray(self._highs.getSolution().col_value, float)
+
+    def _bound(self, rows: slice, lower: Floats, upper: Floats) -> None:
+        index = np.arange(rows.start, rows.stop, dtype=np.int32)
+        self._highs.changeRowsBounds(len(index), index, lower, upper)  # type: ignore[attr-defined]  # bound at run time; the stubs lack it
