@@ -69,10 +69,8 @@ def test_more_weight_never_leaves_more_risk(seed: int) -> None:
     threat = draw(found, {zone: 0.5 for zone in sorted(found.zones)[:3]}, 24.0, count=6, seed=seed, damage=0.0)
     joint = Joint(found, problem(found), threat, Weights())
     weights = [0.0, 10.0, 100.0, 1000.0, 10_000.0]
-    answers = [joint.at(Weights(held=weight)).solve(gap=1e-6) for weight in weights]
-    for (low, few), (high, many) in zip(
-        list(zip(weights, answers, strict=True))[:-1], list(zip(weights, answers, strict=True))[1:], strict=True
-    ):
+    answers = [(weight, joint.at(Weights(held=weight)).solve(gap=1e-6)) for weight in weights]
+    for (low, few), (high, many) in pairwise(answers):
         slack = (abs(few.best.objective) + abs(many.best.objective)) * 1e-6 / (high - low)
         assert many.best.held <= few.best.held + slack
 
