@@ -7,15 +7,17 @@ import random
 import secrets
 import sys
 import threading
+from collections.abc import Sequence
 from itertools import pairwise
 from math import sin
 from typing import Any, Final
 
 from msgspec.structs import replace
 
+from interferon.flow.problem import Snapshot, opening
 from interferon.model.events import Receipted, Verdict
 from interferon.model.network import Asset, Conduit, Lane, Network, Node, Product, Settings, Site, Zone
-from interferon.model.records import Alternative, Finding, Incident, Plan
+from interferon.model.records import Alternative, Closure, Finding, Incident, Plan
 from interferon.web.app import create_app
 from interferon.web.serve import serve
 from interferon.web.view import (
@@ -329,6 +331,23 @@ class Staged:
             letters_in_all=3,
             can_retry=True,
         )
+
+    def closure(self, refs: Sequence[str]) -> Closure:
+        late = 3.0 * len(refs)
+        return Closure(
+            refs=tuple(refs),
+            orders_late=late,
+            orders_late_low=late,
+            orders_late_high=2 * late,
+            otif=0.97 - late / 100,
+            cost=late * 310,
+            co2_kg=0.0,
+            unmet=0.0,
+            time_to_survive_h=20.0 if refs else -1.0,
+        )
+
+    def snapshot(self) -> Snapshot:
+        return opening(self.network, START)
 
     def retry(self, key: str, person: str) -> str:
         with self.lock:

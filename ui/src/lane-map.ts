@@ -4,6 +4,7 @@ import { feature, mesh } from "topojson-client";
 import type { GeometryCollection, Topology } from "topojson-specification";
 import type { Island } from "./app";
 import { arrow } from "./network-map";
+import { picks } from "./picks";
 import { type Theme, FONT, facts, fitted, sized, theme, widthOf } from "./theme";
 
 interface Place { id: string; name: string; kind: string; lat: number; lon: number; state: string }
@@ -13,11 +14,13 @@ type World = Topology<{ countries: GeometryCollection }>;
 type Point = [number, number];
 
 const WIDE = 100; // degrees of longitude beyond which the whole world is drawn
+const NEAR = 14; // pixels around a place within which a click means it
 const MARGIN = 1.2; // degrees around a network of one town
 
 export function laneMap(canvas: HTMLCanvasElement): Island {
   let known: Facts | undefined;
   let world: World | undefined;
+  const picked = picks(canvas);
 
   function draw(): void {
     if (!known || !world) return;
@@ -32,6 +35,26 @@ export function laneMap(canvas: HTMLCanvasElement): Island {
     known = await facts<Facts>(canvas.dataset["src"]!);
     await widthOf(canvas.parentElement!);
     draw();
+  }
+  /** The place under the pointer that may be chosen. */
+  function placeAt(event: MouseEvent): Place | undefined {
+    const { clientWidth: width, clientHeight: height } = canvas;
+    if (!known?.places.length || !picked) return undefined;
+    const projection = fittedProjection(known.places, width, height);
+    const away = (place: Place): number => {
+      const [x, y] = spot(place, projection, width, height).at;
+      return Math.hypot(x - event.offsetX, y - event.offsetY);
+    };
+    const near = known.places.filter((place) => picked.offers(`node:${place.id}`) && away(place) <= NEAR);
+    return near.sort((a, b) => away(a) - away(b))[0];
+  }
+  if (picked) {
+    canvas.addEventListener("click", (event) => { const place = placeAt(event); if (place) picked.toggle(`node:${place.id}`); });
+    canvas.addEventListener("mousemove", (event) => {
+      const place = placeAt(event);
+      canvas.title = place ? `${place.name} (${place.id}): ${picked.chosen().has(`node:${place.id}`) ? "open again" : "close"}` : "";
+      canvas.classList.toggle("over", place !== undefined);
+    });
   }
   return { refresh, draw };
 }

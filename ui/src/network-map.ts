@@ -1,5 +1,6 @@
 // The network map: sites as columns, Purdue levels as rows, a box for each zone. The server has placed everything; this draws it.
 import type { Island } from "./app";
+import { picks } from "./picks";
 import { type Theme, FONT, facts, fitted, sized, theme, widthOf, wrapped } from "./theme";
 
 interface Box { ref: string; label: string; x: number; y: number; w: number; h: number }
@@ -24,15 +25,17 @@ export function networkMap(canvas: HTMLCanvasElement): Island {
   const note = document.querySelector<HTMLElement>("#map-note")!;
   let known: Facts | undefined;
   let selected = "";
+  const picked = picks(canvas);
 
   function draw(): void {
     if (!known) return;
     const boxes = new Map(known.layout.nodes.map((box) => [box.ref, box]));
     const lowest = Math.max(...known.layout.nodes.map((box) => box.y));
     const arcs = known.lines.some((line) => line.kind === "goods" && sameRow(line, boxes) && boxes.get(line.start)?.y === lowest);
-    picture(sized(canvas, known.layout.width, known.layout.height + (arcs ? BELOW : 4)), known, selected, theme());
+    picture(sized(canvas, known.layout.width, known.layout.height + (arcs ? BELOW : 4)), known, selected, picked?.chosen() ?? new Set(), theme());
     const zones = Object.values(known.zones);
     canvas.dataset["drawn"] = String(zones.length);
+    if (picked) canvas.dataset["chosen"] = String(picked.chosen().size);
     canvas.dataset["rerouted"] = String(known.lines.filter((line) => line.kind === "goods" && line.rerouted).length);
     canvas.dataset["contained"] = String(
       zones.filter((zone) => zone.state === "contained").length + zones.reduce((sum, zone) => sum + zone.contained, 0)
@@ -44,10 +47,11 @@ export function networkMap(canvas: HTMLCanvasElement): Island {
     draw();
     tell();
   }
-  function zoneAt(event: MouseEvent): string {
+  function boxAt(event: MouseEvent, boxes: Box[]): string {
     const x = event.offsetX, y = event.offsetY;
-    return known?.layout.zones.find((box) => x >= box.x && x <= box.x + box.w && y >= box.y && y <= box.y + box.h)?.ref ?? "";
+    return boxes.find((box) => x >= box.x && x <= box.x + box.w && y >= box.y && y <= box.y + box.h)?.ref ?? "";
   }
+  const zoneAt = (event: MouseEvent): string => boxAt(event, known?.layout.zones ?? []);
   function tell(): void {
     const zone = known?.zones[selected];
     if (!zone) { note.replaceChildren(); return; }
@@ -56,7 +60,12 @@ export function networkMap(canvas: HTMLCanvasElement): Island {
     link.textContent = `Open zone ${zone.id}`;
     note.replaceChildren(`${summary(zone)}. Its conduits are drawn. `, link);
   }
-  canvas.addEventListener("click", (event) => { selected = zoneAt(event); draw(); tell(); });
+  canvas.addEventListener("click", (event) => {
+    if (picked) { picked.toggle(zoneAt(event) || boxAt(event, known?.layout.nodes ?? [])); return; }
+    selected = zoneAt(event);
+    draw();
+    tell();
+  });
   canvas.addEventListener("mousemove", (event) => {
     const zone = known?.zones[zoneAt(event)];
     canvas.title = zone ? summary(zone) : "";
@@ -73,7 +82,7 @@ function summary(zone: Zone): string {
   return parts.join(", ");
 }
 
-function picture(ctx: CanvasRenderingContext2D, known: Facts, selected: string, colours: Theme): void {
+function picture(ctx: CanvasRenderingContext2D, known: Facts, selected: string, chosen: Set<string>, colours: Theme): void {
   const boxes = new Map([...known.layout.zones, ...known.layout.nodes].map((box) => [box.ref, box]));
   blocks(ctx, known, colours);
   const goods = known.lines.filter((line) => line.kind === "goods");
@@ -84,6 +93,7 @@ function picture(ctx: CanvasRenderingContext2D, known: Facts, selected: string, 
   for (const line of goods.filter((line) => line.rerouted)) goodsLine(ctx, line, boxes, colours);
   for (const box of known.layout.zones) zoneBox(ctx, box, known.zones[box.ref]!, box.ref === selected, colours);
   for (const box of known.layout.nodes) nodeBox(ctx, box, known.nodes[box.ref] ?? "", colours);
+  for (const box of boxes.values()) if (chosen.has(box.ref)) chosenBox(ctx, box, colours);
   for (const line of marks) badge(ctx, line, boxes, colours);
 }
 
@@ -147,6 +157,15 @@ function nodeBox(ctx: CanvasRenderingContext2D, box: Box, state: string, colours
   ctx.textAlign = "center";
   const text = state ? `${{ lost: "✕", degraded: "◐", contained: "■" }[state] ?? "▲"} ${box.label}` : box.label;
   ctx.fillText(fitted(ctx, text, box.w - 20), box.x + box.w / 2, box.y + box.h / 2);
+}
+
+/** What is closed in a what-if: framed and crossed, so that it is told without a colour. */
+function chosenBox(ctx: CanvasRenderingContext2D, box: Box, colours: Theme): void {
+  frame(ctx, { ...box, x: box.x - 2, y: box.y - 2, w: box.w + 4, h: box.h + 4 }, colours.alarm, 3);
+  ctx.fillStyle = colours.alarm;
+  ctx.font = `700 16px ${FONT}`;
+  ctx.textAlign = "right";
+  ctx.fillText("✕", box.x + box.w - 7, box.y + 14);
 }
 
 function frame(ctx: CanvasRenderingContext2D, box: Box, colour: string, width: number): void {

@@ -13,11 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interferon.decide import book as ledger
+from interferon.flow.problem import DAY_US, Snapshot, opening
 from interferon.flow.reroute import Route, from_dict
 from interferon.model.events import Approval, Baseline, Control, Receipted, Rerouted, Verdict
 from interferon.model.records import DeadLetter, Finding, Incident, Plan, Undo
 from interferon.pipeline import Output, Rules, State
 from interferon.runtime.goods import Goods
+from interferon.runtime.installation import opening_time
 from interferon.runtime.recent import Recent
 from interferon.runtime.traffic import Traffic
 
@@ -68,6 +70,9 @@ class Running:
     goods: Goods = field(default_factory=Goods)
     without: Callable[[int], tuple[float, int] | None] = lambda now: None  # OTIF and late orders of a twin without response
     recent: Recent = field(default_factory=Recent)
+    books: Callable[[int], Snapshot] | None = (
+        None  # stock, orders, goods under way; None: as the tables have them
+    )
 
     def __post_init__(self) -> None:
         self.traffic = Traffic({f"asset:{asset.id}": asset.zone for asset in self.rules.network.assets.values()})
@@ -127,6 +132,14 @@ class Running:
     def refusal(self, approval: Approval) -> str:
         """'' where a person's word on a plan can be taken."""
         return ledger.refusal(self.state.book, approval)
+
+    def snapshot(self) -> Snapshot:
+        """What a plan begins with now. Tables whose orders are all promised before now, or beyond the horizon, are taken as they begin."""
+        now, network = self.clock(), self.rules.network
+        if self.books is not None:
+            return self.books(now)
+        found, last = opening(network, now), now + network.settings.horizon_days * DAY_US
+        return found if any(order.promised <= last for order in found.open_orders) else opening(network, opening_time(network))
 
     def series(self, entity: str, signal: str) -> list[tuple[int, float | None]]:
         """Recorded values of one signal over the last day, by time."""

@@ -19,11 +19,13 @@ from interferon.web.gate import Gate, LoginNeeded, Refused
 from interferon.web.guard import Guard
 from interferon.web.login import Login
 from interferon.web.pages import Pages
+from interferon.web.planner import Planner
 from interferon.web.roles import RoleTable
 from interferon.web.sessions import Sessions
 from interferon.web.sse import Changed
 from interferon.web.throttle import Throttle
 from interferon.web.view import Accounts, Permission, Source
+from interferon.web.whatif_pages import WhatIf
 
 HERE: Final = Path(__file__).parent
 
@@ -51,7 +53,7 @@ def create_app(
     templates.env.filters.update(filters(source.network.settings.timezone))
     pages = Pages(source, gate, templates)
     app = FastAPI(title="Interferon", docs_url=None, redoc_url=None, openapi_url=None)
-    for part in (pages, Changes(pages), Login(pages, Throttle(time.monotonic)), Changed(source, gate)):
+    for part in (pages, Changes(pages), Login(pages, Throttle(time.monotonic)), Changed(source, gate), WhatIf(pages, Planner(source))):
         app.include_router(part.router())
     for router in more:
         app.include_router(router)

@@ -5,10 +5,11 @@ from typing import Literal
 
 from interferon.detect import stream, telemetry_state
 from interferon.detect.baselines import refusal
+from interferon.flow.problem import Snapshot
 from interferon.flow.reroute import Route
 from interferon.model.events import Approval, Baseline, Receipted, Verdict
 from interferon.model.network import Network
-from interferon.model.records import Plan
+from interferon.model.records import Closure, Plan
 from interferon.runtime.running import Running
 from interferon.trust.policy import Policy
 from interferon.web import flows, life
@@ -176,6 +177,15 @@ class LiveSource:
         with self._run.lock:
             high = self._run.state.admission.high.get(flows.AGAIN, -1)
             return flows.retried(self._run, key, high + 1)
+
+    # ---- what if
+
+    def closure(self, refs: Sequence[str]) -> Closure:
+        return self._run.rules.closures.value(refs)
+
+    def snapshot(self) -> Snapshot:
+        with self._run.lock:
+            return self._run.snapshot()
 
     # ---- one plan
 

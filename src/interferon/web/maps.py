@@ -3,6 +3,7 @@
 Called by `pages`, which sends `network_map` and `lane_map` as JSON to the islands and renders the same facts as tables. Pure.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -133,22 +134,28 @@ def network_map(network: Network, now: Now, width: float) -> NetworkMap:
 
 def lane_map(network: Network, now: Now) -> LaneMap:
     """Nodes at their sites and the lanes that carry goods now or usually."""
-    known = states(now)
+    return drawn_lanes(network, states(now), now.flows)
+
+
+def drawn_lanes(network: Network, known: dict[str, ThingState], flows: Iterable[LaneFlow]) -> LaneMap:
+    """The same of any goods, with what is known of nodes and lanes by reference."""
     places = []
     for node in network.nodes.values():
         site = network.sites.get(node.site)
         if site is not None:
             state = known.get(f"node:{node.id}")
             places.append(Place(node.id, site.name, node.kind, site.lat, site.lon, state.state if state else ""))
-    return LaneMap(tuple(places), lane_marks(network, now))
+    return LaneMap(tuple(places), marked_lanes(network, known, flows))
 
 
 def lane_marks(network: Network, now: Now) -> tuple[LaneMark, ...]:
     """Lanes that carry goods, changed ones first."""
-    known = states(now)
-    marks = [
-        _lane_mark(network, flow, known) for flow in now.flows if flow.lane in network.lanes and (flow.rerouted or flow.usual or flow.now)
-    ]
+    return marked_lanes(network, states(now), now.flows)
+
+
+def marked_lanes(network: Network, known: dict[str, ThingState], flows: Iterable[LaneFlow]) -> tuple[LaneMark, ...]:
+    """The same of any goods."""
+    marks = [_lane_mark(network, flow, known) for flow in flows if flow.lane in network.lanes and (flow.rerouted or flow.usual or flow.now)]
     return tuple(sorted(marks, key=lambda mark: (not mark.rerouted, not mark.state)))
 
 

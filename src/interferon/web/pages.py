@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from starlette.templating import Jinja2Templates
 
-from interferon.web import maps, tables
+from interferon.web import maps, tables, whatif
 from interferon.web.figures import filters
 from interferon.web.gate import Gate, Refused, Visitor
 from interferon.web.view import Band, Source
@@ -85,6 +85,7 @@ class Pages:
         chosen = view.decision.plan.alternatives[view.decision.alternative]
         rows = tables.choices(view.decision)
         facts: dict[str, Any] = {"view": view, "choices": rows, "chosen": chosen}
+        facts["whatif"] = whatif.of_actions(chosen.actions, view.decision.plan.ttl_s, self.source.network)
         return self.show(request, visitor, "plan.html", status, here=f"/plan/{name}", refusal=refusal, **facts)
 
     def zone(self, request: Request, name: str) -> Response:

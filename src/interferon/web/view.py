@@ -1,16 +1,18 @@
 """What the screens show and what they ask for: the view structs, and the protocols `Source`, `Accounts` and `Permission`.
 
-The runtime fills these structs (live, replay and demo alike); `web` only reads them. Imports the model and nothing else of ours.
+The runtime fills these structs (live, replay and demo alike); `web` only reads them. Imports the model and the flow's snapshot alone.
 Times are integer microseconds UTC on the source's own clock (simulated in the demo). References are `kind:id`, as everywhere.
 """
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import msgspec
 
+from interferon.flow.problem import Snapshot
 from interferon.model.events import Receipted, Verdict
 from interferon.model.network import Network
-from interferon.model.records import Finding, Incident, Plan
+from interferon.model.records import Closure, Finding, Incident, Plan
 
 State = Literal[
     "abnormal",  # an open incident names it (asset, zone, conduit)
@@ -314,6 +316,14 @@ class Source(Protocol):
     def band(self, entity: str, signal: str) -> Band | None: ...
 
     def flows(self) -> FlowsView: ...
+
+    def closure(self, refs: Sequence[str]) -> Closure:
+        """What closing `refs` for good adds, from the closure table: nothing is solved."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """Stock, open orders and goods under way, from which a plan made now begins."""
+        ...
 
     def retry(self, key: str, person: str) -> str:
         """Gives in dead letters again, of one group; answers with what became of them, in one sentence."""
