@@ -70,9 +70,7 @@ class Running:
     goods: Goods = field(default_factory=Goods)
     without: Callable[[int], tuple[float, int] | None] = lambda now: None  # OTIF and late orders of a twin without response
     recent: Recent = field(default_factory=Recent)
-    books: Callable[[int], Snapshot] | None = (
-        None  # stock, orders, goods under way; None: as the tables have them
-    )
+    books: Callable[[int], Snapshot] | None = None  # stock, orders, goods under way; None: as the tables have them
 
     def __post_init__(self) -> None:
         self.traffic = Traffic({f"asset:{asset.id}": asset.zone for asset in self.rules.network.assets.values()})

@@ -1,7 +1,8 @@
 """`create_app`: the screens as one ASGI application over a `Source`. Called by the command line and by tests; owns no socket."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -52,8 +53,15 @@ def create_app(
     )
     templates.env.filters.update(filters(source.network.settings.timezone))
     pages = Pages(source, gate, templates)
-    app = FastAPI(title="Interferon", docs_url=None, redoc_url=None, openapi_url=None)
-    for part in (pages, Changes(pages), Login(pages, Throttle(time.monotonic)), Changed(source, gate), WhatIf(pages, Planner(source))):
+    planner = Planner(source)
+
+    @asynccontextmanager
+    async def until_stopped(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        planner.stop()
+
+    app = FastAPI(title="Interferon", docs_url=None, redoc_url=None, openapi_url=None, lifespan=until_stopped)
+    for part in (pages, Changes(pages), Login(pages, Throttle(time.monotonic)), Changed(source, gate), WhatIf(pages, planner)):
         app.include_router(part.router())
     for router in more:
         app.include_router(router)

@@ -1,6 +1,7 @@
 """Computes what-ifs in a thread of its own, one at a time, and keeps the last ones. Called by the screen *Plan*; changes nothing.
 
-A question that comes while another is being computed is turned away, so that no queue grows.
+A question that comes while another's plan is being computed is turned away, so that no queue grows; a trade-off being computed ends for it
+with what it has found.
 """
 
 import threading
@@ -40,6 +41,7 @@ class Sheet:
     plan: Plan | None = None
     curve: Tradeoff | None = None
     refusal: str = ""
+    hurried: bool = False  # somebody else waits: the trade-off is to end
     planned: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
 
@@ -55,7 +57,8 @@ class Planner:
         self._source, self._clock = source, clock
         self._lock = threading.Lock()
         self._sheets: OrderedDict[Key, Sheet] = OrderedDict()
-        self._running = False
+        self._running: Sheet | None = None
+        self._stopped = False
         self._snapshot: tuple[int, Snapshot] | None = None
         self._fresh_until = 0.0
 
@@ -63,31 +66,52 @@ class Planner:
         """What plans begin with: one for some minutes, and for as long as one is being computed from it."""
         with self._lock:
             revision = self._source.network.revision
-            old = self._clock() >= self._fresh_until and not self._running
+            old = self._clock() >= self._fresh_until and self._running is None
             if self._snapshot is None or self._snapshot[0] != revision or old:
                 self._snapshot = (revision, self._source.snapshot())
                 self._fresh_until = self._clock() + FRESH_S
             return self._snapshot[1]
 
     def sheet(self, asked: Sheet, wait_s: float) -> Sheet | None:
-        """The sheet of the same question, begun if need be, after its plan was waited for. None: another is being computed."""
-        with self._lock:
-            found = self._sheets.get(asked.key)
-            if found is None:
-                if self._running:
-                    return None
-                found = self._begun(asked)
-            self._sheets.move_to_end(asked.key)
-        found.planned.wait(wait_s)
+        """The sheet of the same question, begun if need be, after its plan was waited for. None: another's plan is being computed."""
+        found = self._found(asked)
+        if found is None and self._made_room(wait_s):
+            found = self._found(asked)
+        if found is not None:
+            found.planned.wait(wait_s)
         return found
 
-    def _begun(self, sheet: Sheet) -> Sheet:
+    def stop(self) -> None:
+        """Begins nothing more; what is being computed ends as soon as it can."""
+        with self._lock:
+            self._stopped = True
+
+    def _found(self, asked: Sheet) -> Sheet | None:
+        """The sheet that is kept, or one begun if nothing is being computed."""
+        with self._lock:
+            if asked.key not in self._sheets:
+                if self._running is not None or self._stopped:
+                    return None
+                self._begin(asked)
+            self._sheets.move_to_end(asked.key)
+            return self._sheets[asked.key]
+
+    def _made_room(self, wait_s: float) -> bool:
+        """Whether what is being computed has ended, after its trade-off was told to. A plan is let through to its end."""
+        with self._lock:
+            running = self._running
+            if running is None or not running.planned.is_set():
+                return running is None
+            running.hurried = True
+        return running.done.wait(wait_s)
+
+    def _begin(self, sheet: Sheet) -> None:
         self._sheets[sheet.key] = sheet
         while len(self._sheets) > KEPT:
             self._sheets.popitem(last=False)
-        self._running = True
-        threading.Thread(target=self._work, args=(sheet,), name="what-if", daemon=True).start()
-        return sheet
+        self._running = sheet
+        # not a daemon: the interpreter must not end under a solver that is at work
+        threading.Thread(target=self._work, args=(sheet,), name="what-if").start()
 
     def _work(self, sheet: Sheet) -> None:
         try:
@@ -100,10 +124,10 @@ class Planner:
             if sheet.plan is None and not sheet.refusal:
                 sheet.refusal = "the computation failed"
             sheet.planned.set()
-            sheet.done.set()
             with self._lock:
-                self._running = False
+                self._running = None
                 self._fresh_until = self._clock() + FRESH_S
+            sheet.done.set()
 
     def _curve(self, sheet: Sheet) -> Tradeoff | None:
         """The trade-off of the suspect zones. What the intruder might do is the one side of it and therefore not in the other: damage 0."""
@@ -115,4 +139,8 @@ class Planner:
         problem = build(network, sheet.snapshot, coarse(horizon_h / 24, sheet.until_h))
         threat = draw(network, sheet.suspicion, until_h, count=SCENARIOS, damage=0.0)
         end = self._clock() + CURVE_S
-        return tradeoff(network, problem, threat, lambda _: self._clock() < end, CURVE_GAP)
+
+        def go_on(answer: object) -> bool:
+            return self._clock() < end and not sheet.hurried and not self._stopped
+
+        return tradeoff(network, problem, threat, go_on, CURVE_GAP)

@@ -25,7 +25,7 @@ NOTHING_LEFT: Final = 1e-9
 
 @dataclass(frozen=True)
 class Asked:
-    """References that are closed, until when as it was typed, and in hours from the snapshot (None: for good)."""
+    """References that are closed, until when as it was typed, and in hours from the snapshot (None: not within the horizon)."""
 
     closed: tuple[str, ...]
     until: str
@@ -66,11 +66,11 @@ def asked(network: Network, close: Iterable[str], until: str, now: int) -> Asked
     if len(closed) > MOST_CLOSED:
         raise InputError(f"at most {MOST_CLOSED} things can be closed in one what-if, not {len(closed)}")
     try:
-        return Asked(closed, until.strip(), hours(until.strip(), now))
+        ahead = hours(until.strip(), now)
     except InputError as error:
         raise InputError(str(error).removeprefix("--")) from None
-    except OverflowError:
-        raise InputError(f"until '{until}': that is too far away; the plan reaches {network.settings.horizon_days} days") from None
+    within = ahead is not None and ahead < 24 * network.settings.horizon_days
+    return Asked(closed, until.strip(), ahead if within else None)
 
 
 def of_actions(actions: Iterable[tuple[str, str]], ttl_s: int, network: Network) -> str:

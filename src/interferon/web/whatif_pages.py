@@ -24,7 +24,7 @@ AGAIN_S: Final = 2  # until the page asks again
 ORDERS: Final = 12  # shown at first
 BUSY: Final = "Another what-if is being computed; one is computed at a time."
 
-Close = Annotated[list[str], Query()]
+Close = Annotated[list[str], Query(default_factory=list)]
 
 
 class WhatIf:
@@ -32,7 +32,7 @@ class WhatIf:
         self.pages = pages
         self._planner, self._wait_s = planner, wait_s
 
-    def page(self, request: Request, close: Close = [], until: str = "", every: bool = False) -> Response:  # noqa: B006 - read by the framework
+    def page(self, request: Request, close: Close, until: str = "", every: bool = False) -> Response:
         visitor = self.pages.gate.enter(request, "view")
         network = self.pages.source.network
         asked = self._asked(close, until)
@@ -74,8 +74,8 @@ class WhatIf:
         self,
         request: Request,
         side: Literal["before", "after"],
-        close: Close = [],
-        until: str = "",  # noqa: B006 - read by the framework
+        close: Close,
+        until: str = "",
     ) -> Response:
         """The goods on each lane, before the closure or under the plan."""
         self.pages.gate.enter(request, "view")
@@ -86,7 +86,7 @@ class WhatIf:
         drawn = maps.drawn_lanes(network, known, flows if side == "after" else whatif.unchanged(flows))
         return Response(msgspec.json.encode(drawn), media_type="application/json")
 
-    def rows_csv(self, request: Request, table: str, close: Close = [], until: str = "") -> Response:  # noqa: B006 - read by the framework
+    def rows_csv(self, request: Request, table: str, close: Close, until: str = "") -> Response:
         """All orders, shipments, transfers or production of the plan."""
         self.pages.gate.enter(request, "view")
         if table not in TABLES:
