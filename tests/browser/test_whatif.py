@@ -1,4 +1,4 @@
-"""The screen Plan in a real headless Chromium: a click closes a zone, figures, maps and the trade-off follow; keyboard, telephone, no script."""
+"""The screen Plan in a real headless Chromium: a click closes a zone; figures, maps and the trade-off follow. Also without script."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Position, expect
 
 from tests.browser.planned import Planned
 from tests.browser.test_screens import Open, browser, opened, show, shown, stage  # noqa: F401 - fixtures
@@ -24,7 +24,7 @@ def closed(page: Page) -> list[str]:
     return parse_qs(urlsplit(page.url).query).get("close", [])
 
 
-def box_of(page: Page, ref: str) -> dict[str, float]:
+def box_of(page: Page, ref: str) -> Position:
     """The middle of a zone's or node's box on the network map."""
     width = page.locator("#map").evaluate("map => map.parentElement.clientWidth")
     layout = page.request.get(f"{page.url.partition('/whatif')[0]}/map/network.json?width={width}").json()["layout"]
