@@ -13,7 +13,7 @@ from interferon.flow import plan
 from interferon.flow.plan import Plan
 from interferon.model.errors import InputError
 from interferon.web import planner
-from interferon.web.planner import FRESH_S, KEPT, Planner, Sheet
+from interferon.web.planner import FRESH_S, KEPT, SEEN_S, Planner, Sheet
 from tests.browser.planned import Planned
 
 ZONE, NODE = ("zone:plant-1-ops",), ("node:plant-1",)
@@ -123,6 +123,7 @@ def test_what_cannot_be_planned_is_told_and_the_next_is_taken(source: Planned, d
         assert found is not None
         assert found.done.wait(30)
         assert (found.plan, found.refusal) == (None, "nothing can be planned")
+        assert desk.snapshot() is not found.snapshot
     assert eventually(lambda: desk.sheet(asked(source, desk, NODE), 0) is not None)
 
 
@@ -166,7 +167,9 @@ def test_the_snapshot_stays_while_a_plan_is_made_from_it(source: Planned, desk: 
     held.set()
     assert found is not None
     assert found.done.wait(30)
-    assert desk.snapshot() is snapshot  # and for as long again, so that who asked can look at it
+    assert desk.snapshot() is snapshot  # and for a while, so that who asked can look at it
+    clock.now += SEEN_S
+    assert desk.snapshot() is not snapshot
 
 
 def test_a_new_revision_begins_anew(tmp_path: Path, clock: Clock) -> None:

@@ -20,7 +20,8 @@ from interferon.model.network import Network
 from interferon.web.view import Source
 
 KEPT: Final = 16  # sheets
-FRESH_S: Final = 120.0  # how long what-ifs start from the same snapshot, so that they can be compared
+FRESH_S: Final = 60.0  # how long what-ifs start from the same snapshot, so that they can be compared
+SEEN_S: Final = 20.0  # and at least after the last of them, so that who asked can look at it
 CURVE_S: Final = 20.0  # of computing the trade-off; what is found by then is shown
 CURVE_GAP: Final = 0.02
 CURVE_MOST: Final = 1000  # zones and conduits of a network whose trade-off is computed
@@ -63,7 +64,7 @@ class Planner:
         self._fresh_until = 0.0
 
     def snapshot(self) -> Snapshot:
-        """What plans begin with: one for some minutes, and for as long as one is being computed from it."""
+        """What plans begin with: one for a minute, and for as long as one is being computed from it."""
         with self._lock:
             revision = self._source.network.revision
             old = self._clock() >= self._fresh_until and self._running is None
@@ -126,7 +127,8 @@ class Planner:
             sheet.planned.set()
             with self._lock:
                 self._running = None
-                self._fresh_until = self._clock() + FRESH_S
+                # where nothing can be planned, something may come at any moment
+                self._fresh_until = max(self._fresh_until, self._clock() + SEEN_S) if sheet.plan is not None else self._clock()
             sheet.done.set()
 
     def _curve(self, sheet: Sheet) -> Tradeoff | None:
