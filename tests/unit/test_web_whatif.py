@@ -130,7 +130,7 @@ def test_the_curve_is_placed_within_its_box_and_says_what_each_point_does() -> N
     plain = {"nothing": nothing, "suspect": all_of, "site": decision(0.0, 0.5, ("a", "b"))}
     drawn = curve.drawn(Tradeoff(points, plain, True), "48h")
     assert [(mark.letter, mark.name) for mark in drawn.marks] == [
-        ("A", "nothing is closed"),
+        ("A", "as it is"),
         ("B", ""),
         ("C", "every suspect zone"),
         ("", "all of the suspect sites"),
@@ -141,7 +141,7 @@ def test_the_curve_is_placed_within_its_box_and_says_what_each_point_does() -> N
         "close=zone%3Aa&until=48h",
         "close=zone%3Aa&close=zone%3Ab&until=48h",
     ]
-    assert drawn.marks[1].deeds == (("cut_conduit", "conduit:c"),)
+    assert [mark.deeds for mark in drawn.marks] == ["nothing is closed", "close c", "isolate a", "isolate a, b"]
     assert drawn.marks[1].cost == pytest.approx(2.0)
     for mark in drawn.marks:
         assert curve.LEFT <= mark.x <= curve.WIDTH - curve.RIGHT

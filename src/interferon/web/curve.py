@@ -13,7 +13,7 @@ from interferon.web.whatif import query
 WIDTH, HEIGHT = 460.0, 300.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 16.0, 16.0, 46.0  # margins
 LETTERS: Final = "ABCDEFGHIJKLMNOP"
-NAMES: Final = {"nothing": "nothing is closed", "suspect": "every suspect zone", "site": "all of the suspect sites"}
+NAMES: Final = {"nothing": "as it is", "suspect": "every suspect zone", "site": "all of the suspect sites"}
 STEPS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
 TICKS: Final = 5
 
@@ -26,7 +26,7 @@ class Mark:
     name: str  # of the plain way that it is, or ''
     x: float
     y: float
-    deeds: tuple[tuple[str, str], ...]
+    deeds: str  # what is isolated and what is cut
     held: float  # expected zones held
     in_time: float  # share of the goods
     cost: float  # above closing nothing, currency
@@ -73,9 +73,15 @@ def drawn(found: Tradeoff, until: str) -> Curve:
 
 
 def _mark(letter: str, name: str, at: tuple[float, float], decision: Decision, base: float, gap: float | None, until: str) -> Mark:
-    refs = [f"zone:{zone}" for zone in sorted(decision.isolated)] + [f"conduit:{name}" for name in sorted(decision.cut)]
-    deeds = tuple(("isolate_zone" if ref.startswith("zone:") else "cut_conduit", ref) for ref in refs)
-    return Mark(letter, name, *at, deeds, decision.held, 1 - decision.late, decision.cost - base, gap, query(refs, until) if refs else "")
+    refs = [f"zone:{zone}" for zone in sorted(decision.isolated)] + [f"conduit:{conduit}" for conduit in sorted(decision.cut)]
+    asks = query(refs, until) if refs else ""
+    return Mark(letter, name, *at, _deeds(decision), decision.held, 1 - decision.late, decision.cost - base, gap, asks)
+
+
+def _deeds(decision: Decision) -> str:
+    """`isolate dc-1-ops; close conduit-4, conduit-5`."""
+    parts = (("isolate", decision.isolated), ("close", decision.cut))
+    return "; ".join(f"{verb} {', '.join(sorted(names))}" for verb, names in parts if names) or "nothing is closed"
 
 
 def _what(decision: Decision) -> tuple[frozenset[str], frozenset[str]]:
