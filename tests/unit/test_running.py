@@ -2,10 +2,12 @@
 
 import pytest
 
+from interferon.flow.problem import Snapshot
 from interferon.flow.reroute import to_dict
 from interferon.model.errors import InputError
 from interferon.model.events import Approval, Receipted, Rerouted, Tick, Verdict
 from interferon.model.records import DeadLetter, Finding, Incident, Plan, Solve, Undo
+from interferon.runtime.installation import opening_time
 from interferon.runtime.loop import Hooks, Loop
 from interferon.runtime.recent import DAY_US
 from interferon.runtime.running import Running
@@ -45,6 +47,17 @@ def test_every_word_and_receipt_is_kept_in_order_and_counts_as_a_change(run: Run
         run.hear(one)
     assert (run.approvals, run.verdicts, run.receipts) == ([yes, no], [judged], [receipt])
     assert run.changed == before + 4
+
+
+def test_a_plan_begins_now_or_where_the_tables_begin_or_with_the_books(run: Running) -> None:
+    """Tables whose orders are all promised before now would leave nothing to plan."""
+    now = run.snapshot()
+    assert (now.now, bool(now.open_orders)) == (START + HOUR, True)
+    run.clock = lambda: START + 400 * DAY_US
+    then = run.snapshot()
+    assert (then.now, bool(then.open_orders)) == (opening_time(run.rules.network), True)
+    run.books = lambda time: Snapshot(time, {}, ())
+    assert run.snapshot() == Snapshot(START + 400 * DAY_US, {}, ())
 
 
 def test_a_tick_is_no_change(run: Running) -> None:

@@ -588,3 +588,14 @@ def test_a_finding_judged_alone_counts_no_longer_and_says_so() -> None:
     assert told.verdicts == ()
     assert told.incident.p_attack < incident.p_attack
     assert one.source.judge("f-none", "ann", "benign") == "there is no finding f-none in any incident"
+
+
+# ---- what if
+
+
+def test_a_what_if_asks_the_closure_table_and_begins_with_the_stock_of_now() -> None:
+    found = shown()
+    (ref, *_) = found.run.rules.closures.value(("node:plant-1",)).refs
+    assert found.source.closure((ref,)) == found.run.rules.closures.value((ref,))
+    assert found.source.closure(()).orders_late == 0
+    assert found.source.snapshot() == found.run.snapshot()
