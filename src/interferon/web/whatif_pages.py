@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from interferon.flow.plan import Plan
 from interferon.flow.plan_table import TABLES, as_csv
+from interferon.flow.problem import Snapshot
 from interferon.model.errors import InputError
 from interferon.web import curve, maps, whatif
 from interferon.web.gate import Refused
@@ -35,8 +36,9 @@ class WhatIf:
     def page(self, request: Request, close: Close, until: str = "", every: bool = False) -> Response:
         visitor = self.pages.gate.enter(request, "view")
         network = self.pages.source.network
-        asked = self._asked(close, until)
-        sheet = self._sheet(asked) if asked.closed else None
+        snapshot = self._planner.snapshot()
+        asked = self._asked(close, until, snapshot)
+        sheet = self._sheet(asked, snapshot) if asked.closed else None
         facts: dict[str, Any] = {
             "asked": asked,
             "groups": whatif.groups(network, asked.closed),
@@ -44,18 +46,23 @@ class WhatIf:
             "busy": BUSY if asked.closed and sheet is None else "",
             "again": AGAIN_S,
             "every": every,
-            "plan": None,
-            "start": self._planner.snapshot().now,
+            "start": (snapshot if sheet is None else sheet.snapshot).now,
             "atonce": self.pages.source.closure(asked.closed) if asked.closed else None,
             "usual": self.pages.source.closure(()),
-            "curve": curve.drawn(sheet.curve, asked.until) if sheet is not None and sheet.curve is not None else None,
+            **self._found(asked, sheet),
         }
-        if sheet is not None and sheet.plan is not None:
-            facts |= self._told(asked, sheet.plan)
         response = self.pages.show(request, visitor, "whatif.html", 503 if facts["busy"] else 200, here="/whatif", **facts)
         if facts["busy"]:
             response.headers["retry-after"] = str(AGAIN_S)
         return response
+
+    def _found(self, asked: Asked, sheet: Sheet | None) -> dict[str, Any]:
+        """What there is by now. Whether that is all is asked first: what comes meanwhile would else be missed for good."""
+        done = sheet is None or sheet.done.is_set()
+        if sheet is None or sheet.plan is None:
+            return {"done": done, "plan": None}
+        drawn = None if sheet.curve is None else curve.drawn(sheet.curve, asked.until)
+        return {"done": done, "curve": drawn, **self._told(asked, sheet.plan)}
 
     def _told(self, asked: Asked, plan: Plan) -> dict[str, Any]:
         network = self.pages.source.network
@@ -79,8 +86,8 @@ class WhatIf:
     ) -> Response:
         """The goods on each lane, before the closure or under the plan."""
         self.pages.gate.enter(request, "view")
-        asked = self._asked(close, until)
-        plan, network = self._plan(asked), self.pages.source.network
+        asked, plan = self._plan(close, until)
+        network = self.pages.source.network
         flows = whatif.lane_flows(plan, network.settings.horizon_days)
         known = dict(whatif.taken(network, asked, plan.time)) if side == "after" else {}
         drawn = maps.drawn_lanes(network, known, flows if side == "after" else whatif.unchanged(flows))
@@ -91,32 +98,34 @@ class WhatIf:
         self.pages.gate.enter(request, "view")
         if table not in TABLES:
             raise Refused(404, f"There is no table {table} of a plan; there are {', '.join(TABLES)}.")
-        rows = getattr(self._plan(self._asked(close, until)), table)
+        _, plan = self._plan(close, until)
         name = {"content-disposition": f'attachment; filename="{table}.csv"'}
-        return Response(as_csv(rows, TABLES[table]), media_type="text/csv", headers=name)
+        return Response(as_csv(getattr(plan, table), TABLES[table]), media_type="text/csv", headers=name)
 
-    def _asked(self, close: list[str], until: str) -> Asked:
+    def _asked(self, close: list[str], until: str, snapshot: Snapshot) -> Asked:
         try:
-            return whatif.asked(self.pages.source.network, close, until, self._planner.snapshot().now)
+            return whatif.asked(self.pages.source.network, close, until, snapshot.now)
         except InputError as error:
             raise Refused(400, str(error)) from None
 
-    def _sheet(self, asked: Asked) -> Sheet | None:
+    def _sheet(self, asked: Asked, snapshot: Snapshot) -> Sheet | None:
         source = self.pages.source
         suspicion = whatif.suspicion(source.network, asked.closed, source.now())
-        question = Sheet(source.network, self._planner.snapshot(), asked.closed, asked.until_h, suspicion)
+        question = Sheet(source.network, snapshot, asked.closed, asked.until_h, suspicion)
         return self._planner.sheet(question, self._wait_s)
 
-    def _plan(self, asked: Asked) -> Plan:
-        """The plan, or a refusal that says why there is none, or none yet."""
-        sheet = self._sheet(asked) if asked.closed else None
+    def _plan(self, close: list[str], until: str) -> tuple[Asked, Plan]:
+        """The question and its plan, or a refusal that says why there is none, or none yet."""
+        snapshot = self._planner.snapshot()
+        asked = self._asked(close, until, snapshot)
         if not asked.closed:
             raise Refused(400, "name what is closed: close=zone:ID, close=node:ID")
+        sheet = self._sheet(asked, snapshot)
         if sheet is None or not sheet.planned.is_set():
             raise Refused(503, BUSY if sheet is None else "The plan is being computed; ask again in a moment.")
         if sheet.plan is None:
             raise Refused(409, sheet.refusal)
-        return sheet.plan
+        return asked, sheet.plan
 
     def router(self) -> APIRouter:
         router = APIRouter()
