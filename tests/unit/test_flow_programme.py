@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from interferon.bench.opponents.flow_programme import Plain
 from interferon.flow.account import Flows, figures, loads, stock_levels
 from interferon.flow.capacity import Shares, lost, shares
 from interferon.flow.dispatch import Lanes, dispatch
@@ -21,7 +22,6 @@ from interferon.store.examples import START as EXAMPLE_START
 from interferon.store.examples import build as example
 
 from .goods import START, lane, network, node
-from .plain_programme import Plain
 
 FEATURES = ("alternates", "expediting", "priorities", "co2", "nervousness", "transit", "until")
 

@@ -24,6 +24,9 @@ DEAR_ROUNDS = 8  # priced with what capacity is worth
 PLAIN_ROUNDS = 4  # priced at cost: what is still unserved takes what room there is
 POOL = -2  # a node served from stock that nothing booked needs
 NONE = -1
+YIELDS = 12  # times that others make way for what is still unserved
+CHAIN = 6  # how many make way for each other
+MOVE = 1e-3  # currency a unit: breaks ties, else two groups make way for each other in turn
 
 
 @dataclass
@@ -87,11 +90,19 @@ class Mend:
             np.maximum(demand.quantity - served, 0.0),
             np.maximum(self.problem.cover - kept.stock[:, -1], 0.0),
         )
-        for dear, rounds in ((0, DEAR_ROUNDS), (1, PLAIN_ROUNDS)):
-            for _ in range(rounds):
-                if not self._round(rest, dear):
-                    break
+        self._serve(rest, 0, DEAR_ROUNDS)
+        self._serve(rest, 1, PLAIN_ROUNDS)
+        for _ in range(YIELDS):
+            if not self._make_way(rest):
+                break
+            self._serve(rest, 1, PLAIN_ROUNDS)
+        self._trim(rest)
         return rest.flows
+
+    def _serve(self, rest: _Rest, dear: int, rounds: int) -> None:
+        for _ in range(rounds):
+            if not self._round(rest, dear):
+                break
 
     def _round(self, rest: _Rest, dear: int) -> bool:
         """All that is lacking asks once. False where nothing could be given."""
@@ -154,28 +165,139 @@ class Mend:
     def _ask(self, rest: _Rest, labels: _Labels, dear: int) -> _Asked:
         """The cheapest way of each group that lacks goods and of each place short of its cover, where it costs less than going without."""
         g, problem = self._graph, self.problem
-        groups = np.flatnonzero(rest.lacking > EPS)
-        begin, size = self._option_start[groups], np.diff(self._option_start)[groups]
-        groups, begin, size = groups[size > 0], begin[size > 0], size[size > 0]
-        start = np.cumsum(size) - size
-        option = self._options[np.repeat(begin - start, size) + np.arange(int(size.sum()))]
-        tail, first, second = (rows.ravel()[option] for rows in (g.ship_tail, g.ship_first, g.ship_second))
-        total = self._ship_prices[dear][option] + self._units[option] * labels.value[tail]
-        total[(rest.room[first] <= EPS) | (rest.room[second] <= EPS)] = np.inf
-        best = np.minimum.reduceat(total, start) if len(start) else np.zeros(0)
-        hit = np.flatnonzero(total == np.repeat(best, size))[::-1]
-        pick = np.zeros(len(groups), np.int64)
-        pick[np.repeat(np.arange(len(groups)), size)[hit]] = hit
-        good = best < self._limit[groups]
+        groups, option, total = self._cheapest(rest, labels, np.flatnonzero(rest.lacking > EPS), dear)
+        good = total < self._limit[groups]
+        groups, option = groups[good], option[good]
         ends = g.node[:, -1]
         places = np.flatnonzero((rest.short > EPS) & (labels.value[ends] < problem.cover_price))
         return _Asked(
-            np.concatenate([option[pick[good]], np.full(len(places), -1)]),
-            np.concatenate([tail[pick[good]], ends[places]]),
-            np.concatenate([rest.lacking[groups[good]], rest.short[places]]),
-            np.concatenate([self._units[option[pick[good]]], np.ones(len(places))]),
-            np.concatenate([groups[good], places]),
+            np.concatenate([option, np.full(len(places), -1)]),
+            np.concatenate([g.ship_tail.ravel()[option], ends[places]]),
+            np.concatenate([rest.lacking[groups], rest.short[places]]),
+            np.concatenate([self._units[option], np.ones(len(places))]),
+            np.concatenate([groups, places]),
         )
+
+    def _cheapest(self, rest: _Rest, labels: _Labels, groups: Ints, dear: int) -> tuple[Ints, Ints, Floats]:
+        """The groups that have an option, the cheapest of each that has room, and its price."""
+        option, _, start = self._options_of(groups)
+        total = self._totals(rest, labels, option, dear)
+        total[rest.room[self._graph.ship_second.ravel()[option]] <= EPS] = np.inf
+        pick, best = _least(total, start)
+        return groups[np.diff(self._option_start)[groups] > 0], option[pick], best
+
+    def _options_of(self, groups: Ints) -> tuple[Ints, Ints, Ints]:
+        """Options of the groups that have any, group after group; which of `groups` each belongs to, and where each group's begin."""
+        begin, size = self._option_start[groups], np.diff(self._option_start)[groups]
+        whose, begin, size = np.flatnonzero(size > 0), begin[size > 0], size[size > 0]
+        start = np.cumsum(size) - size
+        return self._options[np.repeat(begin - start, size) + np.arange(int(size.sum()))], np.repeat(whose, size), start
+
+    def _totals(self, rest: _Rest, labels: _Labels, option: Ints, dear: int) -> Floats:
+        """Price of a unit served by each option, infinite where its lane is full or its goods cannot be had."""
+        g = self._graph
+        total: Floats = self._ship_prices[dear][option] + self._units[option] * labels.value[g.ship_tail.ravel()[option]]
+        total[rest.room[g.ship_first.ravel()[option]] <= EPS] = np.inf
+        return total
+
+    def _make_way(self, rest: _Rest) -> bool:
+        """Ships that have another way leave places whose room others need more. False where that helps nobody.
+
+        Those leave first whose other way costs least more, be it that others must make way for them in turn; they are lacking then, and
+        the next pass is theirs. A chain of such moves is an augmenting path through the places that send.
+        """
+        g, ship = self._graph, rest.flows.ship.reshape(-1)
+        labels = self._labels(rest, self._arc_prices[1], *self._pools(rest))
+        row = g.ship_second.ravel()
+        sent = np.flatnonzero(ship > EPS)
+        sent = sent[rest.room[row[sent]] <= EPS]
+        more, dearer = self._yields(rest, labels, sent)
+        groups = np.flatnonzero(rest.lacking > EPS)
+        option, _, start = self._options_of(groups)
+        groups = groups[np.diff(self._option_start)[groups] > 0]
+        pick, best = _least(self._totals(rest, labels, option, 1) + self._units[option] * dearer[row[option]], start)
+        chosen, good = option[pick], best < self._limit[groups]
+        groups, chosen, best = groups[good], chosen[good], best[good]
+        wanted, worth = np.zeros(g.rows + 1), np.zeros(g.rows + 1)
+        full = rest.room[row[chosen]] <= EPS
+        np.add.at(wanted, row[chosen[full]], (rest.lacking[groups] * self._units[chosen])[full])
+        np.maximum.at(worth, row[chosen], (self._limit[groups] - best) / self._units[chosen] + dearer[row[chosen]])
+        leaves = (wanted[row[sent]] > 0) & (more < worth[row[sent]])
+        sent, gone = _first(sent[leaves], row[sent[leaves]], more[leaves], ship[sent[leaves]] * self._units[sent[leaves]], wanted)
+        if gone.sum() <= EPS:
+            return False
+        self._take_back(rest, sent, gone)
+        asked = _Asked(chosen, g.ship_tail.ravel()[chosen], rest.lacking[groups], self._units[chosen], groups)
+        ways = list(self._ways(labels, asked, asked.quantity))
+        given = asked.quantity * self._granted(ways, asked, *self._ratios(rest, ways, asked, self._pools(rest)[0]))
+        self._book(rest, labels, asked, given)
+        return True
+
+    def _yields(self, rest: _Rest, labels: _Labels, sent: Ints) -> tuple[Floats, Floats]:
+        """What sending each shipment otherwise costs more, for each unit that leaves the place; and the least of it by row (rows + 1,)."""
+        row = self._graph.ship_second.ravel()
+        option, whose, start = self._options_of(self.problem.ship_group[sent // self.problem.buckets])
+        least = (self._totals(rest, labels, option, 1) - self._ship_prices[1][sent[whose]]) / self._units[sent[whose]]
+        least[row[option] == row[sent[whose]]] = np.inf
+        worth = self._units[option] / self._units[sent[whose]]
+        dearer = np.where(rest.room > EPS, 0.0, np.inf)
+        more = np.full(len(sent), np.inf)
+        for _ in range(CHAIN):
+            more = _least(least + worth * dearer[row[option]], start)[1] + MOVE
+            np.minimum.at(dearer, row[sent], more)
+        return more, np.maximum(dearer, 0.0)
+
+    def _take_back(self, rest: _Rest, sent: Ints, gone: Floats) -> None:
+        """Cancels shipments (flat entries, units that leave the place)."""
+        g, problem = self._graph, self.problem
+        units = self._units[sent]
+        np.subtract.at(rest.flows.ship.reshape(-1), sent, gone / units)
+        np.add.at(rest.lacking, problem.ship_group[sent // problem.buckets], gone / units)
+        for rows in (g.ship_first, g.ship_second):
+            np.add.at(rest.room, rows.ravel()[sent], gone)
+        place, bucket = problem.ship_from[sent // problem.buckets], sent % problem.buckets
+        held = place >= 0
+        fresh = np.zeros(rest.free.shape)
+        np.add.at(fresh, (place[held], bucket[held]), gone[held])
+        rest.free += np.cumsum(fresh, axis=1)
+
+    def _trim(self, rest: _Rest) -> None:
+        """Cancels movements into places that no longer need them, from the customers backwards."""
+        g = self._graph
+        haul = rest.flows.haul.reshape(-1)
+        moved = np.flatnonzero(haul > EPS)
+        head, tail = g.haul_head.ravel()[moved], g.haul_tail.ravel()[moved]
+        order = np.argsort(-head, kind="stable")
+        moved, head, tail = moved[order], head[order], tail[order]
+        borders = np.searchsorted(-head, -np.array([step.nodes.start for step in g.steps] + [g.size]), side="right")
+        for number in range(len(g.steps) - 1, -1, -1):
+            part = slice(borders[number + 1], borders[number])
+            if part.start == part.stop:
+                continue
+            spare, _ = self._spare(rest)
+            into = np.bincount(head[part], haul[moved[part]], g.size)
+            share = np.zeros(g.size)
+            np.divide(np.minimum(spare, into), into, out=share, where=into > EPS)
+            # Of one place only the latest bucket with something to cancel: what it cancels is no longer spare before it.
+            gone = haul[moved[part]] * share[head[part]]
+            haul[moved[part]] -= gone
+            for rows in (g.haul_first, g.haul_second):
+                np.add.at(rest.room, rows.ravel()[moved[part]], gone)
+            change = np.zeros(rest.free.shape)
+            np.subtract.at(change, (g.place[head[part]], g.bucket[head[part]]), gone)
+            held = tail[part] < g.size
+            back = tail[part][held]
+            np.add.at(change, (g.place[back], g.bucket[back]), gone[held])
+            rest.free += np.cumsum(change, axis=1)
+
+    def _spare(self, rest: _Rest) -> tuple[Floats, Floats]:
+        """(N,) units at each node that neither a later booking nor the cover needs; and stock ahead (K, T+1)."""
+        g = self._graph
+        ahead = np.minimum.accumulate(rest.free[:, ::-1], axis=1)[:, ::-1]
+        over = np.maximum(rest.free[:, -1] - self.problem.cover, 0.0)
+        spare = np.zeros(g.size)
+        spare[g.node.ravel()] = np.maximum(np.minimum(ahead, over[:, None]), 0.0).ravel()
+        return spare, ahead
 
     def _ways(self, labels: _Labels, asked: _Asked, quantity: Floats) -> Iterator[tuple[Ints, Ints, Floats]]:
         """(nodes, arcs, quantities) step by step backwards from where goods are wanted to where they come from."""
@@ -267,3 +389,25 @@ def _sums(values: Floats, start: Ints, arcs: Ints) -> Floats:
     begin = np.cumsum(size) - size
     sums: Floats = np.add.reduceat(values[np.repeat(first - begin, size) + np.arange(int(size.sum()))], begin)
     return sums
+
+
+def _least(total: Floats, start: Ints) -> tuple[Ints, Floats]:
+    """First index of the least of each run of `total`, and the least; runs begin at `start` and none is empty."""
+    if not len(start):
+        return np.zeros(0, np.int64), np.zeros(0)
+    size = np.diff(start, append=len(total))
+    best = np.minimum.reduceat(total, start)
+    hit = np.flatnonzero(total == np.repeat(best, size))[::-1]  # reversed: the first of equals is written last
+    pick = np.zeros(len(start), np.int64)
+    pick[np.repeat(np.arange(len(start)), size)[hit]] = hit
+    return pick, best
+
+
+def _first(which: Ints, row: Ints, rank: Floats, amount: Floats, wanted: Floats) -> tuple[Ints, Floats]:
+    """Of what uses each row the first by rank, up to what is wanted of the row: entries and amounts."""
+    order = np.lexsort((which, rank, row))
+    which, row, amount = which[order], row[order], amount[order]
+    before = np.cumsum(amount) - amount
+    begins = np.flatnonzero(np.diff(row, prepend=-1))
+    before -= np.repeat(before[begins], np.diff(begins, append=len(row)))
+    return which, np.clip(wanted[row] - before, 0.0, amount)
