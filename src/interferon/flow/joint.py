@@ -12,6 +12,7 @@ there after each round. Called by `plan` and the bench. Pure.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -85,6 +86,14 @@ class Joint:
         self._solved: dict[tuple[float, bytes], Outcome] = {}
         self._losses = _Losses(problem, self._known, threat, self._limits)
         self._floor = {m: self._outcome(m, self._limits).value for m in self._recourse}
+
+    def at(self, weights: Weights) -> "Joint":
+        """The same decision at other prices of `held` and `act`, sharing what has been solved. ValueError for another `late`, `level`."""
+        if (weights.late, weights.level) != (self._weights.late, self._weights.level):
+            raise ValueError("lateness is priced in what has been solved: begin anew")
+        other = copy(self)
+        other._weights = weights
+        return other
 
     def solve(self, go_on: Callable[[Answer], bool] = lambda _: True, gap: float = GAP) -> Answer:
         """The answer when its gap is at most `gap`, when `go_on` says to stop, or after ROUNDS proposals, whichever is first."""
