@@ -56,8 +56,9 @@ def reroutes(network: Network, snapshot: Snapshot, base: Route) -> list[dict[str
 
 
 def _closures(network: Network) -> list[str]:
-    """All single zones, and all plants and distribution centres."""
-    return [f"zone:{zone}" for zone in network.zones] + _nodes(network)
+    """All plants and distribution centres, and all single zones whose closure takes something from the flow of goods."""
+    zones = [f"zone:{zone}" for zone in network.zones]
+    return [ref for ref in zones if lost(network, (ref,)).worst] + _nodes(network)
 
 
 def _nodes(network: Network) -> list[str]:
