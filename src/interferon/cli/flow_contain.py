@@ -38,6 +38,7 @@ def _lines(found: Containment) -> Iterator[str]:
     yield f"  cut      {named([f'conduit:{name}' for name in sorted(best.cut)], SHOWN) if best.cut else 'nothing'}"
     yield ""
     yield f"{'':<22}{'zones':>8}{'conduits':>10}{'cost ' + found.currency:>16}{'late':>8}{'at worst':>10}{'zones held':>12}"
+    yield f"{'no intruder':<22}{0:>8}{0:>10}{found.undisturbed[0]:>16,.0f}{found.undisturbed[1]:>8.1%}{'':>10}{0:>12.1f}"
     for name, decision in found.decisions.items():
         closed = f"{len(decision.isolated):>8}{len(decision.cut):>10}{decision.cost:>16,.0f}"
         yield f"{NAMES[name]:<22}{closed}{decision.late:>8.1%}{decision.late_at_risk:>10.1%}{decision.held:>12.1f}"

@@ -37,6 +37,7 @@ class Containment:
     until: int  # of what is isolated and cut
     suspicion: dict[str, float]
     scenarios: int
+    undisturbed: tuple[float, float]  # cost and share of goods not in time with no intruder and nothing closed, in the same few buckets
     decisions: dict[str, Decision]
     bound: float
     gap: float
@@ -67,7 +68,8 @@ def contain(
     if not len(problem.ship_lane):
         raise InputError("nothing can be planned: no lane brings what is ordered to any customer")
     threat = draw(network, suspicion, until_h, count=scenarios, seed=seed)
-    answer = Joint(network, problem, threat, Weights(late=prices.late, held=prices.held)).solve(go_on)
+    joint = Joint(network, problem, threat, Weights(late=prices.late, held=prices.held))
+    answer = joint.solve(go_on)
     return Containment(
         network=network.settings.name,
         currency=network.settings.currency,
@@ -75,6 +77,7 @@ def contain(
         until=snapshot.now + round(until_h * DAY_US / 24),
         suspicion=dict(suspicion),
         scenarios=scenarios,
+        undisturbed=(joint.undisturbed.cost, joint.undisturbed.late),
         decisions={"best": answer.best, **answer.plain},
         bound=answer.bound if np.isfinite(answer.bound) else 0.0,
         gap=answer.gap,
@@ -89,6 +92,7 @@ def as_json(found: Containment) -> dict[str, Any]:
         "currency": found.currency,
         "suspicion": {f"zone:{zone}": chance for zone, chance in found.suspicion.items()},
         "scenarios": found.scenarios,
+        "undisturbed": {"cost": found.undisturbed[0], "late_share": found.undisturbed[1]},
         "bound": found.bound,
         "gap": found.gap,
         "decisions": {name: _plain(decision) for name, decision in found.decisions.items()},

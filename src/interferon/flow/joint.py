@@ -87,6 +87,11 @@ class Joint:
         self._losses = _Losses(problem, self._known, threat, self._limits)
         self._floor = {m: self._outcome(m, self._limits).value for m in self._recourse}
 
+    @property
+    def undisturbed(self) -> Outcome:
+        """What the goods come to with no intruder and nothing closed."""
+        return self._outcome(0.0, self._limits)
+
     def at(self, weights: Weights) -> "Joint":
         """The same decision at other prices of `held` and `act`, sharing what has been solved. ValueError for another `late`, `level`."""
         if (weights.late, weights.level) != (self._weights.late, self._weights.level):
