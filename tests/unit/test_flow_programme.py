@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -42,7 +43,7 @@ def small(seed: int) -> tuple[Network, Snapshot]:
         for a in (n.id for n in nodes if n.id[0] == origin):
             for b in (n.id for n in nodes if n.id[0] == destination):
                 row = lane(f"{a}-{b}", a, b, rng.uniform(0.5, 3), days * rng.uniform(0.7, 1.6), rng.uniform(5, 40))
-                more = {"when_cut": rng.choice(["on", "wait", "return"])}
+                more: dict[str, Any] = {"when_cut": rng.choice(["on", "wait", "return"])}
                 if "expediting" in on and rng.random() < 0.5:
                     more |= {"expedite_days": row.lead_days_mean / 2, "expedite_cost_per_unit": rng.uniform(0.1, 4)}
                 lanes.append(msgspec.structs.replace(row, distance_km=rng.uniform(50, 900), **more))
