@@ -1,6 +1,6 @@
 """The immune system of a supply network: sees, detects, contains within set limits, and routes the goods around.
 
-For notebooks: `detect_table`, `flow_plan`, `flow_stock`, `flow_stress`, `simulate`, `simulate_chain`, and
+For notebooks: `detect_table`, `flow_contain`, `flow_plan`, `flow_stock`, `flow_stress`, `simulate`, `simulate_chain`, and
 `__version__`. Everything is loaded on first use.
 """
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from interferon.flow.basestock import ChainFigures
+    from interferon.flow.contain import Containment
     from interferon.flow.echelons import Chain
     from interferon.flow.problem import Snapshot
     from interferon.flow.reroute import Route
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from interferon.runtime.flow_folder import FolderPlan
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "detect_table", "flow_plan", "flow_stock", "flow_stress", "simulate", "simulate_chain"]
+__all__ = ["__version__", "detect_table", "flow_contain", "flow_plan", "flow_stock", "flow_stress", "simulate", "simulate_chain"]
 
 
 def detect_table(train: Any, test: Any, *, time: str = "", drop: Sequence[str] = ()) -> pa.Table:
@@ -53,6 +54,20 @@ def flow_plan(folder: str | Path, *, close: Sequence[str] = (), until: str = "",
     found: FolderPlan = module.plan_folder(Path(folder), close, until, fast=fast)
     if out:
         module.write(found, Path(out))
+    return found
+
+
+def flow_contain(
+    folder: str | Path, suspect: Sequence[str], *, until: str = "48h", held: float = 0.0, late: float = 0.0, seconds: float = 20.0
+) -> Containment:
+    """What to isolate and to cut on a suspicion, decided with the re-route: what `interferon flow contain` does.
+
+    `suspect`: `zone:ID` or `zone:ID=0.7`; `held`, `late`: currency, see docs/plan.md; `seconds`: improve for at most this long. Raises
+    `InputError` where the folder, a zone or a number cannot be used.
+    """
+    prices = importlib.import_module("interferon.flow.contain").Prices(late=late, held=held)
+    module = importlib.import_module("interferon.runtime.flow_folder")
+    found: Containment = module.contain_folder(Path(folder), suspect, until, prices, seconds=seconds)
     return found
 
 

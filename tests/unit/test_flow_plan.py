@@ -73,7 +73,8 @@ def test_nothing_closed_changes_nothing() -> None:
 def test_a_closed_lane_moves_the_goods_to_the_other_centre() -> None:
     """What would leave over near-x in the two days goes over far-x, or, where it may, leaves later; each arrives half a day on."""
     found = planned(two_centres(), "lane:near-x", until_h=48.0)
-    assert (found.answer.speed, found.answer.gap) == ("linear programme", 0.0)
+    assert found.answer.speed == "linear programme"
+    assert 0 <= found.answer.gap < 1e-3  # what changes least, not what costs least to the last cent
     assert (found.nominal.orders_late, found.rerouted.orders_late) == (0, 0)
     assert found.kept.orders_late > 0
     assert found.until == found.answer.valid_until == START + 2 * DAY
@@ -256,8 +257,8 @@ def test_json_and_csv_hold_the_same_rows() -> None:
     assert told["answer"] == {
         "speed": "linear programme",
         "cost": found.rerouted.cost,
-        "bound": found.rerouted.cost,
-        "gap": 0.0,
+        "bound": found.answer.bound,
+        "gap": found.answer.gap,
         "valid_until": "2026-01-07T00:00:00Z",
     }
     assert told["until"] == "2026-01-07T00:00:00Z"
@@ -265,3 +266,9 @@ def test_json_and_csv_hold_the_same_rows() -> None:
         read = list(csv.DictReader(io.StringIO(as_csv(getattr(found, name), kind).decode(), newline="")))
         assert [row["mark"] for row in read] == [row["mark"] for row in told[name]]
         assert list(read[0]) == list(told[name][0])
+
+
+def test_the_plan_changes_no_more_than_the_closure_asks_for() -> None:
+    """Customers x and y are served over lanes of their own; closing the lane to x leaves every movement for y as it was planned."""
+    found = planned(two_centres(), "lane:near-x", until_h=48.0)
+    assert {row.mark for row in found.shipments if row.customer == "y"} == {"same"}

@@ -2,11 +2,13 @@
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
+from interferon.bench.opponents.flow_programme import Plain
 from interferon.flow.account import Flows, figures, loads, stock_levels
 from interferon.flow.capacity import Shares, lost, shares
 from interferon.flow.dispatch import Lanes, dispatch
@@ -21,7 +23,6 @@ from interferon.store.examples import START as EXAMPLE_START
 from interferon.store.examples import build as example
 
 from .goods import START, lane, network, node
-from .plain_programme import Plain
 
 FEATURES = ("alternates", "expediting", "priorities", "co2", "nervousness", "transit", "until")
 
@@ -42,7 +43,7 @@ def small(seed: int) -> tuple[Network, Snapshot]:
         for a in (n.id for n in nodes if n.id[0] == origin):
             for b in (n.id for n in nodes if n.id[0] == destination):
                 row = lane(f"{a}-{b}", a, b, rng.uniform(0.5, 3), days * rng.uniform(0.7, 1.6), rng.uniform(5, 40))
-                more = {"when_cut": rng.choice(["on", "wait", "return"])}
+                more: dict[str, Any] = {"when_cut": rng.choice(["on", "wait", "return"])}
                 if "expediting" in on and rng.random() < 0.5:
                     more |= {"expedite_days": row.lead_days_mean / 2, "expedite_cost_per_unit": rng.uniform(0.1, 4)}
                 lanes.append(msgspec.structs.replace(row, distance_km=rng.uniform(50, 900), **more))

@@ -37,7 +37,8 @@ class Size:
 SMALL = Size(8, 12, 40, 62, 6, 8, 10, 4)  # 1,012 arcs, 60 zones
 MIDDLE = Size(40, 80, 240, 600, 15, 12, 10, 4)  # 10,080 arcs
 LARGE = Size(120, 300, 1200, 6000, 30, 20, 11, 1)  # 99,000 arcs
-LOAD = 0.75  # of each tier's capacity, on average over its places
+LOAD = 0.75  # of a place's capacity if each place took its goods in equal parts from the NEAR nearest, which it does not
+NEAR = 3
 
 
 def tiers(size: Size, seed: int, days: int = 1) -> Network:
@@ -52,6 +53,7 @@ def tiers(size: Size, seed: int, days: int = 1) -> Network:
     goods = [f"p{i}" for i in range(size.products)]
     quantity = rng.lognormal(3.0, 0.6, (size.customers, size.products)).round(1)
     total = float(quantity.sum())
+    rooms = _rooms(rng, where, quantity.sum(axis=1))
     hub = np.argmin(_away(where["centre"], where["hub"]), axis=1)
     nodes = [
         Node(
@@ -61,7 +63,7 @@ def tiers(size: Size, seed: int, days: int = 1) -> Network:
             capacity_per_day=room,
         )
         for kind, count in counts.items()
-        for i, room in enumerate(_rooms(rng, count, total))
+        for i, room in enumerate(rooms[kind].tolist())
     ]
     lanes: list[Lane] = []
     for upper, lower, each in (
@@ -140,9 +142,14 @@ def _conduits(nodes: list[Node], spots: Floats) -> dict[str, Conduit]:
     return {row.id: row for row in rows}
 
 
-def _rooms(rng: np.random.Generator, count: int, total: float) -> list[float]:
-    share = rng.lognormal(0.0, 0.4, count)
-    rooms: list[float] = (share / share.sum() * total / LOAD).round(1).tolist()
+def _rooms(rng: np.random.Generator, where: dict[str, Floats], wanted: Floats) -> dict[str, Floats]:
+    """Capacities by kind: each tier is laid out for what lies round it, with a factor of .7 to 1.3."""
+    rooms: dict[str, Floats] = {"customer": wanted}
+    through: Floats = wanted
+    for lower, upper in (("customer", "centre"), ("centre", "hub"), ("hub", "supplier")):
+        near = np.argsort(_away(where[lower], where[upper]), axis=1, kind="stable")[:, :NEAR]
+        through = np.bincount(near.ravel(), np.repeat(through / NEAR, NEAR), len(where[upper])).astype(np.float64)
+        rooms[upper] = np.round(np.maximum(through, through.mean() / 4) / LOAD * rng.uniform(0.7, 1.3, len(through)), 1)
     return rooms
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from interferon.cli import flow_kpi
+from interferon.cli.flow_contain import contain
 from interferon.cli.flow_plan import plan
 from interferon.cli.flow_stress import stress
 from interferon.flow.stock_places import Terms
@@ -17,17 +18,18 @@ from interferon.store import folder
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(help="The flow of goods: ways round closures, outages, where to hold stock, key figures.", no_args_is_help=True)
+    group = typer.Typer(help="The flow of goods: ways round closures, what to close, outages, stock, key figures.", no_args_is_help=True)
     app.add_typer(group, name="flow")
     group.callback()(_group)
     group.command("plan")(plan)
+    group.command("contain")(contain)
     group.command("stress")(stress)
     group.command("stock")(stock)
     flow_kpi.register(group)
 
 
 def _group() -> None:
-    """The flow of goods: ways round closures, outages, where to hold stock, key figures."""
+    """The flow of goods: ways round closures, what to close, outages, stock, key figures."""
 
 
 def stock(

@@ -66,7 +66,7 @@ def _figures(told: Plan) -> Iterator[str]:
 
 
 def _answer(told: Plan) -> Iterator[str]:
-    gap = "which no plan with this closure undercuts" if told.answer.gap == 0 else f"at most {told.answer.gap:.1%} above the least possible"
+    gap = "which no plan with this closure undercuts" if told.answer.gap == 0 else f"at most {told.answer.gap:.2%} above the least possible"
     yield ""
     yield f"answered by the {told.answer.speed}, {gap}"
     yield f"valid until {day(told.answer.valid_until)} UTC, or until the tables are revised or an order comes in, whichever is first"

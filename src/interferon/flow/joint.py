@@ -87,6 +87,11 @@ class Joint:
         self._losses = _Losses(problem, self._known, threat, self._limits)
         self._floor = {m: self._outcome(m, self._limits).value for m in self._recourse}
 
+    @property
+    def undisturbed(self) -> Outcome:
+        """What the goods come to with no intruder and nothing closed."""
+        return self._outcome(0.0, self._limits)
+
     def at(self, weights: Weights) -> "Joint":
         """The same decision at other prices of `held` and `act`, sharing what has been solved. ValueError for another `late`, `level`."""
         if (weights.late, weights.level) != (self._weights.late, self._weights.level):
@@ -102,12 +107,12 @@ class Joint:
     def improve(self, go_on: Callable[[Answer], bool] = lambda _: True, gap: float = GAP) -> Iterator[Answer]:
         """Answers, each at least as good as the one before."""
         master = Master(self._network, self._threat, self.zones, self.conduits, self._weights, self._floor)
-        plain = {name: self._weigh(master, *closed) for name, closed in self._plain().items()}
+        plain = {name: self.weigh(*closed, master) for name, closed in self._plain().items()}
         best = min(plain.values(), key=lambda decision: decision.objective)
         answer = Answer(best, -np.inf, 0, plain)
         for number in range(1, ROUNDS + 1):
             isolated, cut, bound = master.propose()
-            proposed = self._weigh(master, isolated, cut)
+            proposed = self.weigh(isolated, cut, master)
             best = min(answer.best, proposed, key=lambda decision: decision.objective)
             answer = Answer(best, min(max(bound, answer.bound), best.objective), number, plain)
             yield answer
@@ -124,8 +129,8 @@ class Joint:
             "site": (frozenset(zone.id for zone in self._network.zones.values() if zone.site in sites), none),
         }
 
-    def _weigh(self, master: Master, isolated: frozenset[str], cut: frozenset[str]) -> Decision:
-        """The decision's worth over all scenarios; what is learnt on the way goes to the master as cuts."""
+    def weigh(self, isolated: frozenset[str], cut: frozenset[str], master: Master | None = None) -> Decision:
+        """What a decision comes to over all scenarios; what is learnt on the way goes to `master` as cuts."""
         closed = capacity_limits(self._problem, shares(self._problem, left(self._known, _refs(isolated, cut), self._threat.until_h).worst))
         held = [reached(self._network, scenario, isolated, cut) for scenario in self._threat.scenarios]
         limits = [closed * self._losses.after(scenario, zones) for scenario, zones in zip(self._threat.scenarios, held, strict=True)]
@@ -135,9 +140,9 @@ class Joint:
         if self._surcharge:
             for i in _tail(np.array([outcome.late for outcome in outcomes]), chance, self._weights.level):
                 chosen[i] = self._outcome(self._surcharge, limits[i])
-        for i, scenario in enumerate(self._threat.scenarios):
+        for i, scenario in enumerate(self._threat.scenarios if master is not None else ()):
             for surcharge, outcome in {0.0: outcomes[i], (self._surcharge if chosen[i] is not outcomes[i] else 0.0): chosen[i]}.items():
-                master.learn(self._cuts(i, scenario, (isolated, cut, held[i]), limits[i], surcharge, outcome))
+                master.learn(self._cuts(i, scenario, (isolated, cut, held[i]), limits[i], surcharge, outcome))  # type: ignore[union-attr]
         harm = sum(p * sum(_weight(self._network, zone) for zone in zones) for p, zones in zip(chance.tolist(), held, strict=True))
         options = [_decision(isolated, cut, rows, chance, self._weights, harm, held) for rows in (outcomes, chosen)]
         return min(options, key=lambda decision: decision.objective)

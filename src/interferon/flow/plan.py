@@ -114,7 +114,7 @@ class _Desk:
         self.before = figures(self.problem, self._nominal)
         self._capacities = lost(network, closed, until_h)
         self._base = self._lanes()
-        self.speed, self._flows, self.after = self._solved(self._capacities.worst)
+        self.speed, self._flows, self.after, self._bound = self._solved(self._capacities.worst)
         self.kept = self.after if self.speed == TABLE else self._kept()
         self._rows = rows(network, self.problem, snapshot.now, self._nominal, self._flows)
 
@@ -122,10 +122,9 @@ class _Desk:
         return self._rows
 
     def answer(self) -> Answer:
-        """Closing more never costs less, so the plan with nothing closed bounds the local repair."""
+        """Until when: the closure's end, or the horizon's."""
         ends = [float(self.problem.edges[-1]) * 24] + ([self.until_h] if self.until_h is not None and self.closed else [])
-        bound = self.before.cost if self.speed == REPAIR else self.after.cost
-        return Answer(self.speed, self.after.cost, bound, self.snapshot.now + round(min(ends) * DAY_US / 24))
+        return Answer(self.speed, self.after.cost, min(self._bound, self.after.cost), self.snapshot.now + round(min(ends) * DAY_US / 24))
 
     def range(self) -> Range | None:
         if self._capacities.certain:
@@ -145,14 +144,20 @@ class _Desk:
         state = State(self.problem, flows, losses(self.network, closed, self.until_h))
         return Words(Ways(self.network, state, self._nominal), self._rows, self.snapshot.now, usual=not closed)
 
-    def _solved(self, steps: dict[str, tuple[Step, ...]]) -> tuple[str, Flows, Figures]:
-        """How the goods go with `steps` of capacity left: as they do, where what is left suffices."""
+    def _solved(self, steps: dict[str, tuple[Step, ...]]) -> tuple[str, Flows, Figures, float]:
+        """How the goods go with `steps` of capacity left, and a cost that none undercuts: as they do, where what is left suffices.
+
+        Closing more never costs less, so the plan with nothing closed bounds the local repair.
+        """
         left = shares(self.problem, steps)
         if not steps or _stands(self.problem, self._nominal, left):
-            return TABLE, self._nominal, self.before
+            return TABLE, self._nominal, self.before, self.before.cost
         optimum = None if self.fast else self._solver.attempt(left)
-        flows = self._solver.first(left) if optimum is None else optimum
-        return (REPAIR if optimum is None else PROGRAMME), flows, figures(self.problem, flows, left)
+        if optimum is None:
+            mended = self._solver.first(left)
+            return REPAIR, mended, figures(self.problem, mended, left), self.before.cost
+        flows, least = self._solver.near(left, optimum), figures(self.problem, optimum, left).cost
+        return PROGRAMME, flows, figures(self.problem, flows, left), least
 
     def _kept(self) -> Figures:
         left = shares(self.problem, self._capacities.worst)

@@ -33,6 +33,21 @@ def references(network: Network, refs: Iterable[str]) -> tuple[str, ...]:
     return found
 
 
+def suspicion(network: Network, suspects: Iterable[str], otherwise: float = 0.5) -> dict[str, float]:
+    """Zone id → probability, from `zone:ID` (`otherwise`) or `zone:ID=0.7`. InputError for what is no zone or no number."""
+    found: dict[str, float] = {}
+    for text in suspects:
+        ref, equals, chance = text.partition("=")
+        if not ref.startswith("zone:"):
+            raise InputError(f"--suspect '{text}': write zone:ID or zone:ID=0.7")
+        references(network, [ref])
+        try:
+            found[ref.removeprefix("zone:")] = float(chance) if equals else otherwise
+        except ValueError:
+            raise InputError(f"--suspect '{text}': '{chance}' is no probability; write zone:ID=0.7") from None
+    return found
+
+
 def hours(until: str, now: int) -> float | None:
     """Hours from `now` (microseconds UTC) to `until`: `48h`, `3d`, an ISO time (UTC where it names no zone). None where it is ''."""
     if not until:

@@ -13,6 +13,7 @@ from interferon.flow.account import Flows
 from interferon.flow.capacity import Shares
 from interferon.flow.limits import capacity_limits
 from interferon.flow.mend import Mend
+from interferon.flow.nearest import nearest
 from interferon.flow.problem import Floats, Problem
 from interferon.flow.programme import ITERATIONS, columns_of, flows_of, highs_of, programme, stock_sides
 from interferon.flow.sift import Sift
@@ -45,6 +46,18 @@ class Solver:
             return self._sifted(shares)
         x = self._optimum(shares, "simplex")
         return None if x is None else flows_of(self.problem, x)
+
+    def near(self, shares: Shares, optimum: Flows) -> Flows:
+        """A decision about as cheap as `optimum` that changes less of the undisturbed one; `optimum` itself on networks that are sifted."""
+        if self._sifts:
+            return optimum
+        lp, problem = self._programme, self.problem
+        moves, steps = optimum.ship.size + optimum.haul.size + optimum.make.size, problem.buckets
+        weight = np.zeros(len(lp.cost))
+        weight[:moves] = 2.0 - np.arange(moves) % steps / steps  # the first thing to be changed is twice as dear as the last
+        cost = float(lp.cost @ columns_of(problem, optimum, shares))
+        x = nearest(lp, *self._sides(shares), self._value, weight, cost)
+        return optimum if x is None else flows_of(problem, x)
 
     def first(self, shares: Shares) -> Flows:
         """An executable answer in milliseconds, without a solver."""
@@ -80,13 +93,17 @@ class Solver:
         return Sift(lp.cost, lp.upper, lp.matrix, lp.capacity_rows, self._value, self._reduced)
 
     def _sifted(self, shares: Shares) -> Flows | None:
+        hint = columns_of(self.problem, self._mend.answer(shares), shares)
+        x = self._sift.solve(*self._sides(shares), hint, ITERATIONS)
+        return None if x is None else flows_of(self.problem, x)
+
+    def _sides(self, shares: Shares) -> tuple[Floats, Floats]:
+        """Lower and upper sides of all rows with `shares` of the capacities left."""
         lp = self._programme
         lower, upper = lp.row_lower.copy(), lp.row_upper.copy()
         upper[lp.capacity_rows] = capacity_limits(self.problem, shares)
         lower[lp.stock_rows], upper[lp.stock_rows] = stock_sides(self.problem, shares)
-        hint = columns_of(self.problem, self._mend.answer(shares), shares)
-        x = self._sift.solve(lower, upper, hint, ITERATIONS)
-        return None if x is None else flows_of(self.problem, x)
+        return lower, upper
 
     def _optimum(self, shares: Shares | None, method: str) -> Floats | None:
         rows = self._programme.capacity_rows

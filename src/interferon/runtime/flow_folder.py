@@ -3,20 +3,23 @@
 Called by the command line and by notebooks (`interferon.flow_plan`, `interferon.flow_stress`). Reads the folder; writes only where told to.
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from interferon.flow.plan import Plan, plan
+from interferon.flow.contain import Containment, Prices, contain
+from interferon.flow.plan import Plan, plan, plannable
 from interferon.flow.plan_edifact import despatch, orders
 from interferon.flow.plan_epcis import document
-from interferon.flow.plan_refs import hours, references
+from interferon.flow.plan_refs import hours, references, suspicion
 from interferon.flow.plan_table import TABLES, as_csv
 from interferon.flow.precheck import conflicts
 from interferon.flow.problem import Snapshot, opening
 from interferon.flow.stress import RECOVER_H, Progress, StressReport, stress
+from interferon.model.errors import InputError
 from interferon.model.network import Network
 from interferon.model.problem import Problem
 from interferon.model.tables import tables
@@ -43,6 +46,21 @@ def plan_folder(folder: Path, close: Iterable[str] = (), until: str = "", *, fas
     closed = references(network, close)
     found = plan(network, snapshot, closed, hours(until, snapshot.now), fast=fast)
     return FolderPlan(network, found, problems(folder, network, snapshot))
+
+
+def contain_folder(
+    folder: Path, suspect: Iterable[str], until: str, prices: Prices, *, scenarios: int = 16, seconds: float = 20.0
+) -> Containment:
+    """What `interferon flow contain` does. The decision is improved for at most `seconds` once all is prepared."""
+    network = load(folder)
+    snapshot = opening(network, opening_time(network))
+    until_h = hours(until, snapshot.now)
+    if until_h is None:
+        raise InputError("--until: say how long what is closed stays so, as 48h or 3d")
+    plannable(network, snapshot)
+    started = time.monotonic()
+    suspected = suspicion(network, suspect)
+    return contain(network, snapshot, suspected, until_h, prices, scenarios=scenarios, go_on=lambda _: time.monotonic() - started < seconds)
 
 
 def stress_folder(folder: Path, recover_h: float = RECOVER_H, progress: Progress | None = None) -> StressReport:

@@ -49,13 +49,18 @@ def rules(
 
     `known_bad`: the detector of the folder's Sigma rules (`runtime.known_bad`), where it has any.
     """
-    snapshot = opening(network, now)
+    table = kept_or_computed(network, opening(network, now), progress)
+    return Rules(network=network, closures=table, ask=ask, portfolios=portfolios(known_bad), observing=observing)
+
+
+def kept_or_computed(network: Network, snapshot: Snapshot, progress: Progress | None = None) -> ClosureTable:
+    """The closure table that an earlier start kept for exactly these, else a new one, which is kept."""
     kept = _kept_at(network, snapshot)
     table = _kept(kept)
     if table is None:
         table = closure_table(network, snapshot, progress)
         _keep(kept, table)
-    return Rules(network=network, closures=table, ask=ask, portfolios=portfolios(known_bad), observing=observing)
+    return table
 
 
 def telemetry_settings(network: Network) -> Settings:

@@ -36,6 +36,7 @@ from interferon.runtime.live_store import LiveStore
 from interferon.runtime.loop import Hooks, Loop
 from interferon.runtime.recent import MOST, Recent
 from interferon.runtime.records import Records
+from interferon.runtime.revisions import Revisions
 from interferon.runtime.running import Running
 from interferon.runtime.snapshots import Keeper, Snapshot
 from interferon.runtime.words import Words
@@ -121,14 +122,17 @@ class Service:
             self._feed_all(self._known_only(items))
         self._sources = Feeds(live, self._live.places_beyond(state.admission.high), self._takings.put, self.tell, clock)
         self.running.again = self._again
+        self._revisions = Revisions(folder, self.tell)
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
 
     def __enter__(self) -> "Service":
         self._thread.start()
         self._sources.start()
+        self._revisions.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._revisions.stop()
         self._sources.stop()
         self._stopped.set()
         self._thread.join()

@@ -155,7 +155,7 @@ class Plain:
 
     def _demands(self) -> list[tuple[list[Order], float, int, float, float]]:
         """(orders, due, first step, late cost of a unit, cost of a unit never served) of each demand."""
-        net, found = self.net, dict[tuple[object, ...], list[Order]]()
+        net, found = self.net, dict[tuple[str, str, int, int, float], list[Order]]()
         weights = [getattr(net.settings, f"late_weight_{i}") for i in range(1, 6)]
         for order in self.orders:
             due = (order.promised - self.now) / DAY + net.settings.otif_window_h / 24
