@@ -188,6 +188,15 @@ def test_what_to_close_is_told_beside_the_plain_decisions(run: Run, minimal: Pat
     assert all(name in out for name in ("isolate nothing", "everything suspect", "the suspect sites", "expected over 16 scenarios"))
 
 
+def test_where_nothing_is_held_there_is_nothing_to_close_and_nothing_to_gain(run: Run, minimal: Path) -> None:
+    code, out, _ = run("flow", "contain", minimal, "--suspect", "zone:corp-it=0", "--json")
+    assert code == 0
+    told = json.loads(out)
+    assert told["decisions"]["best"]["close"] == []
+    assert told["bound"] == pytest.approx(told["decisions"]["best"]["objective"])
+    assert told["gap"] == pytest.approx(0.0)
+
+
 def test_what_to_close_is_the_same_as_json_and_from_python(run: Run, minimal: Path) -> None:
     words = ["zone:plant-1-control=0.9", "zone:corp-it"]
     code, out, _ = run("flow", "contain", minimal, "--suspect", words[0], "--suspect", words[1], "--until", "1d", "--json")
@@ -210,6 +219,9 @@ def test_what_to_close_is_the_same_as_json_and_from_python(run: Run, minimal: Pa
         (("--suspect", "zone:plant-1-control=often"), "'often' is no probability"),
         (("--suspect", "zone:plant-1-control=1.5"), "lies between 0 and 1"),
         (("--suspect", "zone:plant-1-control", "--until", ""), "say how long"),
+        (("--suspect", "zone:plant-1-control", "--late", "-5"), "--late is -5"),
+        (("--suspect", "zone:plant-1-control", "--late", "nan"), "--late is nan"),
+        (("--suspect", "zone:plant-1-control", "--held", "inf"), "--held is inf"),
     ],
 )
 def test_a_suspicion_that_cannot_be_is_told_in_a_line(run: Run, minimal: Path, words: tuple[str, ...], message: str) -> None:

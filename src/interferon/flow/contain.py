@@ -56,13 +56,16 @@ def contain(
 ) -> Containment:
     """The decision for zones suspected with the probabilities in `suspicion`, closed for `until_h` hours.
 
-    The goods are looked at in few buckets. InputError where nothing is suspected, a probability is none, or nothing can be planned.
+    The goods are looked at in few buckets. InputError where nothing is suspected, a probability or a price is none, or nothing can be planned.
     """
     if not suspicion:
         raise InputError("nothing is suspected: name a zone with --suspect zone:ID or --suspect zone:ID=0.5")
     for zone, chance in suspicion.items():
         if not 0 <= chance <= 1:
             raise InputError(f"--suspect zone:{zone}={chance:g}: a probability lies between 0 and 1")
+    for name, price in (("held", prices.held), ("late", prices.late)):
+        if not 0 <= price < float("inf"):
+            raise InputError(f"--{name} is {price:g}; an amount of 0 or more is needed")
     problem = build(network, snapshot, coarse(float(network.settings.horizon_days), until_h))
     if not len(problem.ship_lane):
         raise InputError("nothing can be planned: no lane brings what is ordered to any customer")
