@@ -56,7 +56,7 @@ def contain(
 ) -> Containment:
     """The decision for zones suspected with the probabilities in `suspicion`, closed for `until_h` hours.
 
-    The goods are looked at in few buckets. InputError where nothing is suspected, a probability or a price is none, or nothing can be planned.
+    The goods are looked at in few buckets. InputError where nothing is suspected or can be planned, or for a number out of its range.
     """
     if not suspicion:
         raise InputError("nothing is suspected: name a zone with --suspect zone:ID or --suspect zone:ID=0.5")
