@@ -188,6 +188,14 @@ def test_what_to_close_is_told_beside_the_plain_decisions(run: Run, minimal: Pat
     assert all(name in out for name in ("isolate nothing", "everything suspect", "the suspect sites", "expected over 16 scenarios"))
 
 
+def test_a_plan_is_not_written_over_the_tables_it_is_of(run: Run, minimal: Path) -> None:
+    before = (minimal / "orders.csv").read_bytes()
+    code, out, err = run("flow", "plan", minimal, "--close", "node:plant-1", "--until", "24h", "--out", minimal)
+    assert (code, out) == (2, "")
+    assert "that is a network folder" in err
+    assert (minimal / "orders.csv").read_bytes() == before
+
+
 def test_where_nothing_is_held_there_is_nothing_to_close_and_nothing_to_gain(run: Run, minimal: Path) -> None:
     code, out, _ = run("flow", "contain", minimal, "--suspect", "zone:corp-it=0", "--json")
     assert code == 0
