@@ -128,6 +128,8 @@ def test_two_zones_that_hold_a_redundancy_group_cost_something_only_together(pri
     answer = Joint(net, found, Threat(scenarios, 168.0, damage=0.0), Weights(held=price)).solve(gap=1e-6)
     assert len(answer.best.isolated) == zones
     assert answer.gap <= 1e-4
+    both = Threat((Scenario(1.0, frozenset({"d-floor", "d-ops"}), frozenset(), 168.0),), 168.0)
+    assert Joint(net, found, both, Weights()).weigh(frozenset(), frozenset()).late == pytest.approx(1.0)  # he holds both
 
 
 def powerset(names: tuple[str, ...]) -> list[tuple[str, ...]]:

@@ -167,8 +167,10 @@ class Joint:
         found: Outcome,
     ) -> Iterator[Cut]:
         """By the slope (valid for every decision), and by the sum of what was on (exact for this one)."""
-        struck = [("held", zone) for zone in sorted(held)]
-        felt = felt + [cause for cause in struck if self._losses.of(scenario, cause).any()]
+        struck = frozenset(zone for zone in held if self._losses.of(scenario, ("held", zone)).any())
+        if not np.array_equal(self._losses.after(scenario, struck), self._losses.after(scenario, held)):
+            struck = held
+        felt = felt + [("held", zone) for zone in sorted(struck)]
         rise = max(found.value - self._floor[surcharge], 0.0)
         yield Cut(number, surcharge, self._floor[surcharge] + rise * (1 - len(felt)), {cause: rise for cause in felt})
         rate = -found.slope * self._limits
@@ -194,25 +196,25 @@ class _Losses:
 
     def __init__(self, problem: Problem, known: Exposure, threat: Threat, limits: Floats) -> None:
         self._problem, self._known, self._threat, self._limits = problem, known, threat, limits
-        self._found: dict[tuple[str, str, float], Floats] = {}
+        self._found: dict[tuple[tuple[str, ...], float], Floats] = {}
 
     def of(self, scenario: Scenario, cause: tuple[str, str]) -> Floats:
-        kind, name = cause
-        until = scenario.recovery_h if kind == "held" else self._threat.until_h
-        key = (kind, name, until)
-        if key not in self._found:
-            kept = capacity_limits(self._problem, shares(self._problem, left(self._known, (_ref(cause),), until).worst))
-            share = np.ones(len(kept))
-            np.divide(kept, self._limits, out=share, where=self._limits > 0)
-            self._found[key] = (1.0 - share) * (self._threat.damage if kind == "held" else 1.0)
-        return self._found[key]
+        if cause[0] == "held":
+            return self._taken((_ref(cause),), scenario.recovery_h) * self._threat.damage
+        return self._taken((_ref(cause),), self._threat.until_h)
 
     def after(self, scenario: Scenario, held: frozenset[str]) -> Floats:
-        """(rows,) share that the zones he holds leave."""
-        share = np.ones(len(self._limits))
-        for zone in sorted(held):
-            share *= 1.0 - self.of(scenario, ("held", zone))
-        return share
+        """(rows,) share that the zones he holds leave; a redundancy group is lost where they hold all of it."""
+        refs = tuple(_ref(("held", zone)) for zone in sorted(held))
+        return 1.0 - self._taken(refs, scenario.recovery_h) * self._threat.damage
+
+    def _taken(self, refs: tuple[str, ...], until: float) -> Floats:
+        if (refs, until) not in self._found:
+            kept = capacity_limits(self._problem, shares(self._problem, left(self._known, refs, until).worst))
+            share = np.ones(len(kept))
+            np.divide(kept, self._limits, out=share, where=self._limits > 0)
+            self._found[refs, until] = 1.0 - share
+        return self._found[refs, until]
 
     def owners(self, scenario: Scenario, felt: Sequence[tuple[str, str]], zones: Sequence[str]) -> dict[tuple[str, str], np.ndarray]:
         """Causes → rows (a mask) charged to them."""
