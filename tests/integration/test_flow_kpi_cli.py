@@ -63,6 +63,17 @@ def test_the_json_holds_definitions_both_plans_and_every_element(run: Run, minim
         assert total == pytest.approx(sum(each["kg"] for each in told["emissions"][plan]))
 
 
+@pytest.mark.parametrize("table", ["inventory", "nothing"])
+def test_figures_are_of_the_orders_that_the_plan_is_of(run: Run, minimal: Path, table: str) -> None:
+    """Stock counted at noon, or not at all."""
+    held = (minimal / "inventory.csv").read_text().replace("T00:00:00Z", "T12:00:00Z")
+    (minimal / "inventory.csv").write_text(held if table == "inventory" else held.splitlines()[0] + "\n")
+    plan = json.loads(run("flow", "plan", minimal, "--json")[1])
+    figures = {row["id"]: row for row in json.loads(run("flow", "kpi", minimal, "--json")[1])["kpis"]}
+    assert figures["otif"]["note"] == f"of {plan['nominal']['orders']} orders"
+    assert figures["otif"]["plan"] == pytest.approx(plan["nominal"]["otif"])
+
+
 def test_the_json_without_a_closure_is_of_the_plan_alone(run: Run, minimal: Path) -> None:
     told = json.loads(run("flow", "kpi", minimal, "--json")[1])
     assert (told["closed"], list(told["emissions"])) == ([], ["plan"])

@@ -188,6 +188,24 @@ def test_what_to_close_is_told_beside_the_plain_decisions(run: Run, minimal: Pat
     assert all(name in out for name in ("isolate nothing", "everything suspect", "the suspect sites", "expected over 16 scenarios"))
 
 
+def test_a_plan_is_not_written_over_the_tables_it_is_of(run: Run, minimal: Path) -> None:
+    before = (minimal / "orders.csv").read_bytes()
+    code, out, err = run("flow", "plan", minimal, "--close", "node:plant-1", "--until", "24h", "--out", minimal)
+    assert (code, out) == (2, "")
+    assert "that is a network folder" in err
+    assert (minimal / "orders.csv").read_bytes() == before
+
+
+def test_where_nothing_is_held_there_is_nothing_to_close_and_nothing_to_gain(run: Run, minimal: Path) -> None:
+    code, out, _ = run("flow", "contain", minimal, "--suspect", "zone:corp-it=0", "--until", "6h", "--json")
+    assert code == 0
+    told = json.loads(out)
+    assert told["decisions"]["nothing"]["late_share"] < 0.05  # in whole days little is late, as nothing is in half days
+    assert told["decisions"]["best"]["close"] == []
+    assert told["bound"] == pytest.approx(told["decisions"]["best"]["objective"])
+    assert told["gap"] == pytest.approx(0.0)
+
+
 def test_what_to_close_is_the_same_as_json_and_from_python(run: Run, minimal: Path) -> None:
     words = ["zone:plant-1-control=0.9", "zone:corp-it"]
     code, out, _ = run("flow", "contain", minimal, "--suspect", words[0], "--suspect", words[1], "--until", "1d", "--json")
@@ -210,6 +228,9 @@ def test_what_to_close_is_the_same_as_json_and_from_python(run: Run, minimal: Pa
         (("--suspect", "zone:plant-1-control=often"), "'often' is no probability"),
         (("--suspect", "zone:plant-1-control=1.5"), "lies between 0 and 1"),
         (("--suspect", "zone:plant-1-control", "--until", ""), "say how long"),
+        (("--suspect", "zone:plant-1-control", "--late", "-5"), "--late is -5"),
+        (("--suspect", "zone:plant-1-control", "--late", "nan"), "--late is nan"),
+        (("--suspect", "zone:plant-1-control", "--held", "inf"), "--held is inf"),
     ],
 )
 def test_a_suspicion_that_cannot_be_is_told_in_a_line(run: Run, minimal: Path, words: tuple[str, ...], message: str) -> None:

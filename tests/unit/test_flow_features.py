@@ -12,6 +12,9 @@ from interferon.flow.account import Figures, Flows, figures, stock_levels
 from interferon.flow.capacity import Shares, shares
 from interferon.flow.closure import closure_table
 from interferon.flow.dispatch import Lanes, dispatch
+from interferon.flow.expanded import graph
+from interferon.flow.kept import Plan
+from interferon.flow.limits import capacity_limits
 from interferon.flow.plan import plan
 from interferon.flow.problem import DAY_US, Problem, build, opening
 from interferon.flow.reroute import nominal, repair, reroute
@@ -122,6 +125,37 @@ def test_alternates_of_each_other_make_nothing_out_of_nothing() -> None:
         assert told.orders_late == 1
         assert flows.make[:, 0].sum() <= 2.0 + 1e-6
         assert stock_levels(problem, flows)[:, :-1].min() >= -1e-6
+
+
+def test_an_alternate_made_of_what_it_replaces_makes_nothing_out_of_nothing() -> None:
+    """Of p the plant makes q, of which half stands in for a p: put into itself, one q would give two."""
+    bom = (Bom(parent="p", child="c", quantity=2.0), Bom(parent="q", child="p", quantity=1.0))
+    found = plant({("f", "c"): 4.0, ("f", "q"): 1.0}, Alternate(product="p", alternate="q", ratio=0.5))
+    wanted = msgspec.structs.replace(order(1, 10.0, 1.0), product="q")
+    for problem, flows, _ in answers(replace(found, bom=bom, orders={wanted.id: wanted})):
+        assert stock_levels(problem, flows)[:, :-1].min() >= -1e-6
+        line = [problem.products[problem.stock_product[place]] for place in problem.make_at].index("q")
+        assert flows.make[line, 0] <= 2.0 + 1e-6
+
+
+def test_a_plan_that_only_makes_is_cut() -> None:
+    problem = build(table := plant({("f", "c"): 4.0}), opening(table, START))
+    made = np.zeros((1, problem.buckets))
+    made[0, 0] = 3.0
+    plan_in_force = Flows(np.zeros(problem.ship_price.shape), np.zeros(problem.haul_arrives.shape), made)
+    kept = Plan(problem, graph(problem), plan_in_force).cut(capacity_limits(problem, None), problem.opening)
+    assert kept.flows.make.sum() == pytest.approx(2.0)
+
+
+def test_centres_that_feed_each_other_within_a_bucket_do_not_ask_in_a_circle() -> None:
+    lanes = [lane("a-b", "a", "b", 1.0, 0.1), lane("b-a", "b", "a", 1.0, 0.1), lane("b-x", "b", "x", 1.0)]
+    nodes = [node("a", "dc"), node("b", "dc"), node("x", "customer")]
+    found = network(nodes, lanes, [order(1, 10.0, 2.0)], {("a", "p"): 4.0, ("b", "p"): 3.0}, bom=())
+    problem = build(found, opening(found, START))
+    every = Lanes(np.ones(len(problem.ship_lane), bool), np.ones(len(problem.haul_lane), bool))
+    flows = dispatch(problem, shares(problem, {}), every)
+    assert flows.ship.sum() == pytest.approx(7.0)
+    assert stock_levels(problem, flows).min() >= -1e-9
 
 
 def express(days: float, cost: float) -> Lane:

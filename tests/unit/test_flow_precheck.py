@@ -1,11 +1,13 @@
 """Rows that conflict: each kind on a network made for it, and none on a network that is whole."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
 from interferon.flow.precheck import bom_cycle, conflicts
 from interferon.flow.problem import Snapshot, opening
-from interferon.model.network import Bom, Network
+from interferon.model.network import Alternate, Bom, Network, Product
 
 from .goods import START, lane, network, node
 from .test_flow import DAY, order, two_centres
@@ -104,3 +106,18 @@ def test_stock_that_can_neither_be_sent_nor_used() -> None:
         ("inventory", ("x", "p"), "3 of p lie at x, which can neither send nor use it"),
         ("inventory", ("e", "p"), "2 of p lie at e, which no lane leaves"),
     ]
+
+
+GOODS = tuple(Product(id=name, name=name, unit="piece", value=100.0, margin=30.0) for name in ("p", "c", "q", "r"))
+
+
+def test_what_an_alternate_may_stand_in_for_is_no_conflict() -> None:
+    """Nobody has p or c; q goes to the customer for p, half of it for each, and r into what the plant makes."""
+    places, lanes = [node("d", "dc"), node("x", "customer")], [lane("d-x", "d", "x", 0.1, capacity=1.0)]
+    found = network(places, lanes, [order(1, "x", 10.0, 3.0)], {("d", "q"): 5.0}, bom=(), products=GOODS)
+    assert [table for table, _, _ in told(found)] == ["orders", "lanes"]
+    assert told(replace(found, alternates=(Alternate(product="p", alternate="q", ratio=0.5),))) == []
+    stock = {("s", "q"): 0.0, ("f", "p"): 0.0, ("f", "r"): 5.0, ("d", "p"): 5.0}
+    made = network(PLACES, LANES[1:], [order(1, "x", 5.0, 3.0)], stock, products=GOODS)
+    assert [(table, row) for table, row, _ in told(made) if table == "bom"] == [("bom", ("p", "c"))]
+    assert told(replace(made, alternates=(Alternate(product="c", alternate="r"),))) == []

@@ -14,7 +14,7 @@ from interferon.flow.problem import DAY_US, Problem, build, opening
 from interferon.flow.solver import Solver
 from interferon.flow.threat import Scenario, Threat, draw, reached
 from interferon.model.errors import InputError
-from interferon.model.network import Network, Order
+from interferon.model.network import Dependency, Network, Order
 
 from .goods import START, lane, network, node
 
@@ -114,6 +114,22 @@ def test_the_joint_decision_is_the_best_of_all(weights: Weights) -> None:
     assert len(tried) >= 8
     assert min(tried) >= answer.bound - 1e-4 * abs(answer.bound)
     assert answer.best.objective == pytest.approx(min(tried), rel=2e-4)
+
+
+@pytest.mark.parametrize(("price", "zones"), [(0.0, 0), (100.0, 1), (2000.0, 1), (4000.0, 2)])
+def test_two_zones_that_hold_a_redundancy_group_cost_something_only_together(price: float, zones: int) -> None:
+    """Either does the work of the centre alone. Of two zones, one of which he holds, it pays to isolate one before it pays for both."""
+    order = Order(id="o", customer="x", product="p", quantity=20.0, requested=START, promised=START + 4 * DAY_US)
+    group = tuple(Dependency(asset=f"{name}-d", target="node:d", share_lost=1.0, group="g") for name in ("wms", "plc"))
+    nodes, lanes = [node("d", "dc"), node("x", "customer")], [lane("d-x", "d", "x", 1.0)]
+    net = network(nodes, lanes, [order], {("d", "p"): 100.0}, bom=(), dependencies=group)
+    found = build(net, opening(net, START), np.array([0.0, 2.0, 4.0, 7.0]))
+    scenarios = tuple(Scenario(0.5, frozenset({zone}), frozenset(), 72.0) for zone in ("d-floor", "d-ops"))
+    answer = Joint(net, found, Threat(scenarios, 168.0, damage=0.0), Weights(held=price)).solve(gap=1e-6)
+    assert len(answer.best.isolated) == zones
+    assert answer.gap <= 1e-4
+    both = Threat((Scenario(1.0, frozenset({"d-floor", "d-ops"}), frozenset(), 168.0),), 168.0)
+    assert Joint(net, found, both, Weights()).weigh(frozenset(), frozenset()).late == pytest.approx(1.0)  # he holds both
 
 
 def powerset(names: tuple[str, ...]) -> list[tuple[str, ...]]:

@@ -6,7 +6,7 @@ import msgspec
 
 from interferon.flow.plan import Plan, plan
 from interferon.flow.problem import opening
-from interferon.model.network import Bom, Network, Order, Product
+from interferon.model.network import Alternate, Bom, Lane, Network, Order, Product
 
 from .goods import START, lane, network, node
 from .test_flow import dependency, order
@@ -228,3 +228,20 @@ def test_orders_with_one_reason_are_counted_together() -> None:
     assert [(cause, len(orders)) for cause, orders in found.causes] == [
         ("lane near-x carries 0 of 1,000 a day until the end of the plan, closed", 5)
     ]
+
+
+def test_a_lane_expedited_or_with_an_alternate_is_no_other_way() -> None:
+    """Expedited it leaves at 06:00 and takes two days: 30 h after the promise, with an alternate 54 h."""
+    slow = lane("d-x", "d", "x", 1.0, 3.0)
+    swift = msgspec.structs.replace(slow, expedite_days=2.0, expedite_cost_per_unit=0.01)
+    alternates = (Alternate(product="p", alternate="c"),)
+    rows: tuple[tuple[Lane, tuple[Alternate, ...], int], ...] = ((swift, (), 30), (slow, alternates, 54))
+    for row, stand_ins, hours in rows:
+        found = network(
+            [node("d", "dc"), node("x", "customer")], [row], [order(1, "x", 5.0, 1.0)], {("d", "p"): 5.0, ("d", "c"): 5.0}, bom=()
+        )
+        told = why(planned(dataclasses.replace(found, alternates=stand_ins)))
+        assert told["o-1"] == (
+            "late with nothing closed as well: lane d-x takes 3 days, too long to arrive in time; "
+            f"no other lane brings p to x; it arrives {hours} h late"
+        )

@@ -10,6 +10,7 @@ import pytest
 from interferon.flow import kpi_lines
 from interferon.flow.account import Flows, figures
 from interferon.flow.kpi import Side, report
+from interferon.flow.plan import plan
 from interferon.flow.problem import build, opening
 from interferon.flow.solver import Solver
 from interferon.model.kpis import kpis
@@ -170,3 +171,15 @@ def test_the_plan_of_an_example_agrees_with_its_account(name: str) -> None:
     assert values(found.plan)["productivity"] is not None
     assert found.plan.emissions.tkm > 0
     assert all(each.source for each in found.plan.emissions.elements)
+
+
+@pytest.mark.parametrize(("nervousness", "met"), [(0.0, 1.0), (40.0, 0.0)])
+def test_leaving_the_plan_in_force_has_its_price_in_the_figures_too(nervousness: float, met: float) -> None:
+    """Over the far lane the order comes in time, at a unit's nervousness; else it waits for the near one."""
+    nodes = [node("near", "dc"), node("far", "dc"), node("x", "customer")]
+    lanes = [lane("near-x", "near", "x", 1.0), lane("far-x", "far", "x", 2.0, 2.0)]
+    found = network(nodes, lanes, [order(1, 3.0)], {("near", "p"): 99.0, ("far", "p"): 99.0})
+    found = replace(found, settings=msgspec.structs.replace(found.settings, nervousness=nervousness))
+    snapshot = opening(found, START)
+    assert plan(found, snapshot, ("lane:near-x",), 96.0).rerouted.otif == met
+    assert values(report(found, snapshot, ("lane:near-x",), 96.0).rerouted)["otif"] == met

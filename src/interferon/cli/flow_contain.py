@@ -43,4 +43,4 @@ def _lines(found: Containment) -> Iterator[str]:
         closed = f"{len(decision.isolated):>8}{len(decision.cut):>10}{decision.cost:>16,.0f}"
         yield f"{NAMES[name]:<22}{closed}{decision.late:>8.1%}{decision.late_at_risk:>10.1%}{decision.held:>12.1f}"
     yield ""
-    yield f"expected over {found.scenarios} scenarios; at most {found.gap:.1%} above the least possible, after {found.rounds} proposals"
+    yield f"expected over {found.scenarios} scenarios; no decision is more than {found.gap:.1%} better, after {found.rounds} proposals"

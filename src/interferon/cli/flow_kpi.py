@@ -15,6 +15,7 @@ from interferon.flow.problem import opening
 from interferon.model.errors import InputError
 from interferon.model.kpis import Kpi, kpis
 from interferon.model.network import Network
+from interferon.runtime.installation import opening_time
 from interferon.store import folder
 
 CLOSABLE = {"asset": "assets", "conduit": "conduits", "zone": "zones", "node": "nodes", "lane": "lanes"}
@@ -42,9 +43,7 @@ def kpi(
         raise InputError(f"--until {until}: write a number of hours")
     if until is not None and not refs:
         raise InputError("--until says how long a closure lasts; name what is closed with --close")
-    # The plan is one of the moment at which the stock was counted.
-    now = max((row.as_of for row in network.inventory), default=min((o.requested for o in network.orders.values()), default=0))
-    found = report(network, opening(network, now), refs, until)
+    found = report(network, opening(network, opening_time(network)), refs, until)
     typer.echo(json.dumps(as_json(found), indent=1, ensure_ascii=False) if as_json_ else "\n".join(_lines(found)))
 
 

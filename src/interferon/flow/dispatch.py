@@ -89,6 +89,7 @@ class Yard:
         self._inward = _grouped(problem.haul_to, usable, len(problem.stock_node), problem.haul_cost)
         self._maker = {int(place): m for m, place in enumerate(problem.make_at)}
         self._recipes = [recipes(problem, line) for line in range(len(problem.make_at))]
+        self._asking: set[int] = set()  # places for which something is being brought
         self._replacing = True  # whether alternates may be used: not for the cover, nor for what is itself to replace something
 
     def at_hand(self, place: int, step: int) -> float:
@@ -127,7 +128,18 @@ class Yard:
         return take / units
 
     def procure(self, place: int, quantity: float, step: int) -> float:
-        """Brings up to `quantity` more to `place` by bucket `step` (T: after the horizon, for the cover): made there, or hauled in."""
+        """Brings up to `quantity` more to `place` by bucket `step` (T: after the horizon, for the cover): made there, or hauled in.
+
+        Never from `place` itself over others: places that feed each other would ask in a circle.
+        """
+        if place in self._asking:
+            return 0.0
+        self._asking.add(place)
+        got = self._procure(place, quantity, step)
+        self._asking.remove(place)
+        return got
+
+    def _procure(self, place: int, quantity: float, step: int) -> float:
         got = self._make(place, quantity, min(step, self.problem.buckets - 1))
         for pair in self._inward[place]:
             for leave in range(min(step, self.problem.buckets - 1), -1, -1):

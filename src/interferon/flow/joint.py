@@ -140,9 +140,10 @@ class Joint:
         if self._surcharge:
             for i in _tail(np.array([outcome.late for outcome in outcomes]), chance, self._weights.level):
                 chosen[i] = self._outcome(self._surcharge, limits[i])
+        felt = self._felt(isolated, cut, closed) if master is not None else []
         for i, scenario in enumerate(self._threat.scenarios if master is not None else ()):
             for surcharge, outcome in {0.0: outcomes[i], (self._surcharge if chosen[i] is not outcomes[i] else 0.0): chosen[i]}.items():
-                master.learn(self._cuts(i, scenario, (isolated, cut, held[i]), limits[i], surcharge, outcome))  # type: ignore[union-attr]
+                master.learn(self._cuts(i, scenario, felt, held[i], limits[i], surcharge, outcome))  # type: ignore[union-attr]
         harm = sum(p * sum(_weight(self._network, zone) for zone in zones) for p, zones in zip(chance.tolist(), held, strict=True))
         options = [_decision(isolated, cut, rows, chance, self._weights, harm, held) for rows in (outcomes, chosen)]
         return min(options, key=lambda decision: decision.objective)
@@ -153,23 +154,28 @@ class Joint:
             self._solved[key] = self._recourse[surcharge].solve(limits)
         return self._solved[key]
 
+    def _felt(self, isolated: frozenset[str], cut: frozenset[str], closed: Floats) -> list[tuple[str, str]]:
+        """What is closed that takes anything. Members of a redundancy group take nothing but together: then all that is closed."""
+        causes = [("zone", zone) for zone in sorted(isolated)] + [("conduit", name) for name in sorted(cut)]
+        felt = [cause for cause in causes if self._losses.of(self._threat.scenarios[0], cause).any()]
+        alone = capacity_limits(self._problem, shares(self._problem, left(self._known, map(_ref, felt), self._threat.until_h).worst))
+        return felt if np.array_equal(alone, closed) else causes
+
     def _cuts(
         self,
         number: int,
         scenario: Scenario,
-        on: tuple[frozenset[str], frozenset[str], frozenset[str]],
+        felt: list[tuple[str, str]],
+        held: frozenset[str],
         limits: Floats,
         surcharge: float,
         found: Outcome,
     ) -> Iterator[Cut]:
         """By the slope (valid for every decision), and by the sum of what was on (exact for this one)."""
-        causes = (
-            [("zone", zone) for zone in sorted(on[0])]
-            + [("conduit", name) for name in sorted(on[1])]
-            + [("held", zone) for zone in sorted(on[2])]
-        )
-        loss = {cause: self._losses.of(scenario, cause) for cause in causes}
-        felt = [cause for cause in causes if loss[cause].any()]
+        struck = frozenset(zone for zone in held if self._losses.of(scenario, ("held", zone)).any())
+        if not np.array_equal(self._losses.after(scenario, struck), self._losses.after(scenario, held)):
+            struck = held
+        felt = felt + [("held", zone) for zone in sorted(struck)]
         rise = max(found.value - self._floor[surcharge], 0.0)
         yield Cut(number, surcharge, self._floor[surcharge] + rise * (1 - len(felt)), {cause: rise for cause in felt})
         rate = -found.slope * self._limits
@@ -195,26 +201,25 @@ class _Losses:
 
     def __init__(self, problem: Problem, known: Exposure, threat: Threat, limits: Floats) -> None:
         self._problem, self._known, self._threat, self._limits = problem, known, threat, limits
-        self._found: dict[tuple[str, str, float], Floats] = {}
+        self._found: dict[tuple[tuple[str, ...], float], Floats] = {}
 
     def of(self, scenario: Scenario, cause: tuple[str, str]) -> Floats:
-        kind, name = cause
-        until = scenario.recovery_h if kind == "held" else self._threat.until_h
-        key = (kind, name, until)
-        if key not in self._found:
-            ref = f"{'conduit' if kind == 'conduit' else 'zone'}:{name}"
-            kept = capacity_limits(self._problem, shares(self._problem, left(self._known, (ref,), until).worst))
-            share = np.ones(len(kept))
-            np.divide(kept, self._limits, out=share, where=self._limits > 0)
-            self._found[key] = (1.0 - share) * (self._threat.damage if kind == "held" else 1.0)
-        return self._found[key]
+        if cause[0] == "held":
+            return self._taken((_ref(cause),), scenario.recovery_h) * self._threat.damage
+        return self._taken((_ref(cause),), self._threat.until_h)
 
     def after(self, scenario: Scenario, held: frozenset[str]) -> Floats:
-        """(rows,) share that the zones he holds leave."""
-        share = np.ones(len(self._limits))
-        for zone in sorted(held):
-            share *= 1.0 - self.of(scenario, ("held", zone))
-        return share
+        """(rows,) share that the zones he holds leave; a redundancy group is lost where they hold all of it."""
+        refs = tuple(_ref(("held", zone)) for zone in sorted(held))
+        return 1.0 - self._taken(refs, scenario.recovery_h) * self._threat.damage
+
+    def _taken(self, refs: tuple[str, ...], until: float) -> Floats:
+        if (refs, until) not in self._found:
+            kept = capacity_limits(self._problem, shares(self._problem, left(self._known, refs, until).worst))
+            share = np.ones(len(kept))
+            np.divide(kept, self._limits, out=share, where=self._limits > 0)
+            self._found[refs, until] = 1.0 - share
+        return self._found[refs, until]
 
     def owners(self, scenario: Scenario, felt: Sequence[tuple[str, str]], zones: Sequence[str]) -> dict[tuple[str, str], np.ndarray]:
         """Causes → rows (a mask) charged to them."""
@@ -249,6 +254,10 @@ def _reach(network: Network, threat: Threat) -> tuple[tuple[str, ...], tuple[str
 
 def _refs(isolated: frozenset[str], cut: frozenset[str]) -> list[str]:
     return [f"zone:{zone}" for zone in sorted(isolated)] + [f"conduit:{name}" for name in sorted(cut)]
+
+
+def _ref(cause: tuple[str, str]) -> str:
+    return f"{'conduit' if cause[0] == 'conduit' else 'zone'}:{cause[1]}"
 
 
 def _weight(network: Network, zone: str) -> float:

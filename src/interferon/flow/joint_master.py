@@ -123,7 +123,8 @@ class Master:
         return (
             frozenset(zone for zone, column in self._zone.items() if chosen[column]),
             frozenset(name for name, column in self._conduit.items() if chosen[column]),
-            float(info.mip_dual_bound),
+            # Where there is nothing to decide it is no mixed-integer programme, and has no such bound.
+            float(info.mip_dual_bound if self._zone or self._conduit else info.objective_function_value),
         )
 
     def _of(self, scenario: int, cause: Cause) -> int | None:

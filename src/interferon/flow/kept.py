@@ -62,7 +62,7 @@ class Plan:
         )
         arc, node, each = self._uses
         asked = np.bincount(self._hauls.at, hauls, g.size + 1) + np.bincount(self._ships.at, ships * self._ships.units, g.size + 1)
-        asked += np.bincount(node, makes[arc] * each, g.size + 1)
+        asked = asked + np.bincount(node, makes[arc] * each, g.size + 1)
         here, scale = np.zeros(g.size + 1), np.ones(g.size + 1)
         here[g.node] = np.diff(np.concatenate([np.zeros((len(opening), 1)), opening], axis=1), axis=1)
         sources = self._hauls.borders[-1]

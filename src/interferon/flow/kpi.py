@@ -16,6 +16,7 @@ from interferon.flow.kpi_orders import Lines, Mean, OtifRule
 from interferon.flow.kpi_recovery import performance, recovery
 from interferon.flow.problem import Floats, Problem, Snapshot, build
 from interferon.flow.solver import Solver
+from interferon.flow.steady import undisturbed
 from interferon.model.network import Network
 
 BASIS = "modelled"
@@ -76,13 +77,13 @@ class _Plan:
 
 def report(network: Network, snapshot: Snapshot, closed: Iterable[str] = (), until_h: float | None = None) -> Report:
     """Key figures of the optimal plan and, with `closed` references shut for `until_h` hours (None: the horizon), of the re-routed one."""
-    refs, problem, rule = tuple(sorted(set(closed))), build(network, snapshot), kpi_orders.rule(network.settings)
+    refs, rule = tuple(sorted(set(closed))), kpi_orders.rule(network.settings)
+    problem, solver, flows = undisturbed(network, snapshot, build(network, snapshot))
 
     def plan(flows: Flows, left: Shares | None = None) -> _Plan:
         return _Plan(network, problem, flows, kpi_lines.lines(problem, flows, snapshot.now, rule.tolerance), rule, left)
 
-    solver = Solver(problem)
-    before = plan(solver.solve())
+    before = plan(flows)
     left = shares(problem, lost(network, refs, until_h).worst)
     around = plan(_rerouted(solver, left), left) if refs else None
     return Report(

@@ -14,6 +14,7 @@ TABLES: Final = {"asset": "assets", "conduit": "conduits", "lane": "lanes", "nod
 HOUR_US: Final = 3_600_000_000
 _LENGTH: Final = re.compile(r"(\d+(?:\.\d+)?)([hd])", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST: Final = 24 * 365.25 * 100  # hours
 _NEAR: Final = 3
 
 
@@ -54,6 +55,8 @@ def hours(until: str, now: int) -> float | None:
         return None
     length = _LENGTH.fullmatch(until.strip())
     ahead = float(length[1]) * (24 if length[2] == "d" else 1) if length else (_moment(until) - now) / HOUR_US
+    if ahead > _LONGEST:
+        raise InputError(f"--until {until}: that is beyond {_LONGEST / 24 / 365.25:.0f} years; leave it out for all of the horizon")
     if ahead <= 0:
         raise InputError(f"--until {until}: the closure would end before it begins; the tables begin at {iso(now)}")
     return ahead

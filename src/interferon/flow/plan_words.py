@@ -113,12 +113,13 @@ class Words:
         lanes = self._problem.ship_lane
         usual = int(lanes[pairs[0]])
         brought = {piece.lane for piece in fill.pieces if not piece.in_time}
-        instead = next((int(lanes[pair]) for pair in pairs[1:] if int(lanes[pair]) in brought), None)
+        others = [pair for pair in pairs if int(lanes[pair]) != usual]  # expedited or with an alternate a lane is no other way
+        instead = next((int(lanes[pair]) for pair in others if int(lanes[pair]) in brought), None)
         if instead is not None and not fill.short:
             return f"the next way (lane {self._problem.lanes[instead]}) {self._arrival(fill)}"
-        if len(pairs) < 2:
+        if not others:
             return f"no other lane brings {fill.order.product} to {fill.order.customer}; {self._outcome(fill)}"
-        other = pairs[1]
+        other = others[0]
         root = self._ways.way(other)
         said = f"would be {late(self._ways.days_late(other) * 24)}" if root.block.kind == "lead" and not root.dry else _said(root)
         same = f"; {self._outcome(fill)}" if fill.short or usual in brought else ""

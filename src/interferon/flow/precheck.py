@@ -53,6 +53,9 @@ class _Tables:
         self.network, self.snapshot = network, snapshot
         self.days = float(network.settings.horizon_days)
         self.goods: Carries = carries(network, snapshot.stock)
+        self.instead: dict[str, dict[str, float]] = {}  # product → alternate → its units for one
+        for each in network.alternates:
+            self.instead.setdefault(each.product, {})[each.alternate] = each.ratio
         self.into: dict[str, list[Lane]] = {}
         self.out: dict[str, list[Lane]] = {}
         for lane in network.lanes.values():
@@ -62,8 +65,13 @@ class _Tables:
         self.open = [order for order in snapshot.open_orders if order.promised <= end and order.quantity > 0]
 
     def bringing(self, node: str, product: str) -> list[Lane]:
-        """Lanes into a node whose origin can send the product."""
-        return [lane for lane in self.into.get(node, ()) if product in self.goods.sends[lane.origin]]
+        """Lanes into a node whose origin can send the product or an alternate."""
+        good = {product, *self.instead.get(product, ())}
+        return [lane for lane in self.into.get(node, ()) if not good.isdisjoint(self.goods.sends[lane.origin])]
+
+    def units(self, order: Order) -> float:
+        """The fewest units that have to be carried for an order."""
+        return order.quantity * min((1.0, *self.instead.get(order.product, {}).values()))
 
     def orders(self) -> Iterator[Conflict]:
         for order in self.network.orders.values():
@@ -103,7 +111,8 @@ class _Tables:
             (plant, row.parent, row.child) for plant, made in self.goods.makes.items() for row in self.network.bom if row.parent in made
         }
         for plant, parent, child in sorted(parts):
-            here = self.snapshot.stock.get((plant, child), 0.0) > 0 or child in self.goods.makes[plant]
+            good = (child, *self.instead.get(child, ()))
+            here = any(self.snapshot.stock.get((plant, each), 0.0) > 0 or each in self.goods.makes[plant] for each in good)
             if not here and not self.bringing(plant, child):
                 yield Conflict("bom", (parent, child), f"{plant} makes {parent} of {child}, which it has not, and no lane brings it there")
 
@@ -124,15 +133,19 @@ class _Tables:
         """Demand above all that could come with nothing closed: by customer what its lanes carry, by product what there is and is made."""
         for customer, orders in _by(self.open, "customer").items():
             lanes = self.into.get(customer, [])
-            most, asked = sum(lane.capacity_per_day for lane in lanes) * self.days, sum(order.quantity for order in orders)
+            most, asked = sum(lane.capacity_per_day for lane in lanes) * self.days, sum(self.units(order) for order in orders)
             if 0 < most < asked - EPS:
                 told = f"orders of {customer} ask for {units(asked)} in {self.days:g} days; its lanes carry {units(most)} at most"
                 yield Conflict("lanes", (lanes[0].id,), f"{told} ({named([lane.id for lane in lanes])})")
         yield from self._scarce()
 
     def _scarce(self) -> Iterator[Conflict]:
-        """For each set of nodes that alone can add to some products: what is asked beyond stock against what they can add together."""
-        asked = {product: sum(order.quantity for order in orders) for product, orders in _by(self.open, "product").items()}
+        """For each set of nodes that alone can add to some products: what is asked beyond stock against what they can add together.
+
+        What an alternate may stand in for is not scarce by itself.
+        """
+        by_product = {product: orders for product, orders in _by(self.open, "product").items() if product not in self.instead}
+        asked = {product: sum(order.quantity for order in orders) for product, orders in by_product.items()}
         need = {product: max(quantity - self._stock(product), 0.0) for product, quantity in asked.items()}
         sources = {product: frozenset(n.id for n in self.network.nodes.values() if self._source(n.id, n.kind, product)) for product in need}
         for nodes in dict.fromkeys(sources.values()):

@@ -218,14 +218,31 @@ def build(network: Network, snapshot: Snapshot, edges: Floats | None = None) -> 
 def _swaps(
     network: Network, goods: Carries, makes: list[tuple[str, str]], places: dict[tuple[str, str], int]
 ) -> list[tuple[int, int, float, float]]:
-    """(place of the component, place of the alternate, units, cost) for every component that a plant uses."""
+    """(place of the component, place of the alternate, units, cost) for every component that a plant uses.
+
+    Where the plant makes the alternate of the component, it replaces nothing there: it would be made of itself.
+    """
+    inside = _inside(network, goods)
     used = dict.fromkeys((n, child) for n, p in makes for child, _ in goods.recipe.get(p, ()))
     return [
         (places[n, child], places[n, a.alternate], a.ratio, a.cost_per_unit)
         for n, child in used
         for a in network.alternates
-        if a.product == child
+        if a.product == child and not (a.alternate in goods.makes[n] and child in inside[a.alternate])
     ]
+
+
+def _inside(network: Network, goods: Carries) -> dict[str, set[str]]:
+    """Product → all that may be in it, at whatever depth."""
+    found: dict[str, set[str]] = {product: set() for product in network.products}
+    for product, inside in found.items():
+        waiting = [product]
+        while waiting:
+            takes = {child for child, _ in goods.recipe.get(waiting.pop(), ())}
+            new = (takes | {a.alternate for a in network.alternates if a.product in takes}) - inside
+            inside |= new
+            waiting += sorted(new)
+    return found
 
 
 def _opening(network: Network, snapshot: Snapshot, edges: Floats, places: dict[tuple[str, str], int]) -> Floats:

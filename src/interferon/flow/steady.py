@@ -1,4 +1,4 @@
-"""The price of departing from the plan in force. Called by `reroute`, `closure`, `plan` and `stress`. Pure."""
+"""The price of departing from the plan in force. Called by `reroute`, `closure`, `plan`, `stress` and `kpi`. Pure."""
 
 from dataclasses import replace
 

@@ -84,8 +84,11 @@ def problems(folder: Path, network: Network, snapshot: Snapshot) -> tuple[Proble
 def write(found: FolderPlan, out: Path) -> tuple[Path, ...]:
     """Writes the rows as CSV and what changes as messages; makes the folder. The files written, in order.
 
-    Where nobody has to be told anything by a message, there is none, nor one of an earlier plan.
+    Where nobody has to be told anything by a message, there is none, nor one of an earlier plan. InputError where `out` is a network
+    folder, whose own orders.csv would be lost.
     """
+    if (out / "network.toml").exists():
+        raise InputError(f"--out {out}: that is a network folder, and its orders.csv would be overwritten; name another")
     out.mkdir(parents=True, exist_ok=True)
     held = {f"{name}.csv": as_csv(getattr(found.plan, name), kind) for name, kind in TABLES.items()}
     epcis = msgspec.json.format(msgspec.json.encode(document(found.network, found.plan)), indent=1) + b"\n"

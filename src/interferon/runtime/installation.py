@@ -70,7 +70,7 @@ def telemetry_settings(network: Network) -> Settings:
 
 
 def opening_time(network: Network) -> int:
-    """When the tables begin: the newest stock count, else the first order; midnight UTC of that day."""
+    """When the tables begin: the newest stock count, else the newest order; midnight UTC of that day."""
     times = [row.as_of for row in network.inventory] or [order.requested for order in network.orders.values()] or [0]
     return max(times) // 86_400_000_000 * 86_400_000_000
 
