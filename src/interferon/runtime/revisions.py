@@ -32,6 +32,7 @@ class Revisions:
 
     def __init__(self, folder: Path, tell: Callable[[str], None], poll_s: float = POLL_S) -> None:
         self._folder, self._tell, self._poll_s = folder, tell, poll_s
+        self._known = _state(folder)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="revisions", daemon=True)
 
@@ -43,12 +44,12 @@ class Revisions:
         self._thread.join()
 
     def _run(self) -> None:
-        known = last = _state(self._folder)
+        last = self._known
         while not self._stopped.wait(self._poll_s):
             now = _state(self._folder)
             # An editor writes in steps: a state counts once it has stood for a poll.
-            if now != known and now == last:
-                known = now
+            if now != self._known and now == last:
+                self._known = now
                 self._refresh()
             last = now
 
