@@ -43,15 +43,24 @@ def detect_table(train: Any, test: Any, *, time: str = "", drop: Sequence[str] =
     return found
 
 
-def flow_plan(folder: str | Path, *, close: Sequence[str] = (), until: str = "", fast: bool = False, out: str | Path = "") -> FolderPlan:
+def flow_plan(
+    folder: str | Path,
+    *,
+    close: Sequence[str] = (),
+    until: str = "",
+    fast: bool = False,
+    out: str | Path = "",
+    state: Sequence[str] = (),
+) -> FolderPlan:
     """The way round a closure for the network in `folder`: what `interferon flow plan` does.
 
     `close`: references such as `zone:dc-1-ops`; `until`: `48h`, `3d` or an ISO time, '' for the whole horizon; `fast`: by local repair
-    alone; `out`: a folder for the CSV files and messages. Returns a record of `plan`, `network` and `problems`, rows of the tables that
+    alone; `out`: a folder for the CSV files and messages; `state`: of assets,
+    as `asset:ID=down` or `asset:ID=restoring:0.5@24h`. Returns a record of `plan`, `network` and `problems`, rows of the tables that
     conflict. Raises `InputError` where the folder or a reference cannot be used, or nothing can be planned. See docs/plan.md.
     """
     module = importlib.import_module("interferon.runtime.flow_folder")
-    found: FolderPlan = module.plan_folder(Path(folder), close, until, fast=fast)
+    found: FolderPlan = module.plan_folder(Path(folder), close, until, fast=fast, state=state)
     if out:
         module.write(found, Path(out))
     return found

@@ -11,7 +11,7 @@ import pytest
 import interferon
 from interferon import cli
 from interferon.model.errors import InputError
-from interferon.store import examples
+from interferon.store import examples, folder
 
 Run = Callable[..., tuple[int, str, str]]
 HEAD = "id,customer,product,quantity,requested,promised,priority"
@@ -238,3 +238,20 @@ def test_a_suspicion_that_cannot_be_is_told_in_a_line(run: Run, minimal: Path, w
     assert code == 2
     assert message in err
     assert out == ""
+
+
+def test_states_of_assets_take_their_part(run: Run, minimal: Path) -> None:
+    """An asset that is down takes what closing it takes; one that is being restored takes half of it; a suspect one is a range."""
+    asset = "asset:" + next(row.asset for row in folder.load(minimal).dependencies if row.target == "node:plant-1")
+    closed = interferon.flow_plan(minimal, close=[asset]).plan
+    down = interferon.flow_plan(minimal, state=[f"{asset}=down"]).plan
+    assert (down.rerouted, down.states) == (closed.rerouted, (f"{asset} down",))
+    assert down.nominal.cost <= interferon.flow_plan(minimal, state=[f"{asset}=restoring:0.5"]).plan.rerouted.cost <= down.rerouted.cost
+    assert interferon.flow_plan(minimal, state=[f"{asset}=suspect"]).plan.range is not None
+    code, out, _ = run("flow", "plan", minimal, "--state", f"{asset}=restoring:0.5@12h")
+    assert code == 0
+    assert f"assets: {asset} restoring" in out
+    for word, told in (("=gone", "write asset:ID=ok|suspect"), ("=down:much", "'much' is no share"), ("=down:7", "wanted a share")):
+        code, _, err = run("flow", "plan", minimal, "--state", asset + word)
+        assert code == 2
+        assert told in err

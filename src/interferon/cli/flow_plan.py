@@ -21,12 +21,13 @@ def plan(
     where: Annotated[Path, typer.Argument(metavar="DIR", help="A network folder.")],
     close: Annotated[list[str] | None, typer.Option(metavar="REF", help="What is closed, as zone:ID; repeatable.")] = None,
     until: Annotated[str, typer.Option(metavar="TIME", help="When it opens again: 48h, 3d or an ISO time; else not in the horizon.")] = "",
+    state: Annotated[list[str] | None, typer.Option(metavar="STATE", help="asset:ID=down, or =restoring:0.5@24h; repeatable.")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="By local repair alone, without the linear programme.")] = False,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to write the rows as CSV, and EPCIS and EDIFACT.")] = None,
     as_json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Plan the way round a closure: what comes late and why, what is shipped, moved and made instead, ready to be carried out."""
-    found = plan_folder(where, close or (), until, fast=fast)
+    found = plan_folder(where, close or (), until, fast=fast, state=state or ())
     files = write(found, out) if out is not None else ()
     if as_json_:
         told = as_json(found.plan) | {"problems": [{"file": p.file, "line": p.line, "message": p.message} for p in found.problems]}
@@ -43,6 +44,8 @@ def _lines(found: FolderPlan) -> Iterator[str]:
     told = found.plan
     until = "all the horizon" if told.until is None else f"until {day(told.until)}"
     yield f"{told.network} at {day(told.time)} UTC, closed: " + (f"{', '.join(told.closed)}, {until}" if told.closed else "nothing")
+    if told.states:
+        yield f"assets: {', '.join(told.states)}"
     yield from _figures(told)
     yield from _answer(told)
     yield from _causes(told)

@@ -3,7 +3,7 @@
 Called by `runtime.flow_folder` for `interferon flow plan` and `interferon.flow_plan`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,8 @@ from interferon.flow.plan_words import Reason, Words
 from interferon.flow.precheck import bom_cycle
 from interferon.flow.problem import DAY_US, Problem, Snapshot, build
 from interferon.flow.sourcing import lanes_used, sourcing
+from interferon.flow.states import State as AssetState
+from interferon.flow.states import from_states, together
 from interferon.flow.steady import undisturbed
 from interferon.flow.telling import iso
 from interferon.flow.transit import opening_left
@@ -72,14 +74,25 @@ class Plan:
     transfers: tuple[Transfer, ...]
     production: tuple[Production, ...]
     causes: tuple[tuple[str, tuple[str, ...]], ...]  # reason, and the orders that are late because of it; most orders first
+    states: tuple[str, ...] = ()  # of assets that are not ok, beside what is closed
 
 
-def plan(network: Network, snapshot: Snapshot, closed: Iterable[str] = (), until_h: float | None = None, *, fast: bool = False) -> Plan:
+def plan(
+    network: Network,
+    snapshot: Snapshot,
+    closed: Iterable[str] = (),
+    until_h: float | None = None,
+    *,
+    fast: bool = False,
+    states: Mapping[str, AssetState] | None = None,
+) -> Plan:
     """Plans the horizon with `closed` shut until `until_h` hours from now (None: for all of it), counting the worst of what is assumed.
 
-    `fast`: by local repair alone. Raises InputError where no order can be planned at all.
+    `states`: of assets (`asset:ID`) that are not ok, beside what is closed. `fast`: by local repair alone.
+
+    Raises InputError where no order can be planned at all.
     """
-    desk = _Desk(network, snapshot, tuple(sorted(set(closed))), until_h, fast)
+    desk = _Desk(network, snapshot, tuple(sorted(set(closed))), until_h, fast, dict(states or {}))
     found, reasons = desk.rows(), desk.reasons()
     return Plan(
         network=network.settings.name,
@@ -98,13 +111,23 @@ def plan(network: Network, snapshot: Snapshot, closed: Iterable[str] = (), until
         transfers=found.transfers,
         production=found.production,
         causes=_causes(reasons),
+        states=tuple(f"{ref} {state.kind}" for ref, state in sorted((states or {}).items())),
     )
 
 
 class _Desk:
     """One closure on one snapshot: the problem, its solver, and the decisions with nothing closed, without and with a re-route."""
 
-    def __init__(self, network: Network, snapshot: Snapshot, closed: tuple[str, ...], until_h: float | None, fast: bool) -> None:
+    def __init__(
+        self,
+        network: Network,
+        snapshot: Snapshot,
+        closed: tuple[str, ...],
+        until_h: float | None,
+        fast: bool,
+        states: dict[str, AssetState],
+    ) -> None:
+        self.states = states
         self.network, self.snapshot, self.closed, self.until_h, self.fast = network, snapshot, closed, until_h, fast
         plannable(network, snapshot)
         self.problem = build(network, snapshot)
@@ -112,7 +135,7 @@ class _Desk:
             raise InputError("nothing can be planned: no lane brings what is ordered to any customer")
         self.problem, self._solver, self._nominal = undisturbed(network, snapshot, self.problem)
         self.before = figures(self.problem, self._nominal)
-        self._capacities = lost(network, closed, until_h)
+        self._capacities = together(lost(network, closed, until_h), from_states(network, states))
         self._base = self._lanes()
         self.speed, self._flows, self.after, self._bound = self._solved(self._capacities.worst)
         self.kept = self.after if self.speed == TABLE else self._kept()
@@ -122,8 +145,9 @@ class _Desk:
         return self._rows
 
     def answer(self) -> Answer:
-        """Until when: the closure's end, or the horizon's."""
+        """Until when: the closure's end, an asset's next change, or the horizon's end."""
         ends = [float(self.problem.edges[-1]) * 24] + ([self.until_h] if self.until_h is not None and self.closed else [])
+        ends += [state.hours for state in self.states.values() if state.hours]
         return Answer(self.speed, self.after.cost, min(self._bound, self.after.cost), self.snapshot.now + round(min(ends) * DAY_US / 24))
 
     def range(self) -> Range | None:
@@ -137,12 +161,14 @@ class _Desk:
     def reasons(self) -> list[Reason]:
         """Orders late with nothing closed are explained by that plan, so that the closure is not blamed for them."""
         late_before = {order for order, _ in self.before.late}
-        usual, now = self._words(self._nominal, ()), self._words(self._flows, self.closed)
+        usual, now = self._words(self._nominal, usual=True), self._words(self._flows, usual=False)
         return [(usual if order in late_before else now).reason(order) for order, _ in self.after.late]
 
-    def _words(self, flows: Flows, closed: tuple[str, ...]) -> Words:
-        state = State(self.problem, flows, losses(self.network, closed, self.until_h))
-        return Words(Ways(self.network, state, self._nominal), self._rows, self.snapshot.now, usual=not closed)
+    def _words(self, flows: Flows, *, usual: bool) -> Words:
+        taken = losses(self.network, () if usual else self.closed, self.until_h, {} if usual else self.states)
+        state = State(self.problem, flows, taken)
+        nothing = not self.closed and not self.states
+        return Words(Ways(self.network, state, self._nominal), self._rows, self.snapshot.now, usual=usual or nothing)
 
     def _solved(self, steps: dict[str, tuple[Step, ...]]) -> tuple[str, Flows, Figures, float]:
         """How the goods go with `steps` of capacity left, and a cost that none undercuts: as they do, where what is left suffices.

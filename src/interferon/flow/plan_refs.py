@@ -4,8 +4,9 @@ import re
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, cast, get_args
 
+from interferon.flow.states import Kind, State
 from interferon.flow.telling import iso
 from interferon.model.errors import InputError
 from interferon.model.network import Network
@@ -46,6 +47,24 @@ def suspicion(network: Network, suspects: Iterable[str], otherwise: float = 0.5)
             found[ref.removeprefix("zone:")] = float(chance) if equals else otherwise
         except ValueError:
             raise InputError(f"--suspect '{text}': '{chance}' is no probability; write zone:ID=0.7") from None
+    return found
+
+
+def states(network: Network, texts: Iterable[str], now: int) -> dict[str, State]:
+    """Asset reference → state, from `asset:ID=down`, `asset:ID=restoring:0.5@24h` (share of its work, until when it is whole again)."""
+    found: dict[str, State] = {}
+    for text in texts:
+        ref, equals, told = text.partition("=")
+        kind, _, until = told.partition("@")
+        kind, colon, share = kind.partition(":")
+        if not ref.startswith("asset:") or not equals or kind not in get_args(Kind):
+            raise InputError(f"--state '{text}': write asset:ID={'|'.join(get_args(Kind))}, as asset:ID=restoring:0.5@24h")
+        references(network, [ref])
+        try:
+            does = float(share) if colon else 0.0
+        except ValueError:
+            raise InputError(f"--state '{text}': '{share}' is no share; write asset:ID=restoring:0.5@24h") from None
+        found[ref] = State(cast(Kind, kind), hours(until, now), does)
     return found
 
 

@@ -3,6 +3,7 @@
 Called by `plan_why`. Pure. The closure is seen as its steps (`capacity.lost`), so that a share is told with the time until which it holds.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,8 @@ from interferon.flow.courses import Step
 from interferon.flow.limits import capacity_limits
 from interferon.flow.plan_split import middles
 from interferon.flow.problem import DAY_US, Floats, Problem
+from interferon.flow.states import State as AssetState
+from interferon.flow.states import from_states, together
 from interferon.model.network import Network
 
 EPS = 1e-6  # share of a capacity, or units of stock: less counts as nothing
@@ -46,13 +49,21 @@ class Losses:
         return next((start for start, share in course if start > hour and share > now), None)
 
 
-def losses(network: Network, refs: tuple[str, ...], until_h: float | None) -> Losses:
-    """The worst that closing `refs` takes, and who takes it."""
+def losses(network: Network, refs: tuple[str, ...], until_h: float | None, states: Mapping[str, AssetState]) -> Losses:
+    """The worst that closing `refs` and the `states` of assets take, and who takes it."""
     by: dict[str, list[str]] = {}
     for ref in refs:
         for target in lost(network, [ref], until_h).worst:
             by.setdefault(target, []).append(ref)
-    return Losses(refs, lost(network, refs, until_h).worst, {target: tuple(found) for target, found in by.items()})
+    for ref, state in states.items():
+        for target in from_states(network, {ref: state}).worst:
+            by.setdefault(target, []).append(f"{ref} ({state.kind})")
+    steps = together(lost(network, refs, until_h), from_states(network, states)).worst
+    return Losses(
+        (*refs, *(f"{ref} ({state.kind})" for ref, state in states.items())),
+        steps,
+        {target: tuple(dict.fromkeys(found)) for target, found in by.items()},
+    )
 
 
 class State:

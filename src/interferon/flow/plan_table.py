@@ -25,6 +25,7 @@ def as_json(found: Plan) -> dict[str, Any]:
         "revision": found.revision,
         "time": iso(found.time),
         "closed": list(found.closed),
+        "states": list(found.states),
         "until": None if found.until is None else iso(found.until),
         "answer": answer,
         "nominal": _figures(found.nominal),

@@ -1,6 +1,6 @@
 """What is left of the capacities given the state that each asset is in, as `capacity.lost` tells it of what is closed.
 
-Called by whoever plans with what is known of the assets. The rules are stated in docs/flow.md. Pure.
+Called by `plan`. The rules are stated in docs/flow.md. Pure.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,6 +28,15 @@ class State:
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1 or self.since_h < 0 or (self.hours is not None and self.hours < 0):
             raise InputError(f"wanted a share from 0 to 1 and hours of 0 or more, got {self.share:g}, {self.hours}, {self.since_h:g}")
+
+
+def together(first: Capacities, second: Capacities) -> Capacities:
+    """Both at once: losses on one target multiply."""
+
+    def both(one: dict[str, Course], other: dict[str, Course]) -> dict[str, Course]:
+        return {target: product([part[target] for part in (one, other) if target in part]) for target in sorted({*one, *other})}
+
+    return Capacities(best=both(first.best, second.best), worst=both(first.worst, second.worst))
 
 
 def from_states(network: Network, states: Mapping[str, State]) -> Capacities:

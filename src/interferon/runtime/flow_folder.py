@@ -14,7 +14,7 @@ from interferon.flow.contain import Containment, Prices, contain
 from interferon.flow.plan import Plan, plan, plannable
 from interferon.flow.plan_edifact import despatch, orders
 from interferon.flow.plan_epcis import document
-from interferon.flow.plan_refs import hours, references, suspicion
+from interferon.flow.plan_refs import hours, references, states, suspicion
 from interferon.flow.plan_table import TABLES, as_csv
 from interferon.flow.precheck import conflicts
 from interferon.flow.problem import Snapshot, opening
@@ -39,12 +39,12 @@ class FolderPlan:
     problems: tuple[Problem, ...]
 
 
-def plan_folder(folder: Path, close: Iterable[str] = (), until: str = "", *, fast: bool = False) -> FolderPlan:
+def plan_folder(folder: Path, close: Iterable[str] = (), until: str = "", *, fast: bool = False, state: Iterable[str] = ()) -> FolderPlan:
     """What `interferon flow plan` does. InputError for an unreadable folder, an unknown reference, or where nothing can be planned."""
     network = load(folder)
     snapshot = opening(network, opening_time(network))
     closed = references(network, close)
-    found = plan(network, snapshot, closed, hours(until, snapshot.now), fast=fast)
+    found = plan(network, snapshot, closed, hours(until, snapshot.now), fast=fast, states=states(network, state, snapshot.now))
     return FolderPlan(network, found, problems(folder, network, snapshot))
 
 
