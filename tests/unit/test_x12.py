@@ -156,6 +156,15 @@ def test_what_does_not_add_up_is_told_and_the_lines_still_count(change: tuple[st
     assert offsets == list(range(len(offsets)))
 
 
+@pytest.mark.parametrize("change", [("*0001~\n", "*00\n01~\n"), ("ST*850", "ST*8\n5"), ("BEG*", "BEX*"), ("*000000077~\n", "*0\n77~\n")])
+def test_what_is_told_is_one_line_whatever_stands_in_a_control_number(change: tuple[str, str]) -> None:
+    text = interchange(ORDER).replace(change[0].encode(), change[1].encode())
+    for data in (text, text.replace(b"SE*", b"SX*"), text.replace(b"GE*", b"GX*"), text.replace(b"IEA*", b"IEX*")):
+        _, dead = rows(data)
+        assert all("\n" not in letter.reason for letter in dead)
+    assert dead
+
+
 def test_a_wrong_count_halves_the_trust() -> None:
     found, _ = rows(interchange(ORDER).replace(b"CTT*2", b"CTT*3"))
     assert {row["trust"] for row in found} == {0.5}

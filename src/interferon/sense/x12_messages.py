@@ -40,9 +40,12 @@ ACCOUNTS: Final = ("11", "14", "12")  # REF of a payee: account number, master a
 def papers(message: Message) -> Iterator[Paper]:
     """The paper of one transaction set. ValueError where its type is not read, or it does not begin as it should."""
     if message.kind not in KINDS:
-        raise ValueError(f"the transaction set {message.kind[:20] or '(no type)'} is not read; it would be {', '.join(KINDS)}")
+        raise ValueError(
+            f"the transaction set {' '.join(message.kind[:20].split()) or '(no type)'} is not read; it would be {', '.join(KINDS)}"
+        )
     if not any(segment.name in HEADS for segment in message.segments):
-        raise ValueError(f"the transaction set {message.kind} {message.reference} has no beginning segment; it would be {', '.join(HEADS)}")
+        told = " ".join(f"{message.kind} {message.reference[:40]}".split())
+        raise ValueError(f"the transaction set {told} has no beginning segment; it would be {', '.join(HEADS)}")
     reader = _Reader(message)
     for segment in message.segments:
         reader.take(segment)

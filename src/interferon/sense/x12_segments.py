@@ -110,9 +110,9 @@ def messages(found: Iterator[Segment | Trouble]) -> Iterator[Message | Trouble]:
             yield Trouble(f"segment {each.at + 1}, {each.name}, stands outside a transaction set; ST opens one", each.raw)
     yield from _unfinished(frame, "its SE is missing")
     if frame.group is not None:
-        yield Trouble(f"the group {frame.group.get(5)} does not end: GE is missing", frame.group.raw)
+        yield Trouble(f"the group {_number(frame.group, 5)} does not end: GE is missing", frame.group.raw)
     if frame.interchange is not None:
-        yield Trouble(f"the interchange {frame.interchange.get(12)} does not end: IEA is missing", frame.interchange.raw)
+        yield Trouble(f"the interchange {_number(frame.interchange, 12)} does not end: IEA is missing", frame.interchange.raw)
 
 
 def _service(frame: _Frame, each: Segment) -> Iterator[Message | Trouble]:
@@ -129,7 +129,7 @@ def _service(frame: _Frame, each: Segment) -> Iterator[Message | Trouble]:
     elif each.name == "ISA":
         if frame.interchange is not None:
             yield Trouble(
-                f"the interchange {frame.interchange.get(12)} does not end: another ISA comes before its IEA", frame.interchange.raw
+                f"the interchange {_number(frame.interchange, 12)} does not end: another ISA comes before its IEA", frame.interchange.raw
             )
         frame.interchange, frame.group, frame.groups = each, None, 0
     elif each.name == "GS":
@@ -164,9 +164,14 @@ def _untrue(name: str, end: Segment, opened: str, held: int, what: str) -> str:
     return ""
 
 
+def _number(segment: Segment, place: int) -> str:
+    """A control number as it is told: what is told is one line, whatever stood there."""
+    return " ".join(segment.get(place)[:40].split())
+
+
 def _unfinished(frame: _Frame, why: str) -> Iterator[Message]:
     if frame.opened is not None:
-        yield _message(frame, frame.opened, f"the transaction set {frame.opened.get(1)} does not end: {why}")
+        yield _message(frame, frame.opened, f"the transaction set {_number(frame.opened, 1)} does not end: {why}")
         frame.opened = None
         frame.sets += 1
 
