@@ -156,7 +156,9 @@ def test_what_does_not_add_up_is_told_and_the_lines_still_count(change: tuple[st
     assert offsets == list(range(len(offsets)))
 
 
-@pytest.mark.parametrize("change", [("*0001~\n", "*00\n01~\n"), ("ST*850", "ST*8\n5"), ("BEG*", "BEX*"), ("*000000077~\n", "*0\n77~\n")])
+@pytest.mark.parametrize(
+    "change", [("*0001~\n", "*00\n01~\n"), ("ST*850", "ST*8\n5"), ("BEG*00*SA*PO-17", "BEG*00*SA*PO\n17"), ("*000000077~\n", "*0\n77~\n")]
+)
 def test_what_is_told_is_one_line_whatever_stands_in_a_control_number(change: tuple[str, str]) -> None:
     text = interchange(ORDER).replace(change[0].encode(), change[1].encode())
     for data in (text, text.replace(b"SE*", b"SX*"), text.replace(b"GE*", b"GX*"), text.replace(b"IEA*", b"IEX*")):

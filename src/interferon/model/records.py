@@ -21,6 +21,11 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     raw: str = ""  # the row as it came, at most 2,000 characters
 
+    def __post_init__(self) -> None:
+        # Reasons quote what came in, which may hold line breaks; what a person is told is one line.
+        if "\n" in self.reason or "\r" in self.reason:
+            msgspec.structs.force_setattr(self, "reason", " ".join(self.reason.split()))
+
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that does not fit an entity's pattern of life."""
