@@ -1,29 +1,15 @@
 """`interferon flow stock` as a person runs it: the table, the JSON, the same from Python, and what it says of tables it cannot use."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import interferon
-from interferon import cli
 from interferon.store import examples
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def ran(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["interferon", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
-
-    return ran
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +17,6 @@ def medica(tmp_path_factory: pytest.TempPathFactory) -> Path:
     where = tmp_path_factory.mktemp("flow") / "medica"
     examples.write("medica", where)
     return where
-
-
-@pytest.fixture
-def minimal(tmp_path: Path) -> Path:
-    examples.write("minimal", tmp_path / "net")
-    return tmp_path / "net"
 
 
 def test_the_json_holds_every_place_and_both_baselines(run: Run, medica: Path) -> None:

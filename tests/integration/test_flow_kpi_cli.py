@@ -1,35 +1,14 @@
 """`interferon flow kpi` as a person runs it: the table, the JSON with every definition, and what it says of a wrong reference."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from interferon import cli
 from interferon.model.kpis import kpis
-from interferon.store import examples
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def ran(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["interferon", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
-
-    return ran
-
-
-@pytest.fixture
-def minimal(tmp_path: Path) -> Path:
-    examples.write("minimal", tmp_path / "net")
-    return tmp_path / "net"
 
 
 def test_every_figure_comes_with_its_unit_and_basis(run: Run, minimal: Path) -> None:

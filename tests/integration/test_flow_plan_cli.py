@@ -2,39 +2,17 @@
 
 import csv
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import interferon
-from interferon import cli
 from interferon.model.errors import InputError
-from interferon.store import examples, folder
+from interferon.store import folder
 
 Run = Callable[..., tuple[int, str, str]]
 HEAD = "id,customer,product,quantity,requested,promised,priority"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-    def ran(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["interferon", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
-
-    return ran
-
-
-@pytest.fixture
-def minimal(tmp_path: Path) -> Path:
-    examples.write("minimal", tmp_path / "net")
-    return tmp_path / "net"
 
 
 def _orders(folder: Path, *rows: str) -> None:
