@@ -13,7 +13,7 @@ from interferon.flow.capacity import Shares, shares
 from interferon.flow.closure import closure_table
 from interferon.flow.dispatch import Lanes, dispatch
 from interferon.flow.expanded import graph
-from interferon.flow.kept import Plan
+from interferon.flow.kept import Movements
 from interferon.flow.limits import capacity_limits
 from interferon.flow.plan import plan
 from interferon.flow.problem import DAY_US, Problem, build, opening
@@ -143,7 +143,7 @@ def test_a_plan_that_only_makes_is_cut() -> None:
     made = np.zeros((1, problem.buckets))
     made[0, 0] = 3.0
     plan_in_force = Flows(np.zeros(problem.ship_price.shape), np.zeros(problem.haul_arrives.shape), made)
-    kept = Plan(problem, graph(problem), plan_in_force).cut(capacity_limits(problem, None), problem.opening)
+    kept = Movements(problem, graph(problem), plan_in_force).cut(capacity_limits(problem, None), problem.opening)
     assert kept.flows.make.sum() == pytest.approx(2.0)
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from interferon.bench.flow_tiers import Size, problem, tiers
+from interferon.flow.grid import days
 from interferon.flow.joint import Joint, Weights
 from interferon.flow.problem import DAY_US, build, opening
 from interferon.flow.threat import Scenario, Threat, draw
-from interferon.flow.tradeoff import SOLVES, Point, coarse, tradeoff
+from interferon.flow.tradeoff import SOLVES, Point, tradeoff
 from interferon.model.network import Dependency, Network, Order
 
 from .goods import START, lane, network, node
@@ -38,7 +39,7 @@ def test_from_nothing_over_a_cut_to_the_zone_itself() -> None:
     """Nothing closed he holds both zones. The conduit cut, half of the centre is plenty and he holds one. The zone isolated, he holds
     none and no goods come."""
     found = one_centre()
-    told = tradeoff(found, build(found, opening(found, START), coarse(7.0, None)), held_in_ops())
+    told = tradeoff(found, build(found, opening(found, START), days(7.0)), held_in_ops())
     nothing, cut, isolated = told.points
     assert (nothing.decision.isolated, nothing.decision.cut, nothing.risk) == (frozenset(), frozenset(), 2.0)
     assert (cut.decision.isolated, cut.decision.cut, cut.risk) == (frozenset(), frozenset({"cut-d"}), 1.0)
@@ -77,7 +78,7 @@ def test_more_weight_never_leaves_more_risk(seed: int) -> None:
 
 def test_weights_are_those_at_which_neighbours_are_worth_the_same() -> None:
     found = one_centre()
-    told = tradeoff(found, build(found, opening(found, START), coarse(7.0, None)), held_in_ops())
+    told = tradeoff(found, build(found, opening(found, START), days(7.0)), held_in_ops())
     assert told.points[0].weight == 0.0
     assert math.isinf(told.points[-1].weight)
     price = told.points[-1].decision.cost + 1 - told.points[0].decision.cost
@@ -108,8 +109,12 @@ def test_other_prices_of_lateness_begin_anew() -> None:
 
 
 @pytest.mark.parametrize(
-    ("until_h", "edges"),
-    [(48.0, [0, 1, 2, 4.5, 7]), (None, [0, 1.75, 3.5, 5.25, 7]), (168.0, [0, 1.75, 3.5, 5.25, 7]), (1000.0, [0, 1.75, 3.5, 5.25, 7])],
+    ("horizon", "until_h", "edges"),
+    [
+        (7.0, None, [0, 1, 2, 3, 4, 5, 6, 7]),
+        (3.0, 36.0, [0, 1, 1.5, 2, 3]),
+        (21.0, 1000.0, [0, 1, 2, 3, 4, 5, 6, 7, 14, 21]),
+    ],
 )
-def test_coarse_buckets_part_at_the_end_of_the_closure(until_h: float | None, edges: list[float]) -> None:
-    assert coarse(7.0, until_h) == pytest.approx(np.array(edges))
+def test_days_then_weeks_and_a_border_at_the_end_of_the_closure(horizon: float, until_h: float | None, edges: list[float]) -> None:
+    assert days(horizon, until_h) == pytest.approx(np.array(edges))

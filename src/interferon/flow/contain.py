@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from interferon.flow.grid import DAY_US, days
 from interferon.flow.joint import Answer, Decision, Joint, Weights
-from interferon.flow.problem import DAY_US, Floats, Snapshot, build
+from interferon.flow.problem import Snapshot, build
 from interferon.flow.threat import draw
 from interferon.model.errors import InputError
 from interferon.model.network import Network
 
-WEEK = 7.0  # days
 NAMES = {"best": "this decision", "nothing": "isolate nothing", "suspect": "everything suspect", "site": "the suspect sites"}
 
 
@@ -68,7 +68,7 @@ def contain(
     for name, price in (("held", prices.held), ("late", prices.late)):
         if not 0 <= price < float("inf"):
             raise InputError(f"--{name} is {price:g}; an amount of 0 or more is needed")
-    problem = build(network, snapshot, _days(float(network.settings.horizon_days), until_h))
+    problem = build(network, snapshot, days(float(network.settings.horizon_days), until_h))
     if not len(problem.ship_lane):
         raise InputError("nothing can be planned: no lane brings what is ordered to any customer")
     threat = draw(network, suspicion, until_h, count=scenarios, seed=seed)
@@ -87,12 +87,6 @@ def contain(
         gap=answer.gap,
         rounds=answer.rounds,
     )
-
-
-def _days(horizon_days: float, until_h: float) -> Floats:
-    """(T+1,) bucket edges in days. What moves leaves in the middle of its bucket: in long ones goods that could be in time come late."""
-    edges = np.concatenate([np.arange(0.0, min(WEEK, horizon_days)), np.arange(WEEK, horizon_days, WEEK), [horizon_days]])
-    return np.unique(np.append(edges, min(until_h / 24, horizon_days)))
 
 
 def as_json(found: Containment) -> dict[str, Any]:

@@ -38,8 +38,8 @@ class Kept:
     stock: Floats
 
 
-class Plan:
-    """A plan prepared for being cut."""
+class Movements:
+    """The movements of a plan, prepared for being cut."""
 
     def __init__(self, problem: Problem, graph: Graph, flows: Flows) -> None:
         self._problem, self._graph = problem, graph

@@ -11,7 +11,7 @@ import numpy as np
 from interferon.flow.account import Flows
 from interferon.flow.capacity import Shares
 from interferon.flow.expanded import graph
-from interferon.flow.kept import Plan
+from interferon.flow.kept import Movements
 from interferon.flow.limits import capacity_limits
 from interferon.flow.problem import Floats, Ints, Problem
 from interferon.flow.residual import EPS, Asked, Labels, Residual
@@ -27,11 +27,11 @@ MOVE = 1e-3  # currency a unit: breaks ties, else two groups make way for each o
 class Mend:
     """The answers for one network and one plan. `worth`: (rows,) what one unit more of each capacity would save, ≥ 0."""
 
-    def __init__(self, problem: Problem, plan: Flows, worth: Floats | None = None) -> None:
+    def __init__(self, problem: Problem, plan: Flows, worth: Floats) -> None:
         self.problem = problem
         self._graph = g = graph(problem)
-        self._plan = Plan(problem, g, plan)
-        dear = np.concatenate([np.zeros(g.rows) if worth is None else worth, [0.0]])
+        self._planned = Movements(problem, g, plan)
+        dear = np.append(worth, 0.0)
         arcs = g.arcs
         self._arc_prices = (arcs.price + dear[arcs.first] + dear[arcs.second], arcs.price)
         options = np.argsort(np.repeat(problem.ship_group, problem.buckets), kind="stable")
@@ -45,7 +45,7 @@ class Mend:
 
     def answer(self, shares: Shares) -> Flows:
         """A decision within `shares` of the capacities."""
-        kept = self._plan.cut(capacity_limits(self.problem, shares), opening_left(self.problem, shares))
+        kept = self._planned.cut(capacity_limits(self.problem, shares), opening_left(self.problem, shares))
         rest = Residual(self.problem, self._graph, kept)
         self._serve(rest, 0, DEAR_ROUNDS)
         self._serve(rest, 1, PLAIN_ROUNDS)

@@ -20,8 +20,7 @@ from interferon.flow.plan_words import Reason, Words
 from interferon.flow.precheck import bom_cycle
 from interferon.flow.problem import DAY_US, Problem, Snapshot, build
 from interferon.flow.sourcing import lanes_used, sourcing
-from interferon.flow.states import State as AssetState
-from interferon.flow.states import from_states, together
+from interferon.flow.states import AssetState, from_states, together
 from interferon.flow.steady import undisturbed
 from interferon.flow.telling import iso
 from interferon.flow.transit import opening_left

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import Final, cast, get_args
 
-from interferon.flow.states import Kind, State
+from interferon.flow.states import AssetState, Kind
 from interferon.flow.telling import iso
 from interferon.model.errors import InputError
 from interferon.model.network import Network
@@ -50,9 +50,9 @@ def suspicion(network: Network, suspects: Iterable[str], otherwise: float = 0.5)
     return found
 
 
-def states(network: Network, texts: Iterable[str], now: int) -> dict[str, State]:
+def states(network: Network, texts: Iterable[str], now: int) -> dict[str, AssetState]:
     """Asset reference → state, from `asset:ID=down`, `asset:ID=restoring:0.5@24h` (share of its work, until when it is whole again)."""
-    found: dict[str, State] = {}
+    found: dict[str, AssetState] = {}
     for text in texts:
         ref, equals, told = text.partition("=")
         kind, _, until = told.partition("@")
@@ -64,7 +64,7 @@ def states(network: Network, texts: Iterable[str], now: int) -> dict[str, State]
             does = float(share) if colon else 0.0
         except ValueError:
             raise InputError(f"--state '{text}': '{share}' is no share; write asset:ID=restoring:0.5@24h") from None
-        found[ref] = State(cast(Kind, kind), hours(until, now), does)
+        found[ref] = AssetState(cast(Kind, kind), hours(until, now), does)
     return found
 
 

@@ -15,8 +15,7 @@ from interferon.flow.courses import Step
 from interferon.flow.limits import capacity_limits
 from interferon.flow.plan_split import middles
 from interferon.flow.problem import DAY_US, Floats, Problem
-from interferon.flow.states import State as AssetState
-from interferon.flow.states import from_states, together
+from interferon.flow.states import AssetState, from_states, together
 from interferon.model.network import Network
 
 EPS = 1e-6  # share of a capacity, or units of stock: less counts as nothing

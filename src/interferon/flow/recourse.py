@@ -6,11 +6,11 @@ own optimum's basis with nothing lost.
 
 from dataclasses import dataclass, replace
 
-import highspy
 import numpy as np
 
-from interferon.flow.problem import Floats, Ints, Problem
-from interferon.flow.programme import ITERATIONS, highs_of, programme
+from interferon.flow.problem import Floats, Problem
+from interferon.flow.programme import programme
+from interferon.flow.warm import Warm
 
 
 @dataclass(frozen=True)
@@ -35,31 +35,21 @@ class Recourse:
         first = steps * (len(problem.ship_lane) + len(problem.haul_lane) + len(problem.make_at) + len(problem.stock_node))
         late[first : first + len(demand.quantity)] = 1.0 / total
         self._late, self._cost, self._rows = late, lp.cost, lp.capacity_rows
-        self._index: Ints = np.arange(lp.capacity_rows.start, lp.capacity_rows.stop, dtype=np.int32)
-        self._lower = lp.row_lower[lp.capacity_rows]
-        self._highs = highs_of(replace(lp, cost=lp.cost + surcharge * late))
-        self._highs.setOptionValue("simplex_iteration_limit", ITERATIONS)
-        self._basis: highspy.HighsBasis | None = None
-        self._nominal = lp.row_upper[lp.capacity_rows]
+        self._lower, self._nominal = lp.row_lower[lp.capacity_rows], lp.row_upper[lp.capacity_rows]
+        self._warm = Warm(replace(lp, cost=lp.cost + surcharge * late))
 
     def solve(self, limits: Floats) -> Outcome:
         """The optimum within `limits`. ArithmeticError where the bound on iterations was reached."""
-        if self._basis is None:
+        if self._warm.basis is None:
             self._run(self._nominal, "ipm")
-            self._basis = self._highs.getBasis()
+            self._warm.stay()
         return self._run(limits, "simplex")
 
     def _run(self, limits: Floats, method: str) -> Outcome:
-        highs = self._highs
-        highs.changeRowsBounds(len(self._index), self._index, self._lower, limits)  # type: ignore[attr-defined]  # bound at run time
-        highs.clearSolver()
-        if self._basis is not None:
-            highs.setBasis(self._basis)
-        highs.setOptionValue("solver", method)
-        highs.run()
-        if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            raise ArithmeticError(f"the flow programme ended as {highs.modelStatusToString(highs.getModelStatus())}")
-        solution = highs.getSolution()
+        self._warm.bound(self._rows, self._lower, limits)
+        solution = self._warm.run(method)
+        if solution is None:
+            raise ArithmeticError(f"the flow programme ended as {self._warm.ended}")
         x = np.asarray(solution.col_value)
         slope = np.minimum(np.asarray(solution.row_dual)[self._rows], 0.0)
-        return Outcome(float(highs.getInfo().objective_function_value), float(self._cost @ x), float(self._late @ x), slope)
+        return Outcome(self._warm.objective, float(self._cost @ x), float(self._late @ x), slope)

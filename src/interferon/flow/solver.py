@@ -15,8 +15,9 @@ from interferon.flow.limits import capacity_limits
 from interferon.flow.mend import Mend
 from interferon.flow.nearest import nearest
 from interferon.flow.problem import Floats, Problem
-from interferon.flow.programme import ITERATIONS, columns_of, flows_of, highs_of, programme, stock_sides
+from interferon.flow.programme import ITERATIONS, columns_of, flows_of, programme, stock_sides
 from interferon.flow.sift import Sift
+from interferon.flow.warm import Warm
 
 SIFTED = 30_000  # columns from which on sifting is quicker where products share capacity; `interferon bench flow` prints both
 
@@ -28,15 +29,14 @@ class Solver:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self._programme = programme(problem)
-        self._highs = highs_of(self._programme)
-        self._basis: highspy.HighsBasis | None = None
+        self._warm = Warm(self._programme)
         self._sifts = len(problem.products) > 1 and len(self._programme.cost) >= SIFTED
 
     def solve(self, shares: Shares | None = None) -> Flows:
         """The optimum with `shares` of the capacities left; None: undisturbed. ArithmeticError where the iterations did not suffice."""
         flows = self.attempt(shares)
         if flows is None:
-            raise ArithmeticError(f"the flow programme ended as {self._highs.modelStatusToString(self._highs.getModelStatus())}")
+            raise ArithmeticError(f"the flow programme ended as {self._warm.ended}")
         return flows
 
     def attempt(self, shares: Shares | None = None, *, sifts: bool | None = None) -> Flows | None:
@@ -66,18 +66,19 @@ class Solver:
 
     def cold(self, shares: Shares | None = None) -> Flows:
         """The same optimum by the interior point method from nothing, no basis handed over: what the warm start is measured against."""
-        self._basis = None
+        self._warm.basis = None
         x = self._optimum(shares, "ipm")
         if x is None:
-            raise ArithmeticError(f"the flow programme ended as {self._highs.modelStatusToString(self._highs.getModelStatus())}")
+            raise ArithmeticError(f"the flow programme ended as {self._warm.ended}")
         return flows_of(self.problem, x)
 
     def _prepare(self) -> None:
         """Solves the undisturbed programme once: its basis, columns, reduced costs and prices are what all answers start from."""
-        if self._basis is None:
-            self._optimum(None, "ipm")
-            self._basis = self._highs.getBasis()
-            solution = self._highs.getSolution()
+        if self._warm.basis is None:
+            solution = self._solution(None, "ipm")
+            if solution is None:
+                raise ArithmeticError(f"the flow programme ended as {self._warm.ended}")
+            self._warm.stay()
             self._value, self._reduced, self._price = (
                 np.asarray(part, float) for part in (solution.col_value, solution.col_dual, solution.row_dual)
             )
@@ -106,19 +107,12 @@ class Solver:
         return lower, upper
 
     def _optimum(self, shares: Shares | None, method: str) -> Floats | None:
-        rows = self._programme.capacity_rows
-        self._bound(rows, self._programme.row_lower[rows], capacity_limits(self.problem, shares))
-        if self.problem.transit:
-            self._bound(self._programme.stock_rows, *stock_sides(self.problem, shares))
-        self._highs.clearSolver()  # else pricing weights and random numbers of the last closure live on and choose among equal optima
-        if self._basis is not None:
-            self._highs.setBasis(self._basis)
-        self._highs.setOptionValue("solver", method)
-        self._highs.run()
-        if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            return None
-        return np.asarray(self._highs.getSolution().col_value, float)
+        solution = self._solution(shares, method)
+        return None if solution is None else np.asarray(solution.col_value, float)
 
-    def _bound(self, rows: slice, lower: Floats, upper: Floats) -> None:
-        index = np.arange(rows.start, rows.stop, dtype=np.int32)
-        self._highs.changeRowsBounds(len(index), index, lower, upper)  # type: ignore[attr-defined]  # bound at run time; the stubs lack it
+    def _solution(self, shares: Shares | None, method: str) -> highspy.HighsSolution | None:
+        rows = self._programme.capacity_rows
+        self._warm.bound(rows, self._programme.row_lower[rows], capacity_limits(self.problem, shares))
+        if self.problem.transit:
+            self._warm.bound(self._programme.stock_rows, *stock_sides(self.problem, shares))
+        return self._warm.run(method)

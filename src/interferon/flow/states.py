@@ -17,7 +17,7 @@ WHOLE: Course = ((0.0, 1.0),)
 
 
 @dataclass(frozen=True)
-class State:
+class AssetState:
     """An asset's state now. Raises InputError where a number is out of its range."""
 
     kind: Kind
@@ -39,7 +39,7 @@ def together(first: Capacities, second: Capacities) -> Capacities:
     return Capacities(best=both(first.best, second.best), worst=both(first.worst, second.worst))
 
 
-def from_states(network: Network, states: Mapping[str, State]) -> Capacities:
+def from_states(network: Network, states: Mapping[str, AssetState]) -> Capacities:
     """What assets (`asset:ID`) in these states leave of the capacities; what is not named is ok, what is no asset carries no goods.
 
     A suspect asset does all of its work at best and none at worst.
@@ -53,7 +53,7 @@ def from_states(network: Network, states: Mapping[str, State]) -> Capacities:
     return Capacities(best=_left(known, sure, cautious=False), worst=worst)
 
 
-def _left(known: Exposure, states: Mapping[str, State], *, cautious: bool) -> dict[str, Course]:
+def _left(known: Exposure, states: Mapping[str, AssetState], *, cautious: bool) -> dict[str, Course]:
     courses: dict[str, list[Course]] = {}
     alone = [[i] for i, row in enumerate(known.rows) if not row.group and row.asset in states]
     for members in sorted(alone + groups(known)):
@@ -68,7 +68,7 @@ def _left(known: Exposure, states: Mapping[str, State], *, cautious: bool) -> di
     return {target: course for target, course in found.items() if loses(course)}
 
 
-def _guessed(known: Exposure, states: Mapping[str, State]) -> dict[str, Course]:
+def _guessed(known: Exposure, states: Mapping[str, AssetState]) -> dict[str, Course]:
     """Targets of assets that no row tells of: of several such guesses only the largest counts at any hour."""
     parts: dict[str, list[Course]] = {}
     for asset, state in states.items():
@@ -77,7 +77,7 @@ def _guessed(known: Exposure, states: Mapping[str, State]) -> dict[str, Course]:
     return {target: merged(courses, min) for target, courses in parts.items()}
 
 
-def _work(state: State) -> Course:
+def _work(state: AssetState) -> Course:
     """Share of its work that the asset does."""
     now = state.share if state.kind == "restoring" else 0.0
     if state.hours is None:

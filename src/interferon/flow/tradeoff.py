@@ -10,12 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from interferon.flow.joint import GAP, Answer, Decision, Joint, Weights
-from interferon.flow.problem import Floats, Problem
+from interferon.flow.problem import Problem
 from interferon.flow.threat import Threat, reached
 from interferon.model.network import Network
 
 SOLVES = 8  # of the joint decision, at most
-BUCKETS = 2  # while closed, and as many after
 
 
 @dataclass(frozen=True)
@@ -47,13 +46,6 @@ class Tradeoff:
     def gap(self) -> float:
         """The largest of any point."""
         return max(point.gap for point in self.points)
-
-
-def coarse(horizon_days: float, until_h: float | None) -> Floats:
-    """(T+1,) bucket edges in days: few while it is closed and few after, or few over all where it stays closed."""
-    until = min(horizon_days if until_h is None else until_h / 24, horizon_days)
-    closed, after = np.linspace(0.0, until, BUCKETS + 1), np.linspace(until, horizon_days, BUCKETS + 1)
-    return np.unique(np.concatenate([closed, after])) if until < horizon_days else np.linspace(0.0, horizon_days, 2 * BUCKETS + 1)
 
 
 def tradeoff(

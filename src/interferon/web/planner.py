@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from interferon.flow.grid import days
 from interferon.flow.plan import Plan, plan
 from interferon.flow.problem import Snapshot, build
 from interferon.flow.threat import draw
-from interferon.flow.tradeoff import Tradeoff, coarse, tradeoff
+from interferon.flow.tradeoff import Tradeoff, tradeoff
 from interferon.model.errors import InputError
 from interferon.model.network import Network
 from interferon.web.view import Source
@@ -138,7 +139,7 @@ class Planner:
             return None
         horizon_h = float(network.settings.horizon_days) * 24
         until_h = min(sheet.until_h or horizon_h, horizon_h)
-        problem = build(network, sheet.snapshot, coarse(horizon_h / 24, sheet.until_h))
+        problem = build(network, sheet.snapshot, days(horizon_h / 24, sheet.until_h))
         threat = draw(network, sheet.suspicion, until_h, count=SCENARIOS, damage=0.0)
         end = self._clock() + CURVE_S
 
