@@ -256,6 +256,9 @@ def test_closure_table_values() -> None:
     assert table.value(["asset:nobody-knows"]).cost == 0.0
     assert table.singles["node:d0"].cost >= table.singles["asset:wms-d0"].cost >= 0
     assert closure_table(found, opening(found, START)).singles == table.singles
+    part = closure_table(found, opening(found, START), only=["zone:d0-ops", "node:d1"])
+    assert part.singles == {ref: table.singles[ref] for ref in ("zone:d0-ops", "node:d1")}
+    assert part.pairs == {}
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -102,21 +102,27 @@ class ClosureTable:
         return _fits(self.needed, course)
 
 
-def closure_table(network: Network, snapshot: Snapshot, progress: Progress | None = None) -> ClosureTable:
+def closure_table(
+    network: Network, snapshot: Snapshot, progress: Progress | None = None, only: Sequence[str] | None = None
+) -> ClosureTable:
     """Solves every single closure and the critical pairs. `progress(done, total)` is called after each closure.
+
+    `only`: of the single closures these, and no pairs; what else is asked of such a table is a wide range.
 
     Closures that leave the same capacities share one solve; a closure that takes only what the undisturbed optimum does not use needs none.
     """
     desk = _Desk(network, snapshot)
-    refs = _single_refs(network)
+    refs = _single_refs(network) if only is None else list(only)
     singles: dict[str, Closure] = {}
     for done, ref in enumerate(refs, 1):
         singles[ref] = desk.closure((ref,))
         if progress is not None:
             progress(done, len(refs))
-    for places in _sites(network):  # solved for the bounds alone: what several closures at one site or two can cost at most
+    for places in (
+        _sites(network) if only is None else ()
+    ):  # solved for the bounds alone: what several closures at one site or two can cost at most
         desk.solve(_course(left(desk.known, places).worst, desk.problem.edges))
-    pairs = {" ".join(pair): desk.closure(pair) for pair in _critical(network, singles)}
+    pairs = {" ".join(pair): desk.closure(pair) for pair in (_critical(network, singles) if only is None else ())}
     none = desk.solved[_signature({})]
     return ClosureTable(
         nominal=_closure((), none, none),
