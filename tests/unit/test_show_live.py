@@ -1,75 +1,21 @@
-"""The screens' facts over a small installation: how far a plan is, what stands, bands, timelines, and which words are refused."""
+"""The screens' facts over a small installation: how far a plan is, what stands, timelines, what-ifs, and which words are refused."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import msgspec
-import numpy as np
 import pytest
 
-from interferon.decide.situation import Ask
-from interferon.detect import telemetry_state
 from interferon.detect.settings import LIVE
-from interferon.detectors import activity_conversations
 from interferon.flow.reroute import Move, Route, to_dict
-from interferon.model.events import Approval, Control, Receipted, Rerouted, Tick, Verdict
-from interferon.model.records import DeadLetter, Finding, Plan
-from interferon.pipeline import new_state
-from interferon.runtime.loop import Hooks, Loop
-from interferon.runtime.running import Running
+from interferon.model.events import Approval, Receipted, Rerouted, Verdict
+from interferon.model.records import DeadLetter, Plan
 from interferon.store.examples import START
 from interferon.trust.policy import builtin_policy
-from interferon.web.live import LiveSource, policy_lines
-from interferon.web.view import RouteView, Status
+from interferon.web.live import policy_lines
+from interferon.web.view import RouteView
 
-from .attacked import HOUR, MINUTE, always, attack, fresh, ground, readings, rules, trade
-
-
-@dataclass
-class Shown:
-    """An installation, its screens, and the words that people said on them."""
-
-    run: Running
-    loop: Loop
-    source: LiveSource
-    said: list[Control] = field(default_factory=list)
-    now: int = START + HOUR
-
-    def attacked(self) -> Plan:
-        """The plan that the attack led to."""
-        self.loop.feed(attack())
-        self.loop.feed(Tick(time=START + 2 * MINUTE))
-        return self.plan
-
-    @property
-    def plan(self) -> Plan:
-        return next(iter(self.run.plans.values()))
-
-    def tell(self, *statuses: str, detail: str = "") -> None:
-        """Receipts of every effect of the plan, one after the other."""
-        for place, status in enumerate(statuses):
-            for name, effect in list(self.loop.state.book.effects.items()):
-                at = START + (3 + place) * MINUTE
-                self.loop.feed(Receipted(at, name, effect.plan, effect.incident, effect.action, effect.target, status, detail))
-
-    def status(self) -> Status:
-        view = self.source.plan(self.plan.id)
-        assert view is not None
-        return view.decision.status
-
-
-def shown(ask: Ask | None = None, *, observing: bool = False) -> Shown:
-    under = rules(ask, observing=observing)
-    state = fresh(under)
-    said: list[Control] = []
-    run = Running(under, state, ground()[2], clock=lambda: found.now, say=said.append)
-    loop = Loop(state, under, hooks=Hooks(see=run.see, heard=run.hear, sink=run.take))
-    found = Shown(run, loop, LiveSource(run, {"all.execute_approved": "permit in people.cedar:4"}), said)
-    return found
-
-
-def answer(plan: Plan, *, approved: bool) -> Approval:
-    return Approval(time=START + 3 * MINUTE, plan=plan.id, person="ann", alternative=plan.chosen, approved=approved)
-
+from .attacked import HOUR, MINUTE, always, attack, ground, readings, trade
+from .showing import Shown, answer, finding, shown
 
 # ---- how far a plan is
 
@@ -342,22 +288,6 @@ def test_the_timeline_tells_what_was_found_done_and_said_and_what_became_of_the_
     assert (len(view.receipts), len(view.verdicts), len(view.decisions)) == (2, 1, 1)
 
 
-def finding(name: str, at: int, **more: object) -> Finding:
-    head = Finding(
-        id=name,
-        time=at,
-        entity="asset:plc-1",
-        detector="telemetry",
-        family="telemetry",
-        kind="telemetry.pattern",
-        p=1e-6,
-        score=9.0,
-        why=(("level", 0.6), ("flow", 0.2), ("speed", 0.1), ("heat", 0.1)),
-        summary="plc-1 does not move as it does in normal life",
-    )
-    return msgspec.structs.replace(head, **more)
-
-
 def test_an_incident_names_its_bands_and_the_work_that_was_announced() -> None:
     one = shown()
     plan = one.attacked()
@@ -385,73 +315,6 @@ def test_the_version_moves_with_every_fact() -> None:
     one.attacked()
     assert one.source.version > before
     assert one.source.network is one.run.rules.network
-
-
-# ---- bands
-
-
-@pytest.fixture(scope="module")
-def learnt() -> Shown:
-    """Three hours of two signals of one machine, learnt on the first two."""
-    one = shown()
-    one.loop.state = one.run.state = new_state(one.run.rules, replace(LIVE, learn_rows=120))
-    draw = np.random.default_rng(3)
-    for first, (signal, middle) in enumerate((("level", 50.0), ("flow", 3.0))):
-        values = (middle + draw.normal(0, 1, 180)).tolist()
-        one.run.see(readings("asset:plc-1", values, signal=signal, first=1000 * first))
-        for minute, value in enumerate(values if signal == "level" else []):
-            one.loop._hooks = Hooks()
-            one.loop.feed(readings("asset:plc-1", [value], START + minute * MINUTE, first=minute))
-    one.loop.finish()
-    return one
-
-
-def test_a_learnt_signal_has_a_band_round_its_middle(learnt: Shown) -> None:
-    band = learnt.source.band("asset:plc-1", "level")
-    assert band is not None
-    assert len(band.times) == len(band.values) == len(band.low) == len(band.high) == 180
-    low, mid, high = band.low[0], band.mid[0], band.high[0]
-    assert low is not None
-    assert mid is not None
-    assert high is not None
-    assert 49 < mid < 51
-    assert 2 < high - mid < 4
-    assert high - mid == pytest.approx(mid - low)
-    assert band.width.startswith("99 %")
-
-
-def test_a_signal_that_the_model_does_not_know_has_values_and_no_band(learnt: Shown) -> None:
-    band = learnt.source.band("asset:plc-1", "flow")
-    assert band is not None
-    assert (len(band.values), set(band.low), band.width) == (180, {None}, "not learnt yet")
-
-
-def test_an_entity_that_is_still_learning_has_no_band(learnt: Shown) -> None:
-    learnt.loop.feed(readings("asset:plc-2", [1.0], START + 190 * MINUTE, first=5000))
-    learnt.loop.finish()
-    learnt.run.see(readings("asset:plc-2", [1.0], START + 190 * MINUTE, first=5000))
-    band = learnt.source.band("asset:plc-2", "level")
-    assert band is not None
-    assert band.width == "not learnt yet"
-
-
-def test_alarms_are_marked_where_they_stood(learnt: Shown) -> None:
-    learnt.run.take(finding("f-1", START + 100 * MINUTE + 30_000_000))
-    learnt.run.take(finding("f-2", START + 120 * MINUTE, entity="asset:plc-9"))
-    band = learnt.source.band("asset:plc-1", "level")
-    assert band is not None
-    assert band.alarms == (100,)
-
-
-def test_a_long_series_is_thinned_and_keeps_its_alarms() -> None:
-    one = shown()
-    for day in range(3):
-        one.run.see(readings("asset:plc-1", [1.0] * 1400, START + day, first=1400 * day))
-    one.run.take(finding("f-1", START + 101 * MINUTE))
-    band = one.source.band("asset:plc-1", "level")
-    assert band is not None
-    assert 1500 <= len(band.times) <= 3000
-    assert band.alarms
 
 
 # ---- a person's word
@@ -490,104 +353,6 @@ def test_policy_may_keep_people_from_approving() -> None:
     plan = one.attacked()
     acting = next(place for place, way in enumerate(plan.alternatives) if way.actions)
     assert one.source.approve(plan.id, acting, "ann").startswith("policy does not let a person approve")
-
-
-# ---- one entity
-
-
-def test_the_life_of_an_entity_tells_what_is_learnt_and_what_did_not_fit() -> None:
-    one = shown()
-    one.attacked()
-    view = one.source.life("asset:srv-1")
-    assert view is not None
-    assert view.telemetry == "sends none"
-    assert view.activity.startswith("being learnt: ready in")
-    assert {finding.kind.split(".")[0] for finding in view.findings} >= {"file", "log"}
-    assert [f.time for f in view.findings] == sorted((f.time for f in view.findings), reverse=True)
-    assert set(view.incident_of) == {finding.id for finding in view.findings}
-    untouched = one.source.life("asset:plc-1")
-    assert untouched is not None
-    assert (untouched.findings, untouched.conversations, untouched.bands) == ((), (), ())
-    assert one.source.life("asset:none") is None
-
-
-def test_the_life_of_a_machine_tells_how_far_its_telemetry_is(learnt: Shown) -> None:
-    one = shown()
-    one.loop.feed(readings("asset:plc-2", [50.0, 51.0, 50.5]))
-    one.loop.finish()
-    view, young = learnt.source.life("asset:plc-1"), one.source.life("asset:plc-2")
-    assert view is not None
-    assert young is not None
-    assert "level" in view.bands
-    assert view.telemetry.startswith("watched for")
-    assert young.telemetry.startswith("being learnt: 3 of ")
-    assert (young.baselines, young.fits, young.next) == ((), "", "")
-    assert one.source.now().learning.lent == 0
-    one.run.state.watch.shards[0].telemetry.status[0] = telemetry_state.PROVISIONAL
-    lent = one.source.life("asset:plc-2")
-    assert lent is not None
-    assert lent.telemetry.startswith("being learnt, judged by its peers' life until then: 3 of 2000 frames, own model in ")
-    assert (one.source.now().learning.lent, one.source.now().learning.learnt) == (1, 0)
-
-
-def test_the_life_of_a_machine_tells_the_versions_of_its_baseline_and_whether_it_fits(learnt: Shown) -> None:
-    run = learnt.source._run
-    whole = run.state.admission.entities.index["asset:plc-1"]
-    fitting = learnt.source.life("asset:plc-1")
-    run.state.watch.fitting.since[whole] = run.clock() - 2 * HOUR
-    run.state.watch.lives.outcomes[whole] = "after declared work: pump W1: not taken over, the one in force still fits"
-    view = learnt.source.life("asset:plc-1")
-    assert fitting is not None
-    assert view is not None
-    assert (fitting.fits, fitting.next) == ("fits", "")
-    assert (view.fits, view.next) == ("no longer fits, for 2 h now", run.state.watch.lives.outcomes[whole])
-    (one,) = view.baselines
-    assert (one.number, one.rows, one.why, one.in_force, one.learnt) == (1, 120, "first rows", True, START + 119 * MINUTE)
-
-
-def test_a_word_on_a_baseline_waits_for_the_loop_and_is_then_shown(learnt: Shown) -> None:
-    said: list[Control] = []
-    learnt.run.say = said.append
-    assert learnt.source.baseline("asset:plc-1", "ann", "rollback", 4, "odd") == "asset:plc-1 has no version 4; kept are 1"
-    assert learnt.source.baseline("asset:none", "ann", "relearn", 0, "odd") == "asset:none has no learnt baseline"
-    assert said == []
-    assert learnt.source.baseline("asset:plc-1", "ann", "relearn", 0, "new pump") == ""
-    before = learnt.source.version
-    for control in said:
-        learnt.loop.feed(control)
-        learnt.run.hear(control)
-    assert learnt.source.version > before
-    view = learnt.source.life("asset:plc-1")
-    assert view is not None
-    assert view.next == "by hand, ann: new pump: being learnt, 0 frames of 120"
-
-
-def test_conversations_that_an_entity_is_known_for_come_last_used_first() -> None:
-    one = shown()
-    shard = one.run.state.watch.shards[0]
-    memory = activity_conversations.Memory()
-    memory.pairs.known = {("in", "asset:hmi-1", "modbus/502"): START, ("out", "10.0.0.9", "ntp/123"): START + HOUR}
-    shard.stream.memories[activity_conversations.NAME] = {"asset:plc-1": memory}
-    view = one.source.life("asset:plc-1")
-    assert view is not None
-    assert [(talk.direction, talk.peer) for talk in view.conversations] == [("out", "10.0.0.9"), ("in", "asset:hmi-1")]
-
-
-def test_a_finding_judged_alone_counts_no_longer_and_says_so() -> None:
-    one = shown()
-    one.attacked()
-    (incident,) = one.run.incidents.values()
-    names = {one.run.findings[name].kind.split(".")[0]: name for name in incident.findings}
-    assert one.source.judge(names["file"], "ann", "benign") == ""
-    (said,) = one.said
-    one.loop.feed(said)
-    view, told = one.source.life("asset:srv-1"), one.source.incident(incident.id)
-    assert view is not None
-    assert told is not None
-    assert view.judged == told.judged == {names["file"]: "benign"}
-    assert told.verdicts == ()
-    assert told.incident.p_attack < incident.p_attack
-    assert one.source.judge("f-none", "ann", "benign") == "there is no finding f-none in any incident"
 
 
 # ---- what if
