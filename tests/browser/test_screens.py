@@ -129,6 +129,13 @@ def test_an_alternative_other_than_the_proposed_can_be_approved(stage: Stage, op
     assert stage[1].decision.alternative == 2
 
 
+def test_the_cells_of_every_alternative_are_as_high_as_their_row(stage: Stage, opened: Open) -> None:
+    page = opened(f"{stage[0]}/plan/p-1")
+    cells = page.eval_on_selector_all(".compare td", "all => all.map(cell => [cell.clientHeight, cell.parentElement.clientHeight])")
+    assert cells
+    assert all(abs(height - row) <= 2 for height, row in cells)  # borders
+
+
 def test_an_open_page_learns_of_what_happens(stage: Stage, opened: Open) -> None:
     page = opened(stage[0])
     expect(page.locator(".figures")).to_contain_text("12 of 340 due")
