@@ -152,12 +152,18 @@ def test_what_a_dissector_does_wrong_is_seen(what: str) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"reason": ""}, {"reason": "two\nlines"}, {"feed": ""}, {"raw": "x" * 2001}, {"raw": "\ud800"}],
+    [{"reason": ""}, {"feed": ""}, {"raw": "x" * 2001}, {"raw": "\ud800"}],
 )
 def test_a_dead_letter_that_says_too_little_or_too_much_is_seen(change: dict[str, str]) -> None:
     letter = DeadLetter(**{"feed": "f", "offset": 0, "time": 0, "family": "", "entity": "", "reason": "why", **change})  # type: ignore[arg-type]
     with pytest.raises((AssertionError, UnicodeEncodeError)):
         checks.items_hold([letter], 9)
+
+
+@pytest.mark.parametrize("text", ["", " ", "two\nlines"])
+def test_what_is_told_in_no_line_or_in_two_is_seen(text: str) -> None:
+    with pytest.raises(AssertionError):
+        checks.one_line(text)
 
 
 def test_offsets_that_do_not_go_up_are_seen() -> None:
