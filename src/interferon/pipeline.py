@@ -12,13 +12,14 @@ import pyarrow as pa
 from interferon import sense
 from interferon.correlate import declared, fdr, incidents, suppress
 from interferon.correlate.case import IncidentState
+from interferon.decide import approval, autonomy
 from interferon.decide import book as ledger
-from interferon.decide.plan import decide, overruled
+from interferon.decide.plan import decide
 from interferon.decide.release import ReleaseSettings, release, renew
 from interferon.decide.situation import Ask, Closures, DecideState
 from interferon.detect import budget, shadows, watch
 from interferon.detect.settings import Settings
-from interferon.model.events import Approval, Baseline, Control, Receipted, Rerouted, Suppression, Suppressions, Tick, Verdict
+from interferon.model.events import Approval, Baseline, Control, Receipted, Rerouted, Suppression, Suppressions, Switch, Tick, Verdict
 from interferon.model.network import Network
 from interferon.model.records import Command, DeadLetter, Finding, Incident, Plan, Renew
 
@@ -127,18 +128,20 @@ def _judge(state: State, rules: Rules, findings: Sequence[Finding], now: int) ->
 
 
 def _decide(state: State, rules: Rules, incident: Incident, now: int) -> list[Output]:
-    found: list[Output] = [incident]
     state.latest[incident.id] = incident
-    standing = ledger.situation(state.book, rules.network, now, observing=rules.observing, earned_level=rules.earned_level)
+    standing = autonomy.situation(state.book, state.verdicts, rules, now)
     plan = decide(state.decisions, incident, rules.network, rules.closures, rules.ask, standing, now)
-    if plan is not None:
-        found += [plan, *ledger.enter(state.book, plan, now)]
-    return found
+    return [incident] if plan is None else [incident, plan, *ledger.enter(state.book, plan, now)]
+
+
+def may(state: State, rules: Rules, now: int) -> approval.May:
+    """Policy and budgets as they stand, about alternatives of plans that were made before."""
+    return approval.asking(state.decisions, state.book, state.verdicts, state.latest, rules, now)
 
 
 def _on_time(state: State, rules: Rules, now: int) -> list[Output]:
     """What happens because time has passed: plans nobody vetoed, containments that may end."""
-    found: list[Output] = [*ledger.due(state.book, now)]
+    found: list[Output] = [*approval.due(state.book, now, may(state, rules, now))]
     for name in dict.fromkeys(effect.incident for effect in state.book.effects.values()):
         found += _release(state, rules, name, now)
     return found
@@ -150,8 +153,7 @@ def _release(state: State, rules: Rules, name: str, now: int) -> list[Output]:
         return []
     undone = release(incident, standing, state.verdicts.get(name, ""), {name: incident.updated}, now, rules.release)
     for undo in undone:
-        targets = [state.book.effects[effect].target for effect in undo.effects]
-        incidents.note_released(state.incidents, name, targets)
+        incidents.note_released(state.incidents, name, [state.book.effects[effect].target for effect in undo.effects])
     return [command for undo in undone for command in ledger.take_back(state.book, undo)]
 
 
@@ -159,10 +161,7 @@ def _control(state: State, rules: Rules, item: Control) -> list[Output]:
     """A person's word, an executor's receipt or a solver's answer."""
     match item:
         case Approval():
-            plan = state.book.plans.get(item.plan)
-            if plan is not None and not item.approved and not ledger.refusal(state.book, item):
-                overruled(state.decisions, plan.incident)
-            return [*ledger.answered(state.book, item)]
+            return [*approval.answered(state.decisions, state.book, item, may(state, rules, item.time))]
         case Verdict():
             if not item.finding:
                 state.verdicts[item.incident] = item.verdict
@@ -177,6 +176,8 @@ def _control(state: State, rules: Rules, item: Control) -> list[Output]:
             state.suppressions = item.entries
         case Baseline():
             shadows.take(state.watch, state.admission.entities.index.get(item.entity, -1), item)
+        case Switch():
+            pass  # whether an effect may begin is asked where it begins
         case Tick():
             raise AssertionError("ticks move time, they are not for the judge")
     return []

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
+from interferon.decide.approval import yes
 from interferon.detect.settings import LIVE
 from interferon.model.events import Approval, Control, Verdict
 from interferon.model.records import Plan
@@ -81,7 +82,8 @@ class Person:
         for plan in [plan for plan in self.waiting if now >= plan.time + 30 * MINUTE]:
             self.waiting.remove(plan)
             self.answered += 1
-            yield Approval(time=now, plan=plan.id, person="on-call", alternative=plan.chosen, approved=self.answered % 3 != 0)
+            agreed = self.answered % 3 != 0
+            yield yes(plan, plan.chosen, "on-call", now) if agreed else Approval(now, plan.id, "on-call", plan.chosen, False)
             if not self.judged and len(self.incidents) > 1:
                 self.judged = True
                 yield Verdict(time=now, incident=self.incidents[1], person="on-call", verdict="attack")

@@ -21,12 +21,16 @@ from interferon.model.records import Alternative, Closure, Finding, Incident, Pl
 from interferon.web.app import create_app
 from interferon.web.serve import serve
 from interferon.web.view import (
+    Asked,
+    AutonomyView,
     Band,
     Baseline,
+    Budget,
     Conversation,
     CrossingView,
     Decision,
     Declared,
+    Earned,
     Entry,
     Feed,
     FeedHealth,
@@ -42,6 +46,7 @@ from interferon.web.view import (
     PlanView,
     RouteView,
     ThingState,
+    Waiting,
 )
 
 SECOND: Final = 1_000_000
@@ -243,7 +248,9 @@ class Staged:
         self.lock = threading.Lock()
         self.version = 1
         self.network = staged_network()
-        self.decision = Decision(plan=PLAN, status="observing" if observing else "waiting", alternative=1)
+        digests = tuple(f"d-{place}" for place in range(len(PLAN.alternatives)))
+        self.decision = Decision(plan=PLAN, status="observing" if observing else "waiting", alternative=1, digests=digests)
+        self.stopped = ""
         self.observing = observing
         self.quiet = quiet
         self.verdicts: list[Verdict] = []
@@ -486,8 +493,49 @@ class Staged:
             width="99 % of learnt frames",
         )
 
-    def approve(self, plan: str, alternative: int, person: str) -> str:
+    def approvals(self) -> tuple[Waiting, ...]:
         with self.lock:
+            if self.decision.status != "waiting":
+                return ()
+            asked = (
+                Asked(id="omar", name="Omar", role="operator", contact="+49 30 5550100", time=PLAN.time, on_duty=True),
+                Asked(id="olga", name="Olga", role="owner", contact="", time=PLAN.time + 900 * SECOND, on_duty=False),
+            )
+            until = PLAN.time + 8 * HOUR
+            return (Waiting(decision=self.decision, incident=self._incident(), until=until, needed=1, asked=asked),)
+
+    def autonomy(self) -> AutonomyView:
+        with self.lock:
+            return AutonomyView(
+                earned=(
+                    Earned(action="isolate_asset", zone="plant-a-line1", right=7, wrong=1, open=0, level=2),
+                    Earned(action="disable_identity", zone="", right=3, wrong=0, open=1, level=3),
+                ),
+                budgets=(
+                    Budget(name="Actions in the last hour", held=3, limit=12),
+                    Budget(name="Assets isolated now", held=40, limit=40),
+                ),
+                level=0 if self.observing else 3,
+                stopped=self.stopped,
+                can_stop=not self.observing,
+            )
+
+    def stop(self, person: str, reason: str) -> str:
+        with self.lock:
+            self.stopped = f"stopped by {person}: {reason}"
+            self._changed()
+            return ""
+
+    def go_on(self, person: str, reason: str) -> str:
+        with self.lock:
+            self.stopped = ""
+            self._changed()
+            return ""
+
+    def approve(self, plan: str, alternative: int, person: str, digest: str) -> str:
+        with self.lock:
+            if digest != self.decision.digests[alternative]:
+                return f"What was approved is not what plan {plan} holds."
             if self.decision.status != "waiting":
                 return f"The plan is already {self.decision.status}."
             self.decision = replace(

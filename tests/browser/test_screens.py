@@ -143,7 +143,7 @@ def test_an_open_page_learns_of_what_happens(stage: Stage, opened: Open) -> None
     stage[1].worsen()
     expect(page.locator(".figures")).to_contain_text("41 of 340 due")
     assert page.locator("#map-twin").get_attribute("open") is not None  # what a person opened stays open
-    stage[1].approve("p-1", 1, "somebody-else")
+    stage[1].approve("p-1", 1, "somebody-else", "d-1")
     expect(page.locator("#case-i-1")).to_contain_text("carried out and verified (somebody-else)")
     expect(page.locator("#lanes")).to_have_attribute("data-rerouted", "3")
 
@@ -248,7 +248,7 @@ def test_a_key_figure_tells_its_definition_on_a_tap_and_on_enter(stage: Stage, o
 def test_axe_finds_nothing(stage: Stage, opened: Open, dark: bool) -> None:
     for after in (False, True):
         if after:
-            stage[1].approve("p-1", 1, "omar")
+            stage[1].approve("p-1", 1, "omar", "d-1")
         for path in PAGES:
             page = opened(stage[0] + path, dark=dark)
             page.evaluate("document.querySelectorAll('details').forEach(twin => { twin.open = true })")
@@ -295,7 +295,7 @@ def test_axe_does_find_what_is_wrong(browser: Browser) -> None:
 
 @pytest.mark.parametrize("width", [360, 390])
 def test_a_telephone_needs_no_sideways_scrolling(stage: Stage, opened: Open, width: int) -> None:
-    stage[1].approve("p-1", 1, "omar")
+    stage[1].approve("p-1", 1, "omar", "d-1")
     for path in PAGES:
         page = opened(stage[0] + path, width, 844)
         page.wait_for_load_state("load")

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from interferon.decide.approval import yes
 from interferon.decide.situation import Ask
 from interferon.model.events import Approval, Control, Receipted, Tick
 from interferon.model.records import Finding, Plan
@@ -60,7 +61,8 @@ def shown(ask: Ask | None = None, *, observing: bool = False) -> Shown:
 
 
 def answer(plan: Plan, *, approved: bool) -> Approval:
-    return Approval(time=START + 3 * MINUTE, plan=plan.id, person="ann", alternative=plan.chosen, approved=approved)
+    at = START + 3 * MINUTE
+    return yes(plan, plan.chosen, "ann", at) if approved else Approval(at, plan.id, "ann", plan.chosen, False)
 
 
 def finding(name: str, at: int, **more: object) -> Finding:

@@ -1,14 +1,18 @@
 """The judge's book: what starts at once, what waits for a no or a yes, what stands and what it takes from the budgets."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import pytest
 
+from interferon.decide import approval
 from interferon.decide import book as ledger
 from interferon.decide.book import Book
+from interferon.decide.permit import STRENGTH, Allowed, Permit
 from interferon.decide.release import InForce
 from interferon.decide.settings import HOUR_US
+from interferon.decide.situation import Ask, Closures, DecideState
 from interferon.model.events import Approval, Receipted
 from interferon.model.network import Asset, Network, Settings, Zone
 from interferon.model.records import Alternative, Execute, Mode, Plan, Solve, Undo
@@ -49,6 +53,7 @@ def plan(name: str = "i-1.1", mode: Mode = "execute_auto", *actions: tuple[str, 
         chosen=1,
         mode=mode,
         veto_until=NOW + 300_000_000 if mode == "execute_unless_vetoed" else 0,
+        approve_until=NOW + HOUR_US,
         ttl_s=3600,
     )
     return msgspec.structs.replace(base, **more)
@@ -58,8 +63,39 @@ def receipt(effect: str, status: str, action: str = "isolate_asset", target: str
     return Receipted(time=at, effect=effect, plan="i-1.1", incident="i-1", action=action, target=target, status=status)
 
 
-def word(approved: bool, choice: int = 1, name: str = "i-1.1") -> Approval:
-    return Approval(time=NOW + 5, plan=name, person="ann", alternative=choice, approved=approved)
+def word(approved: bool, choice: int = 1, name: str = "i-1.1", of: Plan | None = None, person: str = "ann", at: int = NOW + 5) -> Approval:
+    """A word on exactly what `of` holds, which is the plan that most tests enter."""
+    shown = of or plan(name, "execute_approved", ISOLATE)
+    digest = approval.digest(shown, choice) if approved and choice < len(shown.alternatives) else ""
+    return Approval(at, name, person, choice, approved, digest)
+
+
+def granted(asked: Plan, alternative: int) -> Permit:
+    """Policy as it was when the plan was made."""
+    modes = [asked.alternatives[alternative].mode, *([asked.mode] if alternative == asked.chosen else [])]
+    return Permit(max(modes, key=STRENGTH.__getitem__), ())
+
+
+def said_now(mode: Allowed, *reasons: str) -> approval.May:
+    """Policy that has changed its mind since."""
+    return lambda asked, alternative: Permit(mode, reasons)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a book reads of the rules that hold."""
+
+    network: Network = NETWORK
+    observing: bool = False
+    earned_level: int = 2
+
+    @property
+    def closures(self) -> Closures:
+        raise AssertionError("a book prices nothing")
+
+    @property
+    def ask(self) -> Ask:
+        raise AssertionError("a book asks nothing")
 
 
 def kinds(commands: list[Execute | Undo | Solve]) -> list[str]:
@@ -95,16 +131,16 @@ def test_observing_doing_nothing_and_suggesting_command_nothing(quiet: Plan) -> 
 def test_a_veto_plan_starts_when_its_time_is_over_and_only_once() -> None:
     book = Book()
     assert ledger.enter(book, plan("i-1.1", "execute_unless_vetoed", ISOLATE), NOW) == []
-    assert ledger.due(book, NOW) == []
-    assert kinds(ledger.due(book, NOW + 300_000_000)) == ["Execute", "Solve"]
-    assert ledger.due(book, NOW + HOUR_US) == []
+    assert approval.due(book, NOW, granted) == []
+    assert kinds(approval.due(book, NOW + 300_000_000, granted)) == ["Execute", "Solve"]
+    assert approval.due(book, NOW + HOUR_US, granted) == []
 
 
 def test_a_no_in_time_or_a_newer_plan_of_the_incident_ends_the_wait() -> None:
     book = Book()
     ledger.enter(book, plan("i-1.1", "execute_unless_vetoed", ISOLATE), NOW)
-    assert ledger.answered(book, word(False)) == []
-    assert ledger.due(book, NOW + HOUR_US) == []
+    assert approval.answered(DecideState(), book, word(False), granted) == []
+    assert approval.due(book, NOW + HOUR_US, granted) == []
     ledger.enter(book, plan("i-1.2", "execute_unless_vetoed", ISOLATE), NOW)
     ledger.enter(book, plan("i-2.1", "execute_unless_vetoed", LOCK), NOW)
     ledger.enter(book, plan("i-1.3", "execute_approved", ISOLATE), NOW)
@@ -114,11 +150,11 @@ def test_a_no_in_time_or_a_newer_plan_of_the_incident_ends_the_wait() -> None:
 def test_a_yes_starts_what_policy_lets_a_person_start() -> None:
     book = Book()
     ledger.enter(book, plan("i-1.1", "execute_approved", ISOLATE), NOW)
-    assert kinds(ledger.answered(book, word(True))) == ["Execute", "Solve"]
-    assert ledger.answered(book, word(True)) == []
-    assert "taken back" not in ledger.refusal(book, word(True))
-    assert "take its effects back instead" in ledger.refusal(book, word(False))
-    assert ledger.answered(book, word(True, name="i-9.1")) == []
+    assert kinds(approval.answered(DecideState(), book, word(True), granted)) == ["Execute", "Solve"]
+    assert approval.answered(DecideState(), book, word(True), granted) == []
+    assert "taken back" not in approval.refusal(book, word(True), granted)
+    assert "take its effects back instead" in approval.refusal(book, word(False), granted)
+    assert approval.answered(DecideState(), book, word(True, name="i-9.1"), granted) == []
 
 
 @pytest.mark.parametrize(
@@ -136,8 +172,8 @@ def test_a_yes_starts_what_policy_lets_a_person_start() -> None:
 def test_a_refusal_says_why(entered: Plan, said: Approval, why: str) -> None:
     book = Book()
     ledger.enter(book, entered, NOW)
-    assert why in ledger.refusal(book, said)
-    assert bool(why) == bool(ledger.refusal(book, said))
+    assert why in approval.refusal(book, said, granted)
+    assert bool(why) == bool(approval.refusal(book, said, granted))
 
 
 def test_what_stands_is_in_force_and_takes_from_the_budgets_until_it_has_ended() -> None:
@@ -145,7 +181,7 @@ def test_what_stands_is_in_force_and_takes_from_the_budgets_until_it_has_ended()
     ledger.enter(book, plan("i-1.1", "execute_auto", ISOLATE, LOCK), NOW)
     ledger.enter(book, plan("i-2.1", "execute_auto", CUT), NOW)
     budgets = NETWORK.settings.budgets
-    seen = ledger.situation(book, NETWORK, NOW, observing=False, earned_level=2)
+    seen = ledger.situation(book, Rules(), NOW)
     assert (seen.observing, seen.earned_level) == (False, 2)
     assert seen.in_force == tuple(sorted((ISOLATE, LOCK, CUT)))
     assert seen.actions_left == budgets.actions_per_hour - 3
@@ -153,7 +189,7 @@ def test_what_stands_is_in_force_and_takes_from_the_budgets_until_it_has_ended()
     assert seen.orders_left == budgets.orders_late_per_day - 5
     for name in list(book.effects):
         ledger.received(book, receipt(name, "failed"))
-    later = ledger.situation(book, NETWORK, NOW + HOUR_US, observing=False, earned_level=2)
+    later = ledger.situation(book, Rules(), NOW + HOUR_US)
     assert (later.in_force, later.actions_left, later.assets_left) == ((), budgets.actions_per_hour, budgets.isolated_assets)
 
 

@@ -11,9 +11,10 @@ import pytest
 from interferon.act.lifecycle import IllegalTransition
 from interferon.actions import ACTIONS
 from interferon.bench.journal import Memory
+from interferon.decide.approval import yes
 from interferon.model.effects import State as Effect
 from interferon.model.errors import JournalError
-from interferon.model.events import Approval, Control, Receipted, Rerouted, Tick, Verdict
+from interferon.model.events import Control, Receipted, Rerouted, Tick, Verdict
 from interferon.model.records import Execute, Plan, Renew, Solve, Undo
 from interferon.pipeline import Rules
 from interferon.runtime.effects import Effects
@@ -131,7 +132,7 @@ def test_decisions_are_recorded_before_what_follows_from_them(ready: Ready) -> N
     loop, _, ears = ready(rules(always("execute_approved")))
     contained(loop, ears)
     (plan,) = loop.state.book.plans.values()
-    loop.feed(Approval(time=START + HOUR, plan=plan.id, person="ann", alternative=plan.chosen, approved=True))
+    loop.feed(yes(plan, plan.chosen, "ann", START + HOUR))
     loop.feed(Verdict(time=START + HOUR, incident=plan.incident, person="ann", verdict="benign"))
     assert ears.recorded[:3] == [("plan", plan.id), ("approval", plan.id), ("verdict", plan.incident)]
     assert {one.status for one in ears.told if isinstance(one, Receipted)} == {"verified", "undone"}

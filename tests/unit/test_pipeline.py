@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from interferon.actions import ACTIONS
 from interferon.bench.journal import Memory
+from interferon.decide.approval import yes
 from interferon.detect.settings import LIVE
 from interferon.detect.watch import Portfolios
 from interferon.detectors import activity_changes, activity_execution, activity_logs
 from interferon.detectors.telemetry_portfolio import TELEMETRY
 from interferon.flow.closure import closure_table
 from interferon.flow.problem import opening
-from interferon.model.events import ACTIVITY, Approval, Control, Receipted, Rerouted, Tick, Verdict
+from interferon.model.events import ACTIVITY, Control, Receipted, Rerouted, Tick, Verdict
 from interferon.model.records import DeadLetter, Execute, Finding, Incident, Plan, Solve, Undo
 from interferon.pipeline import Output, Rules, State, finish, new_state, step
 from interferon.runtime.effects import Effects
@@ -134,11 +135,11 @@ def test_a_plan_that_needs_a_person_waits_for_one(rules: Rules) -> None:
     plan = outputs[-1]
     assert isinstance(plan, Plan)
     assert plan.mode == "execute_approved"
-    yes = Approval(time=START + 9 * MINUTE, plan=plan.id, person="ann", alternative=plan.chosen, approved=True)
-    (command, _) = step(state, careful, yes)
+    word = yes(plan, plan.chosen, "ann", START + 9 * MINUTE)
+    (command, _) = step(state, careful, word)
     assert isinstance(command, Execute)
     assert tuple((action, target) for _, action, target, _ in command.effects) == plan.alternatives[plan.chosen].actions
-    assert step(state, careful, yes) == []  # said twice, done once
+    assert step(state, careful, word) == []  # said twice, done once
 
 
 def test_a_solver_answer_only_adds_to_its_plan(rules: Rules) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from interferon.decide.approval import yes
 from interferon.model.effects import State as Effect
 from interferon.model.events import Approval, Receipted, Tick, Verdict
 from interferon.model.records import Execute, Incident, Plan, Renew, Solve, Undo
@@ -39,7 +40,7 @@ def standing(under: Rules, at: int = START + 2 * MINUTE) -> tuple[State, Plan, l
 
 
 def word(plan: Plan, *, approved: bool, at: int = START + 3 * MINUTE) -> Approval:
-    return Approval(time=at, plan=plan.id, person="ann", alternative=plan.chosen, approved=approved)
+    return yes(plan, plan.chosen, "ann", at) if approved else Approval(at, plan.id, "ann", plan.chosen, False)
 
 
 def commands(outputs: list[Output]) -> list[Output]:
@@ -99,7 +100,7 @@ def test_a_person_may_choose_another_alternative() -> None:
     state = fresh(under)
     plan, _ = planned(state, under)
     other = next(place for place, one in enumerate(plan.alternatives) if one.actions and place != plan.chosen)
-    outputs = step(state, under, Approval(time=START + HOUR, plan=plan.id, person="ann", alternative=other, approved=True))
+    outputs = step(state, under, yes(plan, other, "ann", START + HOUR))
     (command,) = [output for output in outputs if isinstance(output, Execute)]
     assert tuple((action, target) for _, action, target, _ in command.effects) == plan.alternatives[other].actions
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from interferon.decide.approval import yes
 from interferon.flow.problem import Snapshot
 from interferon.flow.reroute import to_dict
 from interferon.model.errors import InputError
@@ -39,13 +40,13 @@ def test_findings_incidents_and_plans_are_kept_by_id(run: Running) -> None:
 
 def test_every_word_and_receipt_is_kept_in_order_and_counts_as_a_change(run: Running) -> None:
     before = run.changed
-    yes = Approval(time=START, plan="p", person="ann", alternative=0, approved=True)
+    agreed = Approval(time=START, plan="p", person="ann", alternative=0, approved=True)
     no = Approval(time=START + 1, plan="p", person="ann", alternative=0, approved=False)
     judged = Verdict(time=START, incident="i", person="ann", verdict="unsure")
     receipt = Receipted(START, "e", "p", "i", "isolate_asset", "asset:srv-1", "verified")
-    for one in (yes, judged, receipt, no):
+    for one in (agreed, judged, receipt, no):
         run.hear(one)
-    assert (run.approvals, run.verdicts, run.receipts) == ([yes, no], [judged], [receipt])
+    assert (run.approvals, run.verdicts, run.receipts) == ([agreed, no], [judged], [receipt])
     assert run.changed == before + 4
 
 
@@ -132,4 +133,4 @@ def test_a_word_that_cannot_be_taken_is_refused_with_the_reason(run: Running, pl
 
 def test_a_word_that_can_be_taken_is_not_refused(run: Running) -> None:
     (plan,) = run.plans.values()
-    assert run.refusal(Approval(time=START, plan=plan.id, person="ann", alternative=plan.chosen, approved=True)) == ""
+    assert run.refusal(yes(plan, plan.chosen, "ann", START)) == ""

@@ -5,6 +5,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from interferon.decide.approval import digest, yes
 from interferon.detect.settings import LIVE
 from interferon.flow.reroute import Move, Route, to_dict
 from interferon.model.events import Approval, Receipted, Rerouted, Verdict
@@ -35,7 +36,7 @@ def test_an_observing_installation_only_shows_what_it_would_do() -> None:
     plan = one.attacked()
     assert one.status() == "observing"
     assert one.source.now().observing
-    assert one.source.approve(plan.id, plan.chosen, "ann").startswith("this installation only observes")
+    assert one.source.approve(plan.id, plan.chosen, "ann", digest(plan, plan.chosen)).startswith("this installation only observes")
     assert one.said == []
 
 
@@ -82,7 +83,7 @@ def test_a_person_may_have_chosen_another_alternative() -> None:
     one = shown(always("execute_approved"))
     plan = one.attacked()
     other = next(place for place, way in enumerate(plan.alternatives) if way.actions and place != plan.chosen)
-    one.loop.feed(Approval(time=START + HOUR, plan=plan.id, person="ann", alternative=other, approved=True))
+    one.loop.feed(yes(plan, other, "ann", START + HOUR))
     view = one.source.plan(plan.id)
     assert view is not None
     assert (view.decision.alternative, view.decision.person, view.decision.status) == (other, "ann", "running")
@@ -323,11 +324,11 @@ def test_the_version_moves_with_every_fact() -> None:
 def test_a_word_that_can_be_taken_waits_for_the_loop() -> None:
     one = shown(always("execute_approved"))
     plan = one.attacked()
-    assert one.source.approve(plan.id, plan.chosen, "ann") == ""
+    assert one.source.approve(plan.id, plan.chosen, "ann", digest(plan, plan.chosen)) == ""
     assert one.source.veto(plan.id, "bob") == ""
     assert one.source.verdict(plan.incident, "ann", "benign", "a drill") == ""
     assert one.said == [
-        Approval(time=one.now, plan=plan.id, person="ann", alternative=plan.chosen, approved=True),
+        yes(plan, plan.chosen, "ann", one.now),
         Approval(time=one.now, plan=plan.id, person="bob", alternative=0, approved=False),
         Verdict(time=one.now, incident=plan.incident, person="ann", verdict="benign", note="a drill"),
     ]
@@ -338,10 +339,10 @@ def test_a_word_that_cannot_be_taken_is_refused_in_one_sentence_and_not_said() -
     plan = one.attacked()
     nothing = next(place for place, way in enumerate(plan.alternatives) if not way.actions)
     one.loop.feed(answer(plan, approved=True))
-    assert one.source.approve("none", 0, "ann") == "there is no plan none"
-    assert one.source.approve(plan.id, 99, "ann").startswith(f"plan {plan.id} has no alternative 99")
-    assert one.source.approve(plan.id, nothing, "ann") == "doing nothing needs no approval; veto the plan instead"
-    assert one.source.approve(plan.id, plan.chosen, "ann") == f"plan {plan.id} has been started already"
+    assert one.source.approve("none", 0, "ann", "") == "there is no plan none"
+    assert one.source.approve(plan.id, 99, "ann", "").startswith(f"plan {plan.id} has no alternative 99")
+    assert one.source.approve(plan.id, nothing, "ann", "") == "doing nothing needs no approval; veto the plan instead"
+    assert one.source.approve(plan.id, plan.chosen, "ann", digest(plan, plan.chosen)) == f"plan {plan.id} has been started already"
     assert one.source.veto(plan.id, "ann") == f"plan {plan.id} has been started already; take its effects back instead"
     assert one.source.verdict("none", "ann", "benign", "") == "there is no incident none"
     assert one.source.verdict(plan.incident, "ann", "maybe", "") == "a verdict is attack, benign or unsure, not 'maybe'"
@@ -352,7 +353,7 @@ def test_policy_may_keep_people_from_approving() -> None:
     one = shown(always("suggest"))
     plan = one.attacked()
     acting = next(place for place, way in enumerate(plan.alternatives) if way.actions)
-    assert one.source.approve(plan.id, acting, "ann").startswith("policy does not let a person approve")
+    assert one.source.approve(plan.id, acting, "ann", digest(plan, acting)).startswith("policy does not let a person approve")
 
 
 # ---- what if

@@ -118,7 +118,11 @@ def test_the_limits_in_code_and_in_policy_agree(changes: dict[str, Any]) -> None
 def test_what_the_ceiling_is_not_told_counts_as_the_cautious_answer() -> None:
     assert ceiling("plc", {}) == ((), "limit.safety")
     assert ceiling("plc", {"safety": False, "irreversible": False, "controller_write": False, "earned_level": 3})[0] == ("suggest",)
-    assert ceiling("plc", {"safety": False, "earned_level": 3, "mode": "active"})[0] == ("execute_approved", "suggest")
+    assert ceiling("plc", {"safety": False, "earned_level": 3, "mode": "active"})[0] == (
+        "execute_approved",
+        "execute_approved_by_two",
+        "suggest",
+    )
     assert set(LEVELS) == set(MODES)
 
 
@@ -290,8 +294,10 @@ def test_rules_are_plain_enough_to_show() -> None:
     assert json.dumps(dict(rule.body))
 
 
-def test_the_example_in_the_documentation_is_a_policy() -> None:
+def test_the_examples_in_the_documentation_are_policies() -> None:
     text = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
-    example = text.split("```cedar\n")[1].split("```")[0]
+    by_two, example = [part.split("```")[0] for part in text.split("```cedar\n")[1:]]
+    few, many = (ask(Policy({"docs.cedar": by_two}), assets=assets) for assets in (5, 6))
+    assert (few.mode, many.mode) == ("execute_approved", "execute_approved_by_two")
     decision = ask(Policy({"docs.cedar": example}), site="plant-a", hour=3)
     assert decision == engine.Decision("execute_auto", ("plant-a.night",))

@@ -107,7 +107,7 @@ def test_a_change_without_the_token_is_refused(client: Client, source: Staged) -
     page = client()
     good = token(page.get("/plan/p-1").text)
     for bad in ("", "0" * 64, good[:-1] + ("0" if good[-1] != "0" else "1"), "ü"):
-        answer = page.post("/plan/p-1/approve", data={"alternative": "1", "csrf": bad})
+        answer = page.post("/plan/p-1/approve", data={"alternative": "1", "digest": "d-1", "csrf": bad})
         assert answer.status_code == 403
         assert "Nothing was changed" in answer.text
     assert source.decision.status == "waiting"
@@ -117,13 +117,13 @@ def test_a_token_of_another_browser_is_refused(client: Client, source: Staged) -
     other = token(client().get("/plan/p-1").text)
     page = client()
     page.get("/")
-    assert page.post("/plan/p-1/approve", data={"alternative": "1", "csrf": other}).status_code == 403
+    assert page.post("/plan/p-1/approve", data={"alternative": "1", "digest": "d-1", "csrf": other}).status_code == 403
     assert source.decision.status == "waiting"
 
 
 def test_a_form_of_another_origin_is_refused_although_its_token_fits(client: Client, source: Staged) -> None:
     page = client()
-    data = {"alternative": "1", "csrf": token(page.get("/plan/p-1").text)}
+    data = {"alternative": "1", "digest": "d-1", "csrf": token(page.get("/plan/p-1").text)}
     assert page.post("/plan/p-1/approve", data=data, headers={"origin": "http://evil.example"}).status_code == 403
     assert page.post("/plan/p-1/approve", data=data, headers={"origin": "null"}).status_code == 403
     assert standing(source) == "waiting"
@@ -140,7 +140,11 @@ def test_the_token_may_come_in_a_header(client: Client, source: Staged) -> None:
 
 @pytest.mark.parametrize(
     ("path", "data"),
-    [("/plan/p-1/approve", {"alternative": "1"}), ("/plan/p-1/veto", {}), ("/incident/i-1/verdict", {"verdict": "benign"})],
+    [
+        ("/plan/p-1/approve", {"alternative": "1", "digest": "d-1"}),
+        ("/plan/p-1/veto", {}),
+        ("/incident/i-1/verdict", {"verdict": "benign"}),
+    ],
 )
 def test_a_viewer_changes_nothing_even_with_a_good_token(client: Client, source: Staged, path: str, data: dict[str, str]) -> None:
     page = logged_in(client(StagedAccounts()), "vera", "look-only-1")
@@ -155,7 +159,7 @@ def test_a_viewer_changes_nothing_even_with_a_good_token(client: Client, source:
 
 def test_an_operator_approves_under_their_own_name(client: Client, source: Staged) -> None:
     page = logged_in(client(StagedAccounts()), "omar", "may-approve-2")
-    data = {"alternative": "1", "csrf": token(page.get("/plan/p-1").text)}
+    data = {"alternative": "1", "digest": "d-1", "csrf": token(page.get("/plan/p-1").text)}
     assert page.post("/plan/p-1/approve", data=data).headers["location"] == "/plan/p-1"
     assert source.decision.person == "omar"
     again = page.post("/plan/p-1/approve", data=data)

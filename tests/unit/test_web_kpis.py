@@ -19,7 +19,7 @@ TERM = re.compile(
 def page(path: str) -> str:
     """The page after a plan with a re-route was approved."""
     source = Staged()
-    assert source.approve("p-1", 1, "anna") == ""
+    assert source.approve("p-1", 1, "anna", "d-1") == ""
     with TestClient(create_app(source, None, b"s" * 32), base_url="http://127.0.0.1", client=("127.0.0.1", 50000)) as client:
         answer = client.get(path)
     assert answer.status_code == 200

@@ -59,7 +59,7 @@ def test_the_map_tells_zones_conduits_path_and_goods() -> None:
         ("zone:plant-a-office", "zone:plant-a-dmz", 1),
         ("zone:plant-a-dmz", "zone:plant-a-line1", 2),
     ]
-    staged.approve("p-1", 1, "omar")
+    staged.approve("p-1", 1, "omar", "d-1")
     after = network_map(staged.network, staged.now(), 1200)
     assert after.nodes == {"node:plant-a": "degraded"}
     assert after.zones["zone:plant-a-line1"].contained == 1
@@ -69,7 +69,7 @@ def test_the_map_tells_zones_conduits_path_and_goods() -> None:
 
 def test_the_lane_map_puts_changed_lanes_first() -> None:
     staged = Staged()
-    staged.approve("p-1", 1, "omar")
+    staged.approve("p-1", 1, "omar", "d-1")
     found = lane_map(staged.network, staged.now())
     assert [lane.change for lane in found.lanes[:4]] == ["off", "more", "new", ""]
     assert len(found.places) == len(staged.network.nodes)

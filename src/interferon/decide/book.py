@@ -11,11 +11,11 @@ import msgspec
 from interferon.decide.commands import execute, solve
 from interferon.decide.release import InForce
 from interferon.decide.settings import HOUR_US
-from interferon.decide.situation import CLOSING, Situation
+from interferon.decide.situation import CLOSING, Situation, Under
 from interferon.model.effects import State
-from interferon.model.events import Approval, Receipted
+from interferon.model.events import Receipted
 from interferon.model.network import Network
-from interferon.model.records import Alternative, Execute, Plan, Solve, Undo
+from interferon.model.records import Execute, Plan, Solve, Undo
 
 IN_FORCE: Final = frozenset({State.VERIFIED, State.DUE, State.UNDOING, State.ESCALATED, State.ORPHAN})
 ASKED: Final = "asked"  # commanded, no receipt yet
@@ -43,18 +43,22 @@ class Book:
     effects: dict[str, Standing] = field(default_factory=dict)
     started: list[int] = field(default_factory=list)  # times of actions in the last hour
     carried: dict[str, int] = field(default_factory=dict)  # plan id → alternative that was commanded
+    given: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)  # plan id → digest approved → by whom
+    vetoed: set[str] = field(default_factory=set)  # plans that a person said no to
+    lapsed: dict[str, str] = field(default_factory=dict)  # plan id → why it did not start when its time for a veto was over
 
 
-def situation(book: Book, network: Network, now: int, *, observing: bool, earned_level: int) -> Situation:
-    """What deciding has to know: which containments stand, and what is left of the budgets."""
+def situation(book: Book, under: Under, now: int) -> Situation:
+    """Which containments stand, and what is left of the budgets."""
+    network = under.network
     budgets = network.settings.budgets
     standing = [effect for effect in book.effects.values() if stands(effect)]
     assets = sum(_assets(network, effect) for effect in standing)
     late = sum(effect.orders_late for effect in book.effects.values() if now - effect.since < DAY_US)
     book.started = [at for at in book.started if now - at < HOUR_US]
     return Situation(
-        observing=observing,
-        earned_level=earned_level,
+        observing=under.observing,
+        earned_level=under.earned_level,
         actions_left=max(budgets.actions_per_hour - len(book.started), 0),
         assets_left=max(budgets.isolated_assets - assets, 0),
         orders_left=max(int(budgets.orders_late_per_day - late), 0),
@@ -102,49 +106,6 @@ def carry_out(book: Book, plan: Plan, alternative: int, mode: str, now: int) -> 
 def stands(effect: Standing) -> bool:
     """Whether the effect is in force or on its way."""
     return effect.status == ASKED or effect.status in IN_FORCE
-
-
-def due(book: Book, now: int) -> list[Execute | Undo | Solve]:
-    """Commands the plans whose time for a veto is over."""
-    ready = sorted(name for name, at in book.waiting.items() if at <= now)
-    return [
-        command for name in ready for command in carry_out(book, book.plans[name], book.plans[name].chosen, "execute_unless_vetoed", now)
-    ]
-
-
-def answered(book: Book, approval: Approval) -> list[Execute | Undo | Solve]:
-    """A person's word. A no ends the wait; a yes counts where policy lets a person say yes to that alternative."""
-    plan = book.plans.get(approval.plan)
-    if plan is None or refusal(book, approval):
-        return []
-    if not approval.approved:
-        book.waiting.pop(plan.id, None)
-        return []
-    return carry_out(book, plan, approval.alternative, "execute_approved", approval.time)
-
-
-def refusal(book: Book, approval: Approval) -> str:
-    """'' where the approval or veto can be taken, else one sentence why not."""
-    plan = book.plans.get(approval.plan)
-    if plan is None:
-        return f"there is no plan {approval.plan}"
-    if not approval.approved:
-        return "" if plan.id not in book.carried else f"plan {plan.id} has been started already; take its effects back instead"
-    if not 0 <= approval.alternative < len(plan.alternatives):
-        return f"plan {plan.id} has no alternative {approval.alternative}; it has {len(plan.alternatives)}"
-    return _why_not(book, plan, plan.alternatives[approval.alternative])
-
-
-def _why_not(book: Book, plan: Plan, wanted: Alternative) -> str:
-    if plan.would:
-        return "this installation only observes; sign a policy that lets people approve to carry plans out"
-    if not wanted.actions:
-        return "doing nothing needs no approval; veto the plan instead"
-    if wanted.mode in ("suggest", "denied"):
-        return f"policy does not let a person approve {wanted.label} here ({', '.join(wanted.reasons) or 'no policy allows it'})"
-    if plan.id in book.carried:
-        return f"plan {plan.id} has been started already"
-    return ""
 
 
 def received(book: Book, receipt: Receipted) -> None:

@@ -13,7 +13,14 @@ from interferon.model.network import Network
 from interferon.model.records import Incident, Mode
 
 SYSTEM: Final = "interferon"
-STRENGTH: Final[dict[str, int]] = {"execute_auto": 4, "execute_unless_vetoed": 3, "execute_approved": 2, "suggest": 1, "denied": 0}
+STRENGTH: Final[dict[str, int]] = {
+    "execute_auto": 5,
+    "execute_unless_vetoed": 4,
+    "execute_approved": 3,
+    "execute_approved_by_two": 2,
+    "suggest": 1,
+    "denied": 0,
+}
 COMPENSABLE: Final = frozenset({"fail_over"})  # work in hand may have to be done again: not exactly undone
 
 Allowed = Mode | Literal["denied"]
@@ -35,8 +42,10 @@ def permit(priced: Priced, incident: Incident, network: Network, situation: Situ
     reasons: dict[str, None] = {}
     shared = stakes(priced, incident, situation, now)
     for action, target in priced.option.actions:
-        aim = {"p_target": int(suspicion(incident, network, target) * 1000)}
-        answer = ask(SYSTEM, action, target_type(network, target), target, {**shared, **place(network, action, target), **aim})
+        where = place(network, action, target)
+        earned = min(situation.earned_level, situation.earned.get((action, str(where["zone"])), situation.earned_level))
+        aim = {"p_target": int(suspicion(incident, network, target) * 1000), "earned_level": earned}
+        answer = ask(SYSTEM, action, target_type(network, target), target, {**shared, **where, **aim})
         reasons.update(dict.fromkeys(answer.reasons))
         if STRENGTH[answer.mode] < STRENGTH[mode]:
             mode = answer.mode
@@ -53,7 +62,6 @@ def stakes(priced: Priced, incident: Incident, situation: Situation, now: int) -
     return {
         "declared": bool(incident.declared),
         "mode": "observe" if situation.observing else "active",
-        "earned_level": situation.earned_level,
         "p_attack": int(incident.p_attack * 1000),
         "severity": int(incident.severity * 1000),
         "confidence": int(certain * 1000),

@@ -10,7 +10,7 @@ from functools import partial
 import msgspec
 
 from interferon.decide.combine import combined, rank
-from interferon.decide.options import Act, foremost, options
+from interferon.decide.options import Act, Option, foremost, options
 from interferon.decide.permit import STRENGTH, Permit, permit
 from interferon.decide.price import Priced, Pricing
 from interferon.decide.settings import HOUR_US, TTL_H, DecideSettings
@@ -25,7 +25,8 @@ FLOORS: tuple[Mode, ...] = ("execute_auto", "execute_unless_vetoed", "suggest") 
 OVERRULED = "overruled"
 
 Weighed = tuple[Priced, Permit]
-MODES: tuple[Mode, ...] = ("execute_auto", "execute_unless_vetoed", "execute_approved", "suggest")  # strongest first
+MODES: tuple[Mode, ...] = ("execute_auto", "execute_unless_vetoed", "execute_approved", "execute_approved_by_two", "suggest")
+"""Strongest first."""
 
 
 def decide(
@@ -62,6 +63,21 @@ def overruled(state: DecideState, incident: str) -> None:
     """A person said no to the last answer (a veto, or an undo by hand): it is not given again, until the answer is another one."""
     if incident in state.considered:
         state.considered[incident] = msgspec.structs.replace(state.considered[incident], mode=OVERRULED)
+
+
+def reconsidered(
+    state: DecideState,
+    incident: Incident,
+    network: Network,
+    closures: Closures,
+    ask: Ask,
+    situation: Situation,
+    wanted: Alternative,
+    now: int,
+) -> Permit:
+    """What policy and budgets say of one alternative on the evidence of this moment, whatever they said when its plan was made."""
+    pricing = Pricing(incident, network, ground(state, network, closures), closures, situation, state.settings, state.values)
+    return permit(pricing.price(Option(wanted.label, wanted.actions)), incident, network, situation, ask, now)
 
 
 def _chastened(settings: DecideSettings, last: Considered | None) -> DecideSettings:
@@ -167,6 +183,7 @@ def _plan(name: str, pricing: Pricing, weighed: Sequence[Weighed], chosen: int, 
         chosen=chosen,
         mode=mode,
         veto_until=now + settings.veto_s * 1_000_000 if mode == "execute_unless_vetoed" else 0,
+        approve_until=now + int(pricing.network.settings.approvals.expire_hours * HOUR_US),
         ttl_s=ttl_s(weighed[chosen][0].option.actions),
         would=pricing.situation.observing,
     )

@@ -12,6 +12,7 @@ import msgspec
 from interferon.decide.options import Act
 from interferon.decide.settings import DecideSettings
 from interferon.decide.terrain import Terrain
+from interferon.model.network import Network
 from interferon.model.records import Closure, Mode
 
 CLOSING: Final = frozenset({"isolate_asset", "isolate_zone", "cut_conduit", "fail_over"})
@@ -43,11 +44,31 @@ class Ask(Protocol):
     def __call__(self, principal: str, action: str, target_type: str, target: str, context: Mapping[str, Any], /) -> Answer: ...
 
 
+class Under(Protocol):
+    """What holds while something is decided; `pipeline.Rules` is one."""
+
+    @property
+    def network(self) -> Network: ...
+
+    @property
+    def closures(self) -> Closures: ...
+
+    @property
+    def ask(self) -> Ask: ...
+
+    @property
+    def observing(self) -> bool: ...
+
+    @property
+    def earned_level(self) -> int: ...
+
+
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """How things stand at the moment of a decision. The budgets are what is left of them."""
 
     observing: bool = True  # nothing is executed here: plans say what they would have done
     earned_level: int = 0  # 0 suggest, 1 after approval, 2 unless vetoed, 3 automatic
+    earned: dict[tuple[str, str], int] = {}  # (action, zone id or '') → level, where its record has lowered it
     actions_left: int = 0  # this hour
     assets_left: int = 0  # that may still be taken off the network
     orders_left: int = 0  # that containments may still make late today

@@ -115,6 +115,7 @@ class Approval(msgspec.Struct, frozen=True, tag="approval"):
     person: str
     alternative: int
     approved: bool
+    digest: str = ""  # of exactly what was shown, as `decide.approval.digest` gives it; a yes without it is not taken
 
 
 class Verdict(msgspec.Struct, frozen=True, tag="verdict"):
@@ -186,4 +187,13 @@ class Baseline(msgspec.Struct, frozen=True, tag="baseline"):
     written: int = 0  # when, where it came as a signed file: what was written before is not heard again
 
 
-Control = Approval | Verdict | Receipted | Rerouted | Tick | Suppressions | Baseline
+class Switch(msgspec.Struct, frozen=True, tag="switch"):
+    """A person engaged the kill switch (`engaged`: no new effect begins), or let effects begin again. What counts is the switch itself."""
+
+    time: int
+    person: str
+    engaged: bool
+    reason: str
+
+
+Control = Approval | Verdict | Receipted | Rerouted | Tick | Suppressions | Baseline | Switch

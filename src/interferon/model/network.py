@@ -193,6 +193,13 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
     downtime_hours: int = 72
 
 
+class Approvals(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a plan waits for people, and when it is put to the next ones on the roster."""
+
+    expire_hours: float = 8.0
+    escalate_minutes: float = 15.0
+
+
 class Finance(msgspec.Struct, frozen=True, kw_only=True):
     """What the books say of a financial period, in the network's currency; None where it is not stated."""
 
@@ -228,6 +235,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     learn_rows: int = 1440  # frames an entity is learnt on before it is judged
     alarm_p: float = 3e-5  # a telemetry alarm begins below this tail probability
     budgets: Budgets = Budgets()
+    approvals: Approvals = Approvals()
     finance: Finance = Finance()
 
     def late_weight(self, priority: int) -> float:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-Mode = Literal["execute_auto", "execute_unless_vetoed", "execute_approved", "suggest"]
+Mode = Literal["execute_auto", "execute_unless_vetoed", "execute_approved", "execute_approved_by_two", "suggest"]
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +114,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     chosen: int
     mode: Mode
     veto_until: int = 0  # execute_unless_vetoed: when it starts, microseconds
+    approve_until: int = 0  # until when a person may approve one of its alternatives, microseconds
     ttl_s: int = 0
     would: bool = False  # observing only: this is what it would have done
 

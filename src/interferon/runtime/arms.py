@@ -8,9 +8,10 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from interferon.decide.approval import yes
 from interferon.decide.situation import Ask
 from interferon.flow.reroute import Route
-from interferon.model.events import Approval, Control, Receipted
+from interferon.model.events import Control, Receipted
 from interferon.model.network import Network
 from interferon.model.records import Execute, Finding, Incident, Plan, Undo
 from interferon.pipeline import Output, Rules
@@ -74,7 +75,7 @@ class Approver:
             first = self._first.setdefault(plan.incident, plan.time)
             if now >= max(first + int(PERSON_AFTER_H * HOUR), plan.time) and self._wanted(plan):
                 self._answered.add(plan.id)
-                guarded.loop.feed(Approval(time=now, plan=plan.id, person="on-call", alternative=plan.chosen, approved=True))
+                guarded.loop.feed(yes(plan, plan.chosen, "on-call", now))
 
     def done(self, guarded: Guarded) -> bool:
         """Whether nothing is left to do or to wait for."""

@@ -45,14 +45,17 @@ class Effects:
         *,
         grace_s: int = 900,
         workers: int = 32,
+        halted: Callable[[], str] = lambda: "",
     ) -> None:
-        """`clock` gives microseconds UTC; `grace_s`: how long an effect whose time is over waits for a decision before it is escalated."""
+        """`clock` gives microseconds UTC; `grace_s`: how long an effect whose time is over waits for a decision before it is escalated;
+        `halted`: '' while effects may begin, else who stopped them and why: asked before each one is applied, never before an undo."""
         self.network = network  # replaced by the caller when a new revision is loaded
         self._journal = journal
         self._executor = executor
         self._actions = actions
         self._clock = clock
         self._grace_us = grace_s * 1_000_000
+        self._halted = halted
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="effect")
         self._locks = tuple(threading.Lock() for _ in range(LOCKS))
 
@@ -174,6 +177,8 @@ class Effects:
         return self._step(effect, State.FAILED, f"apply {outcome.result}: {outcome.detail}")
 
     def _call_apply(self, intent: Intent) -> Outcome:
+        if stopped := self._halted():
+            return Outcome("refused", stopped)
         return self._executor.apply(intent.id, intent.action, intent.target, intent.params, self._journal.epoch)
 
     def _verify(self, effect: Effect) -> Effect:

@@ -19,6 +19,7 @@ from interferon.model.network import Network
 from interferon.pipeline import Rules, new_state
 from interferon.runtime.effects import Effects
 from interferon.runtime.installation import RouteSolver
+from interferon.runtime.kill_switch import KillSwitch
 from interferon.runtime.loop import Hooks, Loop
 from interferon.runtime.range_executor import RangeExecutor
 from interferon.store.journal import Journal, journal_path
@@ -56,7 +57,9 @@ class Guarded:
         self.scenario, self.seed, self.start = scenario, seed, start
         self.range = world or Range(rules.network, scenario, seed, start, history_h=HISTORY_H, sourcing=dict(base.sourcing))
         self.journal = Journal(journal_path(place))
-        self.effects = Effects(self.journal, RangeExecutor(self.range), ACTIONS, rules.network, lambda: self.range.now, workers=1)
+        self.switch = KillSwitch(place)
+        executor, clock = RangeExecutor(self.range), lambda: self.range.now
+        self.effects = Effects(self.journal, executor, ACTIONS, rules.network, clock, workers=1, halted=self.switch.engaged)
         self.effects.recover()
         self.solver = RouteSolver(rules.network, rules.closures, self.snapshot, base, lambda route: self.range.route(dict(route.sourcing)))
         learn_us = int(HISTORY_H * LEARNT * 60) * MINUTE

@@ -15,7 +15,7 @@ from interferon.act.intents import intents
 from interferon.act.lifecycle import IllegalTransition
 from interferon.act.protocol import Action
 from interferon.model.effects import Receipt
-from interferon.model.events import Approval, Baseline, Control, Receipted, Rerouted, Verdict
+from interferon.model.events import Approval, Baseline, Control, Receipted, Rerouted, Switch, Verdict
 from interferon.model.records import DeadLetter, Execute, Plan, Renew, Solve, Undo
 from interferon.pipeline import Output, Rules, State, finish, step
 from interferon.runtime.effects import Effects
@@ -87,7 +87,7 @@ class Loop:
                 self._hooks.see(now)
             else:
                 self._hooks.heard(now)
-                if isinstance(now, Approval | Verdict | Baseline):
+                if isinstance(now, Approval | Verdict | Baseline | Switch):
                     self._record(type(now).__name__.lower(), _subject(now), now, now.time)
             self._carry_out(step(self.state, self.rules, now), waiting, solves)
 
@@ -139,7 +139,7 @@ def _renewed(effects: Effects, effect: str, command: Renew) -> Receipt | None:
         return None
 
 
-def _subject(word: Approval | Verdict | Baseline) -> str:
+def _subject(word: Approval | Verdict | Baseline | Switch) -> str:
     match word:
         case Approval():
             return word.plan
@@ -147,6 +147,8 @@ def _subject(word: Approval | Verdict | Baseline) -> str:
             return word.incident
         case Baseline():
             return word.entity
+        case Switch():
+            return "kill switch"
 
 
 def _heard(receipt: Receipt) -> Receipted:

@@ -12,14 +12,15 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from interferon.decide import book as ledger
+from interferon.decide.approval import refusal
 from interferon.flow.problem import DAY_US, Snapshot, opening
 from interferon.flow.reroute import Route, from_dict
-from interferon.model.events import Approval, Baseline, Control, Receipted, Rerouted, Verdict
+from interferon.model.events import Approval, Baseline, Control, Receipted, Rerouted, Switch, Verdict
 from interferon.model.records import DeadLetter, Finding, Incident, Plan, Undo
-from interferon.pipeline import Output, Rules, State
+from interferon.pipeline import Output, Rules, State, may
 from interferon.runtime.goods import Goods
 from interferon.runtime.installation import opening_time
+from interferon.runtime.kill_switch import KillSwitch
 from interferon.runtime.recent import Recent
 from interferon.runtime.traffic import Traffic
 
@@ -70,6 +71,7 @@ class Running:
     goods: Goods = field(default_factory=Goods)
     without: Callable[[int], tuple[float, int] | None] = lambda now: None  # OTIF and late orders of a twin without response
     recent: Recent = field(default_factory=Recent)
+    switch: KillSwitch | None = None  # None: nothing is carried out here
     books: Callable[[int], Snapshot] | None = None  # stock, orders, goods under way; None: as the tables have them
 
     def __post_init__(self) -> None:
@@ -102,8 +104,8 @@ class Running:
                 self.verdicts.append(control)
             case Rerouted():
                 self.routes[control.plan] = (control.time, from_dict(control.route))
-            case Baseline():
-                pass  # the watch holds what became of it
+            case Baseline() | Switch():
+                pass  # the watch and the switch hold what became of it
             case _:
                 return
         self.changed += 1
@@ -129,7 +131,7 @@ class Running:
 
     def refusal(self, approval: Approval) -> str:
         """'' where a person's word on a plan can be taken."""
-        return ledger.refusal(self.state.book, approval)
+        return refusal(self.state.book, approval, may(self.state, self.rules, approval.time))
 
     def snapshot(self) -> Snapshot:
         """What a plan begins with now. Tables whose orders are all promised before now, or beyond the horizon, are taken as they begin."""

@@ -54,6 +54,7 @@ class Show:
             speed=speed * 60,
             goods=Goods(int(network.settings.otif_window_h * HOUR), stage.start),
             without=self._without,
+            switch=self._guarded.switch,
             books=self._guarded.snapshot,
         )
         self._thread = threading.Thread(target=self._run, name="range", daemon=True)

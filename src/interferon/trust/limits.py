@@ -8,10 +8,16 @@ from typing import Any, Final
 
 from interferon.model.records import Mode
 
-MODES: Final[tuple[Mode, ...]] = ("execute_auto", "execute_unless_vetoed", "execute_approved", "suggest")
+MODES: Final[tuple[Mode, ...]] = ("execute_auto", "execute_unless_vetoed", "execute_approved", "execute_approved_by_two", "suggest")
 """Strongest first: the order they are asked in."""
 
-LEVELS: Final[dict[Mode, int]] = {"execute_auto": 3, "execute_unless_vetoed": 2, "execute_approved": 1, "suggest": 0}
+LEVELS: Final[dict[Mode, int]] = {
+    "execute_auto": 3,
+    "execute_unless_vetoed": 2,
+    "execute_approved": 1,
+    "execute_approved_by_two": 1,
+    "suggest": 0,
+}
 """The earned level that each mode needs."""
 
 SAFETY: Final = "sis"

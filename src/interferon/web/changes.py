@@ -12,6 +12,9 @@ from interferon.web.view import Verb
 NOTE_MOST: Final = 2000
 VERDICTS: Final = ("attack", "benign", "unsure")
 
+REASON_MOST: Final = 200
+
+Back = Annotated[str, Form()]
 Token = Annotated[str, Form(alias="csrf")]
 
 
@@ -19,15 +22,38 @@ class Changes:
     def __init__(self, pages: Pages) -> None:
         self.pages = pages
 
-    def approve(self, request: Request, name: str, alternative: Annotated[int, Form()], csrf: Token = "") -> Response:
+    def approve(
+        self,
+        request: Request,
+        name: str,
+        alternative: Annotated[int, Form()],
+        digest: Annotated[str, Form()] = "",
+        back: Back = "",
+        csrf: Token = "",
+    ) -> Response:
+        """`digest` is that of the alternative as the form showed it: what changed since is not approved."""
         person = self._person(request, "approve", csrf)
-        refusal = self.pages.source.approve(name, alternative, person)
+        return self._answered(request, name, back, self.pages.source.approve(name, alternative, person, digest))
+
+    def veto(self, request: Request, name: str, back: Back = "", csrf: Token = "") -> Response:
+        person = self._person(request, "veto", csrf)
+        return self._answered(request, name, back, self.pages.source.veto(name, person))
+
+    def _answered(self, request: Request, name: str, back: str, refusal: str) -> Response:
+        """The page that the word came from: the list of all that waits, or the plan."""
+        if back == "approvals":
+            return self.pages.approvals(request, 409, refusal) if refusal else _to("/approvals")
         return self.pages.plan(request, name, 409, refusal) if refusal else _to(f"/plan/{name}")
 
-    def veto(self, request: Request, name: str, csrf: Token = "") -> Response:
-        person = self._person(request, "veto", csrf)
-        refusal = self.pages.source.veto(name, person)
-        return self.pages.plan(request, name, 409, refusal) if refusal else _to(f"/plan/{name}")
+    def switch(self, request: Request, engaged: Annotated[str, Form()], reason: Annotated[str, Form()] = "", csrf: Token = "") -> Response:
+        """The kill switch: `yes` stops all new effects, anything else lets them begin again."""
+        person = self._person(request, "stop", csrf)
+        source, why = self.pages.source, " ".join(reason.split())
+        if not 0 < len(why) <= REASON_MOST:
+            refusal = f"Say why, in at most {REASON_MOST} characters: those who come later will ask."
+        else:
+            refusal = source.stop(person, why) if engaged == "yes" else source.go_on(person, why)
+        return self.pages.autonomy(request, 409, refusal) if refusal else _to("/autonomy")
 
     def verdict(
         self, request: Request, name: str, verdict: Annotated[str, Form()], note: Annotated[str, Form()] = "", csrf: Token = ""
@@ -91,6 +117,7 @@ class Changes:
         router.add_api_route("/plan/{name}/veto", self.veto, methods=["POST"], response_model=None)
         router.add_api_route("/incident/{name}/verdict", self.verdict, methods=["POST"], response_model=None)
         router.add_api_route("/finding/{name}/verdict", self.judge, methods=["POST"], response_model=None)
+        router.add_api_route("/autonomy/switch", self.switch, methods=["POST"], response_model=None)
         router.add_api_route("/letters/{key}", self.retry, methods=["POST"], response_model=None)
         router.add_api_route("/baseline", self.baseline, methods=["POST"], response_model=None)
         return router

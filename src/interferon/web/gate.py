@@ -18,6 +18,7 @@ DEEDS: Final[dict[Verb, str]] = {
     "veto": "veto plans",
     "verdict": "judge incidents",
     "undo": "take back what was done or learnt",
+    "stop": "use the kill switch",
 }
 
 

@@ -3,19 +3,22 @@
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from interferon.decide.approval import digest
 from interferon.detect import stream, telemetry_state
 from interferon.detect.baselines import refusal
 from interferon.flow.problem import Snapshot
 from interferon.flow.reroute import Route
-from interferon.model.events import Approval, Baseline, Receipted, Verdict
+from interferon.model.errors import InputError
+from interferon.model.events import Approval, Baseline, Receipted, Switch, Verdict
 from interferon.model.network import Network
 from interferon.model.records import Closure, Plan
 from interferon.runtime.running import Running
 from interferon.trust.policy import Policy
-from interferon.web import flows, life
+from interferon.web import flows, life, respond
 from interferon.web.lanes import lane_flows
 from interferon.web.timeline import FAILED, declared, timeline
 from interferon.web.view import (
+    AutonomyView,
     Band,
     Decision,
     Feed,
@@ -31,6 +34,7 @@ from interferon.web.view import (
     RouteView,
     Status,
     ThingState,
+    Waiting,
 )
 
 SHOWN_FOR_US = 48 * 3_600_000_000  # closed incidents leave the queue after this
@@ -178,6 +182,18 @@ class LiveSource:
             high = self._run.state.admission.high.get(flows.AGAIN, -1)
             return flows.retried(self._run, key, high + 1)
 
+    # ---- Approvals, Autonomy
+
+    def approvals(self) -> tuple[Waiting, ...]:
+        run = self._run
+        with run.lock:
+            newest = {plan.incident: plan for plan in run.plans.values()}
+            return respond.waiting(run, [self._decision(plan) for plan in newest.values()])
+
+    def autonomy(self) -> AutonomyView:
+        with self._run.lock:
+            return respond.autonomy(self._run)
+
     # ---- what if
 
     def closure(self, refs: Sequence[str]) -> Closure:
@@ -198,14 +214,16 @@ class LiveSource:
         failed = [receipt.detail for receipt in receipts if receipt.status in FAILED]
         return Decision(
             plan=plan,
-            status=self._status(plan, carried, answers, receipts),
+            status=self._status(plan, carried, receipts),
             alternative=plan.chosen if carried is None else carried,
             person=person,
             decided=decided or (receipts[0].time if receipts else 0),
-            note=failed[0] if failed else "",
+            note=failed[0] if failed else run.state.book.lapsed.get(plan.id, ""),
+            digests=tuple(digest(plan, place) for place in range(len(plan.alternatives))),
+            given=run.state.book.given.get(plan.id, {}).get(digest(plan, plan.chosen), ()) if carried is None else (),
         )
 
-    def _status(self, plan: Plan, carried: int | None, answers: list[Approval], receipts: list[Receipted]) -> Status:
+    def _status(self, plan: Plan, carried: int | None, receipts: list[Receipted]) -> Status:
         if plan.would:
             return "observing"
         if carried is not None:
@@ -215,13 +233,15 @@ class LiveSource:
             if now and all(status == "undone" for status in now.values()):
                 return "undone"
             return "verified" if now and all(status in ("verified", "due") for status in now.values()) else "running"
-        if any(not answer.approved for answer in answers):
+        if plan.id in self._run.state.book.vetoed:
             return "vetoed"
         if [other for other in self._run.plans.values() if other.incident == plan.incident][-1].id != plan.id:
             return "superseded"
         if plan.id in self._run.state.book.waiting:
             return "veto"
-        return "waiting" if plan.mode == "execute_approved" else "suggested"
+        if plan.id not in self._run.state.book.lapsed and plan.mode not in ("execute_approved", "execute_approved_by_two"):
+            return "suggested"
+        return "waiting" if self._run.clock() <= plan.approve_until else "lapsed"
 
     def _receipts(self, plan: Plan) -> list[Receipted]:
         return [receipt for receipt in self._run.receipts if receipt.plan == plan.id]
@@ -342,20 +362,38 @@ class LiveSource:
 
     # ---- a person's word
 
-    def approve(self, plan: str, alternative: int, person: str) -> str:
-        return self._answer(plan, alternative, person, approved=True)
+    def approve(self, plan: str, alternative: int, person: str, digest: str) -> str:
+        return self._answer(plan, alternative, person, approved=True, digest=digest)
 
     def veto(self, plan: str, person: str) -> str:
         return self._answer(plan, 0, person, approved=False)
 
-    def _answer(self, plan: str, alternative: int, person: str, *, approved: bool) -> str:
+    def _answer(self, plan: str, alternative: int, person: str, *, approved: bool, digest: str = "") -> str:
         run = self._run
         with run.lock:
-            word = Approval(time=run.clock(), plan=plan, person=person, alternative=alternative, approved=approved)
+            word = Approval(run.clock(), plan, person, alternative, approved, digest)
             why = run.refusal(word)
             if not why:
                 run.say(word)
             return why
+
+    def stop(self, person: str, reason: str) -> str:
+        return self._switched(Switch(self._run.clock(), person, True, reason))
+
+    def go_on(self, person: str, reason: str) -> str:
+        return self._switched(Switch(self._run.clock(), person, False, reason))
+
+    def _switched(self, word: Switch) -> str:
+        """At once, without waiting for the pipeline: only the record of it goes that way."""
+        run = self._run
+        if run.switch is None:
+            return "nothing is carried out here: there is nothing to stop"
+        try:
+            run.switch.set(word)
+        except (InputError, OSError) as error:
+            return f"the kill switch cannot be set: {error}"
+        run.say(word)
+        return ""
 
     def verdict(self, incident: str, person: str, verdict: str, note: str) -> str:
         run = self._run

@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from starlette.templating import Jinja2Templates
 
-from interferon.web import maps, tables, whatif
+from interferon.web import maps, tables, whatif, words
 from interferon.web.figures import filters
 from interferon.web.gate import Gate, Refused, Visitor
 from interferon.web.view import Band, Source
@@ -32,7 +32,7 @@ class Pages:
         if network.settings.timezone != self.timezone:
             self.timezone = network.settings.timezone
             self.templates.env.filters.update(filters(self.timezone))
-        verbs = {verb for verb in ("approve", "veto", "verdict", "undo") if self.gate.may(visitor, verb)}
+        verbs = {verb for verb in ("approve", "veto", "verdict", "undo", "stop") if self.gate.may(visitor, verb)}
         context = {"visitor": visitor, "verbs": verbs, "network": network, "here": request.url.path, **facts}
         if "now" not in context and visitor.person:
             context["now"] = self.source.now()
@@ -105,6 +105,16 @@ class Pages:
         good = {each.feed.name for each in view.feeds if tables.well(each)}
         return self.show(request, visitor, "flows.html", here="/flows", view=view, good=good, said=said)
 
+    def approvals(self, request: Request, status: int = 200, refusal: str = "") -> Response:
+        visitor = self.gate.enter(request, "view")
+        facts = {"waiting": self.source.approvals(), "stopped": self.source.autonomy().stopped, "refusal": refusal}
+        return self.show(request, visitor, "approvals.html", status, here="/approvals", **facts)
+
+    def autonomy(self, request: Request, status: int = 200, refusal: str = "") -> Response:
+        visitor = self.gate.enter(request, "view")
+        facts = {"view": self.source.autonomy(), "levels": words.AUTONOMY, "refusal": refusal}
+        return self.show(request, visitor, "autonomy.html", status, here="/autonomy", **facts)
+
     def network_json(self, request: Request, width: Annotated[float, Query(ge=100, le=8000)] = 1000.0) -> Response:
         self.gate.enter(request, "view")
         return _json(maps.network_map(self.source.network, self.source.now(), width))
@@ -128,6 +138,8 @@ class Pages:
         add("/plan/{name}", self.plan_page)
         add("/zone/{name}", self.zone)
         add("/flows", self.flows_page)
+        add("/approvals", self.approvals_page)
+        add("/autonomy", self.autonomy_page)
         add("/life/{entity:path}", self.life_page)
         add("/map/network.json", self.network_json)
         add("/map/lanes.json", self.lanes_json)
@@ -136,6 +148,12 @@ class Pages:
 
     def incident_page(self, request: Request, name: str) -> Response:
         return self.incident(request, name)
+
+    def approvals_page(self, request: Request) -> Response:
+        return self.approvals(request)
+
+    def autonomy_page(self, request: Request) -> Response:
+        return self.autonomy(request)
 
     def flows_page(self, request: Request) -> Response:
         return self.flows(request)

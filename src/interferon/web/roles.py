@@ -13,10 +13,10 @@ LOCAL_ROLE: Final = "operator"
 MAY: Final[dict[str, frozenset[Verb]]] = {
     "viewer": frozenset({"view"}),
     "planner": frozenset({"view", "verdict", "veto"}),
-    "operator": frozenset({"view", "verdict", "veto", "approve", "undo"}),
-    "engineer": frozenset({"view", "verdict", "veto", "approve", "undo"}),
-    "owner": frozenset({"view", "verdict", "veto", "approve", "undo"}),
-    "admin": frozenset({"view", "undo"}),  # hands out roles, and by intent approves nothing
+    "operator": frozenset({"view", "verdict", "veto", "approve", "undo", "stop"}),
+    "engineer": frozenset({"view", "verdict", "veto", "approve", "undo", "stop"}),
+    "owner": frozenset({"view", "verdict", "veto", "approve", "undo", "stop"}),
+    "admin": frozenset({"view", "undo", "stop"}),  # hands out roles, and by intent approves nothing
 }
 
 

@@ -12,7 +12,7 @@ from interferon.model.records import Alternative, Incident
 from interferon.web.maps import states
 from interferon.web.view import Band, Decision, FeedHealth, Now, ThingState
 
-APPROVABLE: Final = frozenset({"execute_auto", "execute_unless_vetoed", "execute_approved"})
+APPROVABLE: Final = frozenset({"execute_auto", "execute_unless_vetoed", "execute_approved", "execute_approved_by_two"})
 OPEN: Final = frozenset({"waiting", "veto"})
 SAMPLES: Final = 24
 
@@ -32,6 +32,7 @@ class Choice(msgspec.Struct, frozen=True):
     alternative: Alternative
     chosen: bool
     can_approve: bool
+    digest: str
     loss_share: float  # of the largest expected loss of the plan, for the bar
 
 
@@ -91,6 +92,7 @@ def choices(decision: Decision) -> tuple[Choice, ...]:
             alternative,
             index == decision.alternative,
             is_open and alternative.mode in APPROVABLE,
+            decision.digests[index] if decision.digests else "",
             max(0.0, alternative.expected_loss) / largest if largest > 0 else 0.0,
         )
         for index, alternative in enumerate(decision.plan.alternatives)

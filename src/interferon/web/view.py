@@ -32,9 +32,10 @@ Status = Literal[
     "vetoed",  # a person said no
     "undone",  # its effects were taken back
     "superseded",  # a later plan of the same incident replaced it
+    "lapsed",  # nobody approved it in time
 ]
 
-Verb = Literal["view", "approve", "veto", "verdict", "undo"]
+Verb = Literal["view", "approve", "veto", "verdict", "undo", "stop"]
 
 
 class ThingState(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +147,58 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     person: str = ""  # who approved or vetoed
     decided: int = 0
     note: str = ""  # why it failed, was undone or was superseded
+    digests: tuple[str, ...] = ()  # of each alternative as it stands here: an approval is for exactly that
+    given: tuple[str, ...] = ()  # who has approved the alternative so far, where a second person has to
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A person whom a plan is put to."""
+
+    id: str  # in people.csv
+    name: str
+    role: str
+    contact: str
+    time: int  # from when on
+    on_duty: bool  # as the roster says; else the role has nobody on duty and all of them are asked
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan that waits for people."""
+
+    decision: Decision
+    incident: Incident
+    until: int  # when it starts by itself, or cannot be approved any more
+    needed: int  # people who have to approve what is proposed
+    asked: tuple[Asked, ...]  # first ones first; later ones are asked where nobody has answered by then
+
+
+class Earned(msgspec.Struct, frozen=True, kw_only=True):
+    """The record of one action in one zone, and the level it comes to."""
+
+    action: str
+    zone: str  # '' where its targets are in no zone
+    right: int
+    wrong: int
+    open: int  # carried out, and not judged yet
+    level: int  # 0 suggest, 1 after approval, 2 unless vetoed, 3 automatic
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """One budget of `network.toml` and what is taken from it now."""
+
+    name: str
+    held: float
+    limit: int
+
+
+class AutonomyView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the screen *Autonomy* shows."""
+
+    earned: tuple[Earned, ...]
+    budgets: tuple[Budget, ...]
+    level: int  # what the installation may do at most, whatever the record says
+    stopped: str = ""  # who has stopped all new effects, when and why; '' while they may begin
+    can_stop: bool = False  # whether anything is carried out here at all
 
 
 class Now(msgspec.Struct, frozen=True, kw_only=True):
@@ -317,6 +370,20 @@ class Source(Protocol):
 
     def flows(self) -> FlowsView: ...
 
+    def approvals(self) -> tuple[Waiting, ...]:
+        """Plans that wait for people; what starts or lapses first comes first."""
+        ...
+
+    def autonomy(self) -> AutonomyView: ...
+
+    def stop(self, person: str, reason: str) -> str:
+        """No new effect begins from now on; what is in force stays and can be taken back. "" or the reason why not."""
+        ...
+
+    def go_on(self, person: str, reason: str) -> str:
+        """New effects may begin again. "" or the reason why not."""
+        ...
+
     def closure(self, refs: Sequence[str]) -> Closure:
         """What closing `refs` for good adds, from the closure table: nothing is solved."""
         ...
@@ -329,8 +396,8 @@ class Source(Protocol):
         """Gives in dead letters again, of one group; answers with what became of them, in one sentence."""
         ...
 
-    def approve(self, plan: str, alternative: int, person: str) -> str:
-        """Approves one alternative. "" when the approval was taken, or one sentence saying why not."""
+    def approve(self, plan: str, alternative: int, person: str, digest: str) -> str:
+        """Approves one alternative, as it was shown with `digest`. "" when the approval was taken, or one sentence saying why not."""
         ...
 
     def veto(self, plan: str, person: str) -> str:

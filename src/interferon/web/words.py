@@ -28,6 +28,7 @@ MODES: Final = {
     "execute_auto": "may act on its own",
     "execute_unless_vetoed": "may act unless a person vetoes",
     "execute_approved": "needs a person's approval",
+    "execute_approved_by_two": "needs the approval of two people",
     "suggest": "may only suggest",
     "denied": "not allowed",
 }
@@ -43,6 +44,7 @@ STATUSES: Final = {
     "vetoed": "vetoed",
     "undone": "taken back",
     "superseded": "replaced by a later plan",
+    "lapsed": "not approved in time",
 }
 
 STATES: Final = {"abnormal": "abnormal", "contained": "contained", "degraded": "reduced capacity", "lost": "out of service"}
@@ -51,6 +53,8 @@ STATES: Final = {"abnormal": "abnormal", "contained": "contained", "degraded": "
 MARKS: Final = {"abnormal": "▲", "contained": "■", "degraded": "◐", "lost": "✕"}
 
 VERDICTS: Final = {"attack": "attack", "benign": "benign", "unsure": "not sure"}
+
+AUTONOMY: Final = ("may only suggest", "acts after approval", "acts unless vetoed", "acts on its own")
 
 JUDGED: Final = {"attack": "Marked right by a person", "benign": "Marked wrong by a person", "unsure": "The word on it was taken back"}
 
