@@ -24,7 +24,7 @@ ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PAGES = ("/", "/incident/i-1", "/plan/p-1", "/zone/plant-a-line1", "/life/asset:plc-4", "/flows")
+PAGES = ("/", "/incident/i-1", "/plan/p-1", "/zone/plant-a-line1", "/life/asset:plc-4", "/flows", "/approvals", "/autonomy")
 
 Stage = tuple[str, Staged]
 Open = Callable[..., Page]
