@@ -587,6 +587,9 @@ class StagedAccounts:
     def exists(self) -> bool:
         return self.some
 
+    def role(self, name: str) -> str | None:
+        return {"vera": "viewer", "omar": "operator"}.get(name)
+
     def verify(self, name: str, password: str) -> str | None:
         return {("vera", "look-only-1"): "viewer", ("omar", "may-approve-2"): "operator"}.get((name, password))
 

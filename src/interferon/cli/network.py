@@ -14,7 +14,7 @@ import typer
 from interferon.model.errors import InputError
 from interferon.model.network import Network
 from interferon.model.problem import Problem
-from interferon.runtime import feed_settings, known_bad, outlet_settings, plugin_check
+from interferon.runtime import feed_settings, known_bad, outlet_settings, pager_settings, plugin_check
 from interferon.store import examples, folder, folder_docs, folder_write, policy_folder, suppression_file
 
 Check = Callable[[Path], list[Problem]]
@@ -33,7 +33,14 @@ class Hooks:
 OBSERVING: Final = Hooks(
     policy_writer=policy_folder.write_observing,
     rules_writer=examples.write_rules,
-    checks=(policy_folder.problems, known_bad.problems, suppression_file.problems, outlet_settings.problems, feed_settings.problems),
+    checks=(
+        policy_folder.problems,
+        known_bad.problems,
+        suppression_file.problems,
+        outlet_settings.problems,
+        pager_settings.problems,
+        feed_settings.problems,
+    ),
     plugin_check=plugin_check.problems,
 )
 

@@ -11,17 +11,20 @@ import typer
 from interferon.cli.progress import bar_of
 from interferon.cli.replay import policy_of, rules_of, suppressions_of
 from interferon.export.about import About
-from interferon.runtime import feed_settings, outlet_settings
+from interferon.runtime import feed_settings, outlet_settings, pager_settings
 from interferon.runtime.outlets import Outlets
+from interferon.runtime.pagers import Pagers
 from interferon.runtime.service import FEEDS, STATE, Service, clock
-from interferon.store import suppression_file
+from interferon.store import suppression_file, used_links
 from interferon.store.accounts import Accounts
 from interferon.store.folder import load
 from interferon.store.tokens import Tokens
+from interferon.store.used_links import UsedLinks
 from interferon.web.app import create_app
 from interferon.web.ingest import Ingest
 from interferon.web.live import LiveSource, policy_lines
 from interferon.web.serve import Tls, check_binding, serve
+from interferon.web.word import Links
 
 
 def register(app: typer.Typer) -> None:
@@ -41,6 +44,7 @@ def register(app: typer.Typer) -> None:
         accounts = Accounts(directory)
         check_binding(host, accounts.exists(), tls)
         policy, live, outlets = policy_of(directory), feed_settings.load(directory), outlet_settings.load(directory)
+        pagers = pager_settings.load(directory)
         held = suppressions_of(directory)
         for note in suppression_file.expired(held, clock()):
             typer.echo(f"note: {note}", err=True)
@@ -49,8 +53,11 @@ def register(app: typer.Typer) -> None:
             stack.enter_context(service)
             told = stack.enter_context(Outlets(outlets, directory, directory / STATE, About(version("interferon"), network), service.tell))
             source = LiveSource(service.running, policy_lines(policy), service.feed_states, lambda: dict(told.troubles))
+            links = Links(used_links.secret(directory / STATE), UsedLinks(directory / STATE))
+            stack.enter_context(Pagers(pagers, directory, directory / STATE, source.approvals, links.secret, clock, service.tell))
             ingest = Ingest(Tokens(directory), service.intake)
-            screens = create_app(source, accounts, secrets.token_bytes(32), policy, tls=tls is not None, more=(ingest.router(),))
+            more = (ingest.router(),)
+            screens = create_app(source, accounts, secrets.token_bytes(32), policy, tls=tls is not None, more=more, links=links)
             listening = f", listening to {', '.join(feed.name for feed in live)}" if live else ""
             typer.echo(f"Reading what lands in {directory / FEEDS}{listening}; stop with Ctrl-C.", err=True)
             serve(screens, host, port, tls, accounts.exists())

@@ -65,6 +65,30 @@ def _secret_bytes(secret: str) -> bytes:
     return base64.b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
 
 
+def webhook_headers(secret: str, name: str, at: int, content: bytes, media: str) -> dict[str, str]:
+    """Of a signed webhook; `name` is the same however often it is sent, `at` seconds since 1970."""
+    return {
+        "webhook-id": name,
+        "webhook-timestamp": str(at),
+        "webhook-signature": signature(secret, name, at, content),
+        "idempotency-key": name,
+        "content-type": media,
+    }
+
+
+def post(url: str, content: bytes, headers: dict[str, str], ca_file: Path | None) -> None:
+    """Posts once. Raises Refusal or Unreached."""
+    try:
+        trusted = ssl.create_default_context(cafile=str(ca_file)) if ca_file else True
+        answer = httpx.post(url, content=content, headers=headers, timeout=TIMEOUT_S, verify=trusted)
+    except (httpx.HTTPError, ssl.SSLError, OSError) as error:
+        raise Unreached(f"{type(error).__name__}: {error}") from None
+    if answer.status_code in AGAIN or answer.status_code >= 500:
+        raise Unreached(f"answered {answer.status_code}")
+    if answer.status_code >= 300:
+        raise Refusal(f"answered {answer.status_code}: {answer.text[:200]}")
+
+
 @dataclass
 class Sender:
     """Carries one message at a time to one receiver. Raises Refusal or Unreached."""
@@ -89,16 +113,7 @@ class Sender:
                 self._file(content)
 
     def _webhook(self, content: bytes, media: str, name: str) -> None:
-        at = self.clock()
-        signed = signature(self.outlet.secret(self.folder), name, at, content)
-        headers = {
-            "webhook-id": name,
-            "webhook-timestamp": str(at),
-            "webhook-signature": signed,
-            "idempotency-key": name,
-            "content-type": media,
-        }
-        self._post(content, headers)
+        self._post(content, webhook_headers(self.outlet.secret(self.folder), name, self.clock(), content, media))
 
     def _taxii(self, record: Told) -> None:
         """TAXII 2.1, 5.4: add objects to a collection."""
@@ -110,17 +125,7 @@ class Sender:
         self._post(content, headers | ({"authorization": word} if secret else {}), f"{self.outlet.url.rstrip('/')}/objects/")
 
     def _post(self, content: bytes, headers: dict[str, str], url: str = "") -> None:
-        try:
-            answer = httpx.post(url or self.outlet.url, content=content, headers=headers, timeout=TIMEOUT_S, verify=self._trusted())
-        except (httpx.HTTPError, ssl.SSLError, OSError) as error:
-            raise Unreached(f"{type(error).__name__}: {error}") from None
-        if answer.status_code in AGAIN or answer.status_code >= 500:
-            raise Unreached(f"answered {answer.status_code}")
-        if answer.status_code >= 300:
-            raise Refusal(f"answered {answer.status_code}: {answer.text[:200]}")
-
-    def _trusted(self) -> ssl.SSLContext | bool:
-        return ssl.create_default_context(cafile=str(self.folder / self.outlet.ca_file)) if self.outlet.ca_file else True
+        post(url or self.outlet.url, content, headers, self.folder / self.outlet.ca_file if self.outlet.ca_file else None)
 
     def _syslog(self, content: bytes) -> None:
         """A datagram (RFC 5426), or octet-counted on a connection (RFC 6587, and RFC 5425 with TLS)."""
@@ -143,8 +148,7 @@ class Sender:
         plain = socket.create_connection(target, TIMEOUT_S)
         if not secure:
             return plain
-        trusted = self._trusted()
-        context = trusted if isinstance(trusted, ssl.SSLContext) else ssl.create_default_context()
+        context = ssl.create_default_context(cafile=str(self.folder / self.outlet.ca_file) if self.outlet.ca_file else None)
         return context.wrap_socket(plain, server_hostname=target[0])
 
     def _file(self, content: bytes) -> None:

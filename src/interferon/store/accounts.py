@@ -63,6 +63,11 @@ class Accounts:
         right = matches(password, account.hash if account else self._nobody)
         return account.role if account and right and not account.disabled else None
 
+    def role(self, name: str) -> str | None:
+        """The role of an account that is not disabled."""
+        account = self._read().get(name)
+        return account.role if account and not account.disabled else None
+
     def listed(self) -> list[Account]:
         """All accounts by name."""
         return sorted(self._read().values(), key=lambda account: account.name)

@@ -27,6 +27,7 @@ from interferon.web.sse import Changed
 from interferon.web.throttle import Throttle
 from interferon.web.view import Accounts, Permission, Source
 from interferon.web.whatif_pages import WhatIf
+from interferon.web.word import Links, Word
 
 HERE: Final = Path(__file__).parent
 
@@ -39,11 +40,13 @@ def create_app(
     hosts: frozenset[str] = frozenset(),
     tls: bool = False,
     more: Sequence[APIRouter] = (),
+    links: Links | None = None,
 ) -> FastAPI:
     """The application.
 
     `secret` (32 random bytes) signs the CSRF tokens; a new one at each start only means that open forms must be reloaded. `hosts` are
     the names answered besides loopback. `tls` makes cookies Secure and sends HSTS. `more` are routes with a guard of their own.
+    `links`: people may answer by links that were sent to them; None: they log in.
     Without `accounts`, or while there are none, only loopback is answered, as the local operator.
     """
     gate = Gate(Sessions(secret, time.monotonic), accounts, permission or RoleTable(), tls)
@@ -63,6 +66,8 @@ def create_app(
     app = FastAPI(title="Interferon", docs_url=None, redoc_url=None, openapi_url=None, lifespan=until_stopped)
     for part in (pages, Changes(pages), Login(pages, Throttle(time.monotonic)), Changed(source, gate), WhatIf(pages, planner)):
         app.include_router(part.router())
+    if links is not None:
+        app.include_router(Word(pages, links).router())
     for router in more:
         app.include_router(router)
     app.state.leaving = False  # set by the server when it stops: event streams end

@@ -75,6 +75,13 @@ class Gate:
     def may(self, visitor: Visitor, verb: Verb) -> bool:
         return bool(visitor.person) and self.permission.may(visitor.person, visitor.role, verb)
 
+    def lets(self, person: str, verb: Verb) -> str:
+        """'' where somebody who did not log in, but is known for certain, may do `verb`; else one sentence why not."""
+        role = self._accounts.role(person) if self._accounts is not None else None
+        if role is None:
+            return f"There is no account {person} that is in use."
+        return "" if self.permission.may(person, role, verb) else f"{person} ({role}) may not {DEEDS[verb]}."
+
     def enter(self, request: Request, verb: Verb) -> Visitor:
         """The visitor, who may do `verb`; raises `LoginNeeded` or `Refused`."""
         visitor = self.visitor(request)

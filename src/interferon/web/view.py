@@ -428,6 +428,10 @@ class Accounts(Protocol):
         """The role, or None. Takes about as long for an unknown name as for a wrong password."""
         ...
 
+    def role(self, name: str) -> str | None:
+        """The role of somebody who may log in, or None."""
+        ...
+
 
 class Permission(Protocol):
     """May this person do that? Asked by the server before every answer and every change."""

@@ -1,0 +1,88 @@
+"""`pagers.toml` of a network folder: how people on the roster are told that a plan waits for them. Read by `up` and `interferon check`."""
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from interferon.model.errors import InputError
+from interferon.model.problem import Problem
+
+FILE: Final = "pagers.toml"
+SCHEMES: Final = {"email": ("smtp", "smtps"), "webhook": ("https", "http")}
+
+
+class Pager(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One way to reach people. Secrets lie in the environment or in a file, never in this one."""
+
+    name: str
+    kind: Literal["email", "webhook"]
+    url: str  # smtp://host:587 (STARTTLS where the server offers it), smtps://host:465; of a webhook where it is posted to
+    link: str = ""  # address of the screens, as https://interferon.example; without it messages carry no link
+    sender: str = ""  # of mails
+    username: str = ""  # of the mail server, with the secret as the password
+    secret_env: str = ""  # name of the environment variable that holds the secret
+    secret_file: str = ""  # below the network folder or absolute
+    ca_file: str = ""  # PEM of the certificate authorities to believe, in place of the system's
+    plain: bool = False  # a mail server without TLS is accepted: on the same machine, or in a network of its own
+
+    def secret(self, folder: Path) -> str:
+        """The secret, or '' where none is named. InputError where it is named and not there."""
+        if self.secret_env:
+            if self.secret_env not in os.environ:
+                raise InputError(f"{FILE}: pager {self.name}: the environment has no {self.secret_env}")
+            return os.environ[self.secret_env]
+        if self.secret_file:
+            try:
+                return (folder / self.secret_file).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise InputError(f"{FILE}: pager {self.name}: secret_file {self.secret_file} cannot be read: {error}") from None
+        return ""
+
+
+def load(folder: Path) -> tuple[Pager, ...]:
+    """The pagers of a folder; none where it has no such file. InputError with the first mistake."""
+    path = folder / FILE
+    if not path.is_file():
+        return ()
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = msgspec.convert(table.get("pager", []), list[Pager])
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path}: not readable as TOML: {error}") from None
+    except msgspec.ValidationError as error:
+        raise InputError(f"{path}: {error}; a [[pager]] has {', '.join(Pager.__struct_fields__)}") from None
+    if strange := sorted(set(table) - {"pager"}):
+        raise InputError(f"{path}: {strange[0]!r} is nothing; the file holds [[pager]] tables")
+    for place, pager in enumerate(found):
+        if wrong := _wrong(pager, {each.name for each in found[:place]}):
+            raise InputError(f"{path}: pager {pager.name!r}: {wrong}")
+    return tuple(found)
+
+
+def _wrong(pager: Pager, taken: set[str]) -> str:
+    if not re.fullmatch(r"[\w.-]+", pager.name) or pager.name in taken:
+        return "each pager needs a name of its own, of letters, digits, '-', '_' and '.'"
+    place, schemes = urlsplit(pager.url), SCHEMES[pager.kind]
+    if place.scheme not in schemes or not place.hostname:
+        return f"url is {pager.url!r}; of {pager.kind} it begins with {' or '.join(f'{each}://HOST' for each in schemes)}"
+    if pager.link and urlsplit(pager.link).scheme not in ("https", "http"):
+        return f"link is {pager.link!r}; write the address of the screens, as https://interferon.example"
+    if pager.kind == "email" and "@" not in pager.sender:
+        return f"sender is {pager.sender!r}; name the address that mails come from"
+    if pager.kind == "webhook" and not (pager.secret_env or pager.secret_file):
+        return "a webhook is signed; name secret_env or secret_file"
+    return ""
+
+
+def problems(folder: Path) -> list[Problem]:
+    """For `interferon check`."""
+    try:
+        load(folder)
+    except InputError as error:
+        return [Problem(file=FILE, line=1, message=str(error).removeprefix(f"{folder / FILE}: "))]
+    return []
