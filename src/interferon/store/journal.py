@@ -107,6 +107,14 @@ class Journal:
         """Take one step; `IllegalTransition` where it may not follow the state on disk. `expires`: a new end of its time to live."""
         return self._queue.put(lambda draft: self._advance(draft, effect_id, to, at, detail, expires))
 
+    def walk(self, effect_id: str, steps: Sequence[tuple[State, str, int | None]], at: int) -> "Future[Effect]":
+        """Take several steps (to, detail, expires), in order and all or none."""
+        return self._queue.put(lambda draft: [self._advance(draft, effect_id, to, at, why, end) for to, why, end in steps][-1])
+
+    def end(self, effect_id: str, at: int, detail: str) -> "Future[Effect]":
+        """A time to live that is over by `at`; `IllegalTransition` where the effect was renewed meanwhile."""
+        return self._queue.put(lambda draft: self._end(draft, effect_id, at, detail))
+
     def adopt(self, found: Observed, at: int) -> "Future[Effect | None]":
         """Record an effect that is in the world although no record explains it; None where a record in force does explain it."""
         return self._queue.put(lambda draft: self._adopt(draft, found, at))
@@ -193,6 +201,12 @@ class Journal:
         after = msgspec.structs.replace(before, state=to, changed=at, expires=end, epoch=self.epoch, detail=detail)
         draft.change(before, after, {"from": before.state, "to": to, "epoch": self.epoch, "detail": detail, "expires": end})
         return after
+
+    def _end(self, draft: Draft, effect_id: str, at: int, detail: str) -> Effect:
+        effect = draft.find(effect_id)
+        if effect is not None and effect.expires > at:
+            raise lifecycle.IllegalTransition(f"effect {effect_id}: its time to live was made longer; nothing was changed")
+        return self._advance(draft, effect_id, State.DUE, at, detail, None)
 
     def _adopt(self, draft: Draft, found: Observed, at: int) -> Effect | None:
         known = draft.find(found.effect)

@@ -77,13 +77,26 @@ def connect(path: Path, checkpoint_pages: int) -> Sqlite:
         raise InputError(f"{path}: cannot make the folder for the effect journal ({error.strerror})") from error
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=PATIENCE_S)
-        connection.execute("PRAGMA journal_mode = WAL")
+        _to_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages:d}")
     except sqlite3.Error as error:
         raise InputError(f"{path}: cannot be opened as an effect journal ({error})") from error
     return Sqlite(path, connection)
+
+
+def _to_wal(connection: sqlite3.Connection) -> None:
+    """SQLite does not wait by itself where two processes that open a new file both change its mode."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.01)
 
 
 def connect_reader(path: Path) -> Sqlite:
