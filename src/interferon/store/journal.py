@@ -101,23 +101,25 @@ class Journal:
         An id that is known already gives the effect as it stands (nothing is recorded twice); the same id with another content is a
         `JournalError`, and then none of `intents` is recorded.
         """
-        return self._queue.put(lambda draft: [self._admit(draft, intent, limits, at) for intent in intents])
+        return self._queue.put(lambda draft: [self._admit(draft, intent, limits, at) for intent in intents], [each.id for each in intents])
 
     def advance(self, effect_id: str, to: State, at: int, detail: str = "", expires: int | None = None) -> "Future[Effect]":
         """Take one step; `IllegalTransition` where it may not follow the state on disk. `expires`: a new end of its time to live."""
-        return self._queue.put(lambda draft: self._advance(draft, effect_id, to, at, detail, expires))
+        return self._queue.put(lambda draft: self._advance(draft, effect_id, to, at, detail, expires), (effect_id,))
 
     def walk(self, effect_id: str, steps: Sequence[tuple[State, str, int | None]], at: int) -> "Future[Effect]":
         """Take several steps (to, detail, expires), in order and all or none."""
-        return self._queue.put(lambda draft: [self._advance(draft, effect_id, to, at, why, end) for to, why, end in steps][-1])
+        return self._queue.put(
+            lambda draft: [self._advance(draft, effect_id, to, at, why, end) for to, why, end in steps][-1], (effect_id,)
+        )
 
     def end(self, effect_id: str, at: int, detail: str) -> "Future[Effect]":
         """A time to live that is over by `at`; `IllegalTransition` where the effect was renewed meanwhile."""
-        return self._queue.put(lambda draft: self._end(draft, effect_id, at, detail))
+        return self._queue.put(lambda draft: self._end(draft, effect_id, at, detail), (effect_id,))
 
     def adopt(self, found: Observed, at: int) -> "Future[Effect | None]":
         """Record an effect that is in the world although no record explains it; None where a record in force does explain it."""
-        return self._queue.put(lambda draft: self._adopt(draft, found, at))
+        return self._queue.put(lambda draft: self._adopt(draft, found, at), (found.effect,))
 
     def record(self, kind: str, subject: str, content: Any, at: int) -> "Future[int]":
         """Add a decision, approval, verdict … to the ledger; `content` is anything msgspec encodes. Gives the row's number."""

@@ -5,7 +5,7 @@ else writes under this node's epoch; after a failure it is read again.
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +18,7 @@ from interferon.store.journal_database import Database
 
 COLUMNS: Final = "state, intent, changed, expires, epoch, detail"
 MOST: Final = 10_000  # effects kept in memory
+CHUNK: Final = 64  # ids in one statement: always as many, for a statement that is known is not prepared anew
 _encoded: Final = msgspec.json.Encoder(order="deterministic").encode
 _intent: Final = msgspec.json.Decoder(Intent).decode
 
@@ -53,6 +54,7 @@ class Draft:
         )
         self._stood = self._sums = self._sums_on_disk()
         self._known: dict[str, Effect] = {}  # as on disk; those that a step may still be asked of
+        self._absent: set[str] = set()  # looked up for this group, and not on disk
         self._times: list[int] | None = None  # in order: when the last hours' actions were admitted
         self._times_from = 0
         self._lifted = False  # one that was refused is in the world: it counts from the next commit on
@@ -72,10 +74,20 @@ class Draft:
 
     # ---- what jobs do
 
+    def read(self, ids: Iterable[str]) -> None:
+        """Look up what the next jobs ask for at once: each statement lets other threads in, and has to wait until they let go."""
+        unknown = [name for name in ids if name not in self._known]
+        for begin in range(0, len(unknown), CHUNK):
+            some = unknown[begin : begin + CHUNK]
+            sql = f"SELECT {COLUMNS} FROM effects WHERE id IN ({','.join('?' * CHUNK)})"  # noqa: S608 - question marks only
+            found = [effect_of(row) for row in self.database.execute(sql, some + some[-1:] * (CHUNK - len(some)))]
+            self._keep({effect.id: effect for effect in found})
+        self._absent = {name for name in unknown if name not in self._known}
+
     def find(self, effect_id: str) -> Effect | None:
         """The effect with all that was drafted of it."""
         found = self._job.get(effect_id) or self._changed.get(effect_id) or self._known.get(effect_id)
-        if found is None and (found := find(self.database, effect_id)) is not None:
+        if found is None and effect_id not in self._absent and (found := find(self.database, effect_id)) is not None:
             self._keep({effect_id: found})
         return found
 

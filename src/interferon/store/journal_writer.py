@@ -6,7 +6,7 @@ what was under way, and the next commit opens a new one.
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from time import sleep
@@ -29,6 +29,7 @@ Answer = tuple[Any, Exception | None]
 class _Job:
     work: Callable[[Draft], Any]
     future: "Future[Any]"
+    reads: Sequence[str]
 
 
 class CommitQueue:
@@ -64,13 +65,13 @@ class CommitQueue:
             self._thread.start()
         return taken
 
-    def put(self, work: Callable[[Draft], T]) -> "Future[T]":
-        """Queue `work(draft)`; its result or error comes through the future."""
+    def put(self, work: Callable[[Draft], T], reads: Sequence[str] = ()) -> "Future[T]":
+        """Queue `work(draft)`; its result or error comes through the future. `reads`: ids of effects that it will look up."""
         future: Future[T] = Future()
         with self._lock:
             if not self._open:
                 raise JournalError("the effect journal is closed")
-            self._jobs.put(_Job(work, future))
+            self._jobs.put(_Job(work, future, reads))
         return future
 
     def draft(self) -> Draft | None:
@@ -157,6 +158,7 @@ class CommitQueue:
     def _transaction(self, database: Database, group: list[_Job]) -> list[Answer]:
         draft = self._draft = self._draft or Draft(database)
         database.begin()
+        draft.read({name for job in group for name in job.reads})
         answers = [self._attempt(draft, job) for job in group]
         self.lease.renew(database, draft.seq)
         draft.flush()
