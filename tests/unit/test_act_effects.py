@@ -1,5 +1,6 @@
 """The driver of effects against a small world in memory that can be told to misbehave."""
 
+import dataclasses
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from interferon.model.errors import JournalError
 from interferon.model.network import Asset, Budgets, Network, Settings
 from interferon.runtime.effects import Effects
 from interferon.store.journal import Journal
+from interferon.store.journal_lease import StaleEpoch
 from interferon.store.journal_ledger import verify_ledger
 from interferon.store.journal_writer import CommitQueue
 
@@ -268,7 +270,7 @@ class FullAfter:
         self.commit(queue)
 
 
-@pytest.mark.parametrize("commits", range(4))
+@pytest.mark.parametrize("commits", range(3))
 def test_a_disk_that_fills_at_any_step_is_loud_and_recovery_ends_what_was_begun(
     effects: Effects, world: Scripted, journal: Journal, monkeypatch: pytest.MonkeyPatch, commits: int
 ) -> None:
@@ -295,6 +297,119 @@ def test_an_intent_that_is_undone_before_it_was_applied_is_withdrawn(
             effects.submit([wanted()])
     assert effects.undo(["e"], "benign")[0].detail == "withdrawn before it was applied: benign"
     assert (effects.submit([wanted()])[0].status, world.calls) == (State.FAILED, [])
+
+
+def stopped(journal: Journal, to: State = State.APPLYING, ttl_s: int = 3600) -> None:
+    """A runtime that died with effect `e` on record as `to`."""
+    journal.admit([wanted(ttl_s=ttl_s)], Budgets(), 0).result()
+    way = (State.APPLYING, State.APPLIED)
+    for step in way[: way.index(to) + 1]:
+        journal.advance("e", step, 0).result()
+
+
+@pytest.mark.parametrize(
+    ("answers", "ttl_s", "status", "why"),
+    [
+        ({}, 3600, State.VERIFIED, ""),
+        ({}, 0, State.FAILED, "its time to live was over before it was applied"),
+        ({"precheck": Outcome("refused", "the address is another machine's now")}, 3600, State.FAILED, "precheck refused: the address is"),
+        (
+            {"precheck": Outcome("unknown", "no answer"), "undo": Outcome("unknown", "no answer")},
+            3600,
+            State.ESCALATED,
+            "; undo unknown: no",
+        ),
+    ],
+)
+def test_what_was_handed_over_before_the_crash_is_applied_only_where_it_still_may_be(
+    effects: Effects, world: Scripted, journal: Journal, answers: dict[str, Outcome], ttl_s: int, status: State, why: str
+) -> None:
+    stopped(journal, ttl_s=ttl_s)
+    world.answers = answers
+    (told,) = effects.recover().resumed
+    assert told.status is status
+    assert why in told.detail
+    assert world.calls == (["apply e"] if status is State.VERIFIED else ["undo e"])
+
+
+def test_what_was_applied_before_the_crash_is_looked_at(effects: Effects, world: Scripted, journal: Journal) -> None:
+    stopped(journal, State.APPLIED)
+    world.answers = {"verify": Outcome("failed", "gone")}
+    assert [(told.status, told.detail) for told in effects.recover().resumed] == [(State.FAILED, "verify failed: gone")]
+    assert world.calls == []
+
+
+def test_a_new_revision_of_the_network_is_checked_against(effects: Effects) -> None:
+    effects.network = dataclasses.replace(effects.network, assets={"plc": Asset(id="plc", zone="z", type="sis")})
+    assert effects.submit([wanted()])[0].detail == "asset:plc is a safety system: never a target"
+
+
+def test_what_is_in_the_world_in_part_after_a_failed_apply_is_not_let_go(
+    effects: Effects, world: Scripted, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def halfway(effect_id: str, *more: object) -> Outcome:
+        world.world[effect_id] = Observed(effect_id, "isolate_asset", "asset:plc")
+        return Outcome("failed", "two of three rules")
+
+    monkeypatch.setattr(world, "apply", halfway)
+    (told,) = effects.submit([wanted()])
+    assert (told.status, told.detail) == (State.ESCALATED, "apply failed, but it is in the world in part: two of three rules")
+    assert journal.held(0).assets == 1
+    assert effects.undo(["e"], "over")[0].status is State.UNDONE
+
+
+@pytest.mark.parametrize("recorded", [0, 1])
+def test_time_spent_down_is_not_added_to_the_time_to_live(journal: Journal, world: Scripted, recorded: int) -> None:
+    journal.admit([wanted()], Budgets(), 5).result()
+    if recorded:
+        journal.advance("e", State.APPLYING, 5).result()
+    world.world["e"] = Observed("e", "isolate_asset", "asset:plc")
+    with Effects(journal, world, ACTIONS, network(), lambda: HOUR // 2) as effects:
+        assert [told.status for told in effects.recover().resumed] == [State.VERIFIED]
+    found = journal.effect("e")
+    assert found is not None
+    assert found.expires == HOUR + 5
+
+
+def test_what_ended_while_the_runtime_was_down_is_due_when_recovery_is_over(journal: Journal, world: Scripted) -> None:
+    for name, clock in (("e", 0), ("later", HOUR)):
+        with Effects(journal, world, ACTIONS, network(), lambda now=clock: now, grace_s=600) as effects:  # type: ignore[misc]
+            effects.submit([msgspec.structs.replace(wanted(name), time=clock)])
+    with Effects(journal, world, ACTIONS, network(), lambda: HOUR + 1, grace_s=600) as effects:
+        assert [(told.effect, told.status) for told in effects.recover().due] == [("e", State.DUE)]
+        assert effects.recover().due == ()
+    with Effects(journal, world, ACTIONS, network(), lambda: 2 * HOUR + 1, grace_s=600) as effects:
+        assert [(told.effect, told.status) for told in effects.recover().due] == [("later", State.DUE), ("e", State.ESCALATED)]
+
+
+def test_an_effect_that_was_renewed_since_it_was_read_does_not_become_due(journal: Journal, effects: Effects) -> None:
+    effects.submit([wanted()])
+    effects.expire(2 * HOUR)
+    effects.renew("e", 7200, "needed")
+    with pytest.raises(IllegalTransition, match="its time to live was made longer"):
+        journal.end("e", HOUR, "over").result()
+
+
+def test_a_runtime_whose_lease_was_taken_does_not_touch_the_world(tmp_path: Path, world: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Journal(tmp_path / "j.sqlite", node="a") as old, Effects(old, world, ACTIONS, network(), lambda: 0) as effects:
+        effects.submit([wanted("kept"), wanted("other")])
+        world.calls.clear()
+        old.advance("kept", State.UNDOING, 0).result()
+        precheck = world.precheck
+
+        def overtaken(action: str, target: str) -> Outcome:
+            """Another node takes over between the record and the world."""
+            Journal(tmp_path / "j.sqlite", node="a").close()
+            old._queue.lease._until = 0
+            return precheck(action, target)
+
+        stopped(old)
+        monkeypatch.setattr(world, "precheck", overtaken)
+        with pytest.raises(StaleEpoch):
+            effects.submit([wanted()])
+        with pytest.raises(StaleEpoch):
+            effects.undo(["kept"], "go on")
+        assert world.calls == []
 
 
 def test_an_irreversible_orphan_goes_to_a_person(effects: Effects, world: Scripted) -> None:

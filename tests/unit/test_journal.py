@@ -15,9 +15,13 @@ from interferon.model.errors import InputError, JournalError
 from interferon.model.network import Budgets
 from interferon.store import journal_writer
 from interferon.store.journal import Journal, journal_path
+from interferon.store.journal_database import open_writer
+from interferon.store.journal_draft import Draft
+from interferon.store.journal_lease import StaleEpoch
 from interferon.store.journal_ledger import verify_ledger
 from interferon.store.journal_schema import MIGRATIONS, migrate
-from interferon.store.journal_writer import CommitQueue, StaleEpoch
+from interferon.store.journal_sqlite import Sqlite
+from interferon.store.journal_writer import CommitQueue
 
 ROOMY = Budgets(actions_per_hour=1000, isolated_assets=1000, downtime_hours=1000, orders_late_per_day=1000)
 HOUR = 3_600_000_000
@@ -166,11 +170,17 @@ def test_a_closed_journal_says_so(path: Path) -> None:
         journal.record("note", "x", 1, 0)
 
 
+def connection(journal: Journal) -> sqlite3.Connection:
+    database = journal._queue._database
+    assert isinstance(database, Sqlite)
+    return database.connection
+
+
 def held_back(journal: Journal) -> threading.Event:
     """The writer waits inside a transaction until the event is set: what is queued meanwhile has to share what comes next."""
     entered, gate = threading.Event(), threading.Event()
 
-    def wait_inside(db: sqlite3.Connection) -> bool:
+    def wait_inside(draft: Draft) -> bool:
         entered.set()
         return gate.wait(10)
 
@@ -197,25 +207,26 @@ def test_what_is_queued_at_closing_is_still_committed(path: Path, monkeypatch: p
 def test_waiting_jobs_share_a_commit(path: Path) -> None:
     with Journal(path) as journal:
         gate, commits = held_back(journal), []
-        journal._queue._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+        db = connection(journal)
+        db.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
         futures = [journal.record("note", str(number), number, 0) for number in range(100)]
         gate.set()
         assert [future.result() for future in futures] == list(range(1, 101))
-        journal._queue._connection.set_trace_callback(None)
+        db.set_trace_callback(None)
         assert len(commits) == 2
 
 
 def test_a_full_disk_fails_loudly_and_heals(path: Path) -> None:
     with Journal(path) as journal:
-        db = journal._queue._connection
-        pages = journal._queue.put(lambda c: c.execute("PRAGMA page_count").fetchone()[0]).result()
-        journal._queue.put(lambda c: c.execute(f"PRAGMA max_page_count = {pages}").fetchone()).result()
+        db = connection(journal)
+        pages = journal._queue.put(lambda draft: draft.database.execute("PRAGMA page_count").fetchone()[0]).result()
+        journal._queue.put(lambda draft: draft.database.execute(f"PRAGMA max_page_count = {pages}").fetchone()).result()
         big = Intent(id="big", plan="p", incident="i", action="a", target="t", time=0, params={"text": "x" * 100_000})
         with pytest.raises(JournalError, match=r"could not be written \(database or disk is full\); nothing of this step was recorded"):
             journal.admit([wanted("small"), big], ROOMY, 0).result()
         assert not db.in_transaction
         assert (journal.effects(), journal.ledger(), journal.held(0)) == ([], [], Held(0, 0, 0, 0))
-        journal._queue.put(lambda c: c.execute("PRAGMA max_page_count = 1000000").fetchone()).result()
+        journal._queue.put(lambda draft: draft.database.execute("PRAGMA max_page_count = 1000000").fetchone()).result()
         assert len(journal.admit([wanted("small"), big], ROOMY, 0).result()) == 2
     assert verify_ledger(path).problems == ()
 
@@ -253,15 +264,17 @@ def test_a_journal_of_a_newer_release_is_left_alone(path: Path) -> None:
 
 
 def test_migrations_run_once_each_in_order(tmp_path: Path) -> None:
-    db = sqlite3.connect(tmp_path / "old.sqlite", isolation_level=None)
-    later = (*MIGRATIONS, ("ALTER TABLE effects ADD COLUMN note TEXT NOT NULL DEFAULT 'old'",))
-    migrate(db, tmp_path, MIGRATIONS)
+    db = open_writer(tmp_path / "old.sqlite")
+    migrate(db, MIGRATIONS[:1])
     row = ("e", "failed", "p", "i", "a", "t", "{}", 0, 0, 0, 1, "")
     db.execute(f"INSERT INTO effects VALUES ({','.join('?' * len(row))})", row)
+    db.execute("INSERT INTO ledger VALUES (4, 0, 'effect', 'e', '{}', x'00')")
+    later = (*MIGRATIONS, ("ALTER TABLE effects ADD COLUMN note TEXT NOT NULL DEFAULT 'old'",))
     for _ in range(2):
-        migrate(db, tmp_path, later)
-        assert db.execute("SELECT note FROM effects").fetchall() == [("old",)]
-    assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        migrate(db, later)
+        assert db.execute("SELECT note, number FROM effects").fetchall() == [("old", 4)]
+        assert db.execute("SELECT epoch, seq, holder FROM epochs").fetchall() == [(0, 4, "")]
+    assert db.version() == len(later)
     db.close()
 
 

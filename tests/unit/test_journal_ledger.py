@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,24 @@ def test_where_there_is_no_journal_the_error_says_where_it_was_looked_for(tmp_pa
     (tmp_path / "text").write_text("not a database, but long enough to be taken for one by its size" * 20)
     with pytest.raises(InputError, match=r"cannot be read as an effect journal \(file is not a database\)"):
         run(str(tmp_path / "text"))
+
+
+def test_the_folder_s_settings_and_the_command_line_name_another_journal(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.sqlite"
+    Journal(other).close()
+    for arguments in ([str(tmp_path), "--journal", "other.sqlite"], [str(other)]):
+        assert run(*arguments)[1].startswith("0 rows, the chain is whole")
+    (tmp_path / "network.toml").write_text('name = "n"\njournal = "other.sqlite"\n')
+    assert run(str(tmp_path))[1].startswith("0 rows")
+    (tmp_path / "network.toml").write_text('name = "n"\njournal = 1\n')
+    with pytest.raises(InputError, match=r"network\.toml:2: journal is 1; write text in quotes"):
+        run(str(tmp_path))
+
+
+def test_a_url_needs_its_package_and_a_kind_that_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="an effect journal is a file or postgresql://HOST/DATABASE"):
+        run("mysql://h/x")
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "interferon.store.journal_postgres", raising=False)
+    with pytest.raises(InputError, match=r"needs the package psycopg: pip install 'interferon\[postgres\]'"):
+        run("postgresql://h/x")

@@ -10,7 +10,7 @@ import pytest
 
 from interferon.act.lifecycle import IllegalTransition
 from interferon.actions import ACTIONS
-from interferon.bench.journal import Memory
+from interferon.bench.respond_journal import Memory
 from interferon.decide.approval import yes
 from interferon.model.effects import State as Effect
 from interferon.model.errors import JournalError

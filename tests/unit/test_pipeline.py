@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interferon.actions import ACTIONS
-from interferon.bench.journal import Memory
+from interferon.bench.respond_journal import Memory
 from interferon.decide.approval import yes
 from interferon.detect.settings import LIVE
 from interferon.detect.watch import Portfolios

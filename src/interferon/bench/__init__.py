@@ -11,7 +11,7 @@ from typing import Any, Final
 
 # run with `detect`, so not once more where all are run
 JOINED: Final = ("watch", "plants", "start", "poison", "throughput", "stream", "rules")
-SUITES: Final = ("path", "sense", "detect", *JOINED, "flow", "journal", "policy")
+SUITES: Final = ("path", "sense", "detect", *JOINED, "flow", "respond", "policy")
 
 
 def cases(suite: str, *part: str) -> Iterable[dict[str, Any]]:

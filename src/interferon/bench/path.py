@@ -17,8 +17,8 @@ import pyarrow.csv
 
 from interferon.actions import ACTIONS
 from interferon.bench import flow, path_world
-from interferon.bench.journal import Memory, containment_p99
 from interferon.bench.path_world import DEPOTS, ENTITIES, LEARN_ROWS, SIGNALS
+from interferon.bench.respond_journal import Memory, containment_p99
 from interferon.connectors import event_lines, telemetry_rows
 from interferon.connectors.table_file import read_table
 from interferon.detect.settings import LIVE

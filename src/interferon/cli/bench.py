@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
     def run(
         suite: Annotated[
             str,
-            typer.Argument(help="path, sense, detect or one of its parts, flow, journal or policy; without it, all of them."),
+            typer.Argument(help="path, sense, detect or one of its parts, flow, respond or policy; without it, all of them."),
         ] = "",
         part: Annotated[
             str,
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
         if suite and suite not in bench.SUITES:
             raise typer.BadParameter(f"no suite is named {suite!r}; there are {', '.join(bench.SUITES)}")
         if part and part not in (known := bench.parts(suite) if suite else ()):
-            told = f"{suite} has {', '.join(known)}" if known else "only detect, flow and sense have parts; name one of them first"
+            told = f"{suite} has {', '.join(known)}" if known else "only detect, flow, respond and sense have parts; name one of them first"
             raise typer.BadParameter(f"--part {part}: {told}")
         rows = []
         for name in [suite] if suite else [one for one in bench.SUITES if one not in bench.JOINED]:

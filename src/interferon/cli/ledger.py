@@ -9,7 +9,10 @@ from typing import Annotated
 import msgspec
 import typer
 
-from interferon.store.journal import journal_path
+from interferon.model.errors import InputError
+from interferon.store import settings_file
+from interferon.store.journal import journal_place
+from interferon.store.journal_database import Place, is_url
 from interferon.store.journal_ledger import LedgerReport, verify_ledger
 
 
@@ -26,14 +29,28 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Network folder, or the journal's file itself.")],
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Network folder, or the journal itself: its file or postgresql:// URL.")],
+    journal: Annotated[str, typer.Option(help="The folder's journal, where network.toml does not name it.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Prove that no row of the ledger was changed, removed or put in between. Exit code 1 where one was."""
-    report = verify_ledger(journal_path(folder))
+    report = verify_ledger(place_of(folder, journal))
     typer.echo(msgspec.json.encode(report).decode() if as_json else told(report))
     if report.problems:
         raise typer.Exit(1)
+
+
+def place_of(folder: str, named: str) -> Place:
+    """The journal that is meant. Raises `InputError` where `network.toml` has to tell it and cannot be read."""
+    if is_url(folder):
+        return folder
+    settings = Path(folder) / settings_file.FILE
+    if named or not settings.is_file():
+        return journal_place(Path(folder), named)
+    found, problems = settings_file.parse(settings.read_bytes())
+    if found is None:
+        raise InputError(f"{settings}:{problems[0].line}: {problems[0].message}")
+    return journal_place(Path(folder), found.journal)
 
 
 def told(report: LedgerReport) -> str:

@@ -18,6 +18,7 @@ from interferon.runtime.service import FEEDS, STATE, Service, clock
 from interferon.store import suppression_file, used_links
 from interferon.store.accounts import Accounts
 from interferon.store.folder import load
+from interferon.store.journal import Journal, journal_place
 from interferon.store.tokens import Tokens
 from interferon.store.used_links import UsedLinks
 from interferon.web.app import create_app
@@ -25,6 +26,11 @@ from interferon.web.ingest import Ingest
 from interferon.web.live import LiveSource, policy_lines
 from interferon.web.serve import Tls, check_binding, serve
 from interferon.web.word import Links
+
+
+def standing_by(holder: str) -> None:
+    """Told while another node has the journal."""
+    typer.echo(f"Standing by: node {holder} holds the effect journal; this one takes over when it stops.", err=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +41,10 @@ def register(app: typer.Typer) -> None:
         host: Annotated[str, typer.Option(help="Address to serve on; others than loopback need accounts and TLS.")] = "127.0.0.1",
         tls_cert: Annotated[Path | None, typer.Option(help="PEM certificate with its chain.")] = None,
         tls_key: Annotated[Path | None, typer.Option(help="PEM key of the certificate.")] = None,
+        journal: Annotated[
+            str, typer.Option(help="Effect journal: a file, or postgresql:// for several nodes. Default: network.toml's.")
+        ] = "",
+        node: Annotated[str, typer.Option(help="This node's name among those that share a journal. Default: the machine's.")] = "",
     ) -> None:
         """Watch a network: reads DIR/feeds, learns, finds, and shows what it would do. Executes nothing."""
         if (tls_cert is None) != (tls_key is None):
@@ -48,8 +58,10 @@ def register(app: typer.Typer) -> None:
         held = suppressions_of(directory)
         for note in suppression_file.expired(held, clock()):
             typer.echo(f"note: {note}", err=True)
-        service = Service(directory, network, policy, bar_of("closure table"), rules_of(directory), held, live)
+        place = journal_place(directory, journal or network.settings.journal)
         with ExitStack() as stack:
+            opened = stack.enter_context(Journal(place, node=node, standing_by=standing_by))
+            service = Service(directory, network, policy, bar_of("closure table"), rules_of(directory), held, live, journal=opened)
             stack.enter_context(service)
             told = stack.enter_context(Outlets(outlets, directory, directory / STATE, About(version("interferon"), network), service.tell))
             source = LiveSource(service.running, policy_lines(policy), service.feed_states, lambda: dict(told.troubles))

@@ -16,9 +16,10 @@ import msgspec
 from interferon.act import lifecycle
 from interferon.act.lifecycle import IllegalTransition
 from interferon.act.protocol import Action, Executor
-from interferon.model.effects import Effect, Intent, Observed, Outcome, Receipt, State, receipt
+from interferon.model.effects import Effect, Intent, Observed, Receipt, State, receipt
 from interferon.model.errors import JournalError
 from interferon.model.network import Network
+from interferon.runtime.effect_drive import Drive
 from interferon.store.journal import Journal
 
 LOCKS = 256  # effects are locked by stripe: two threads never drive one effect
@@ -30,6 +31,7 @@ class Recovery(msgspec.Struct, frozen=True):
     resumed: tuple[Receipt, ...]  # were in flight; each now stands where its receipt says
     orphans: tuple[Receipt, ...]  # in the world, but nothing on record explains them
     missing: tuple[Receipt, ...]  # on record as in force, but not in the world: escalated
+    due: tuple[Receipt, ...] = ()  # their time to live ended meanwhile: to be decided again, or escalated where nobody did
 
 
 class Effects:
@@ -49,15 +51,24 @@ class Effects:
     ) -> None:
         """`clock` gives microseconds UTC; `grace_s`: how long an effect whose time is over waits for a decision before it is escalated;
         `halted`: '' while effects may begin, else who stopped them and why: asked before each one is applied, never before an undo."""
-        self.network = network  # replaced by the caller when a new revision is loaded
+        self._drive = Drive(journal, executor, actions, network, clock, halted)
         self._journal = journal
         self._executor = executor
         self._actions = actions
         self._clock = clock
         self._grace_us = grace_s * 1_000_000
-        self._halted = halted
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="effect")
         self._locks = tuple(threading.Lock() for _ in range(LOCKS))
+
+    @property
+    def network(self) -> Network:
+        """What intents are checked against."""
+        return self._drive.network
+
+    @network.setter
+    def network(self, network: Network) -> None:
+        """A new revision was loaded."""
+        self._drive.network = network
 
     def __enter__(self) -> Self:
         return self
@@ -90,21 +101,21 @@ class Effects:
                 raise IllegalTransition(f"effect {effect_id} is {effect.state}: only one that waits for a decision can be renewed")
             outcome = self._executor.verify(effect.id, effect.intent.action, effect.intent.target)
             if outcome.result == "ok":
-                return receipt(self._step(effect, State.VERIFIED, reason, expires=lifecycle.expiry(self._clock(), ttl_s)))
+                return receipt(self._drive.step(effect, State.VERIFIED, reason, expires=lifecycle.expiry(self._clock(), ttl_s)))
             if effect.state is State.DUE:
-                effect = self._step(effect, State.ESCALATED, f"not renewed, it does not hold: {outcome.detail}")
+                effect = self._drive.step(effect, State.ESCALATED, f"not renewed, it does not hold: {outcome.detail}")
             return receipt(effect)
 
     def escalate(self, effect_id: str, reason: str) -> Receipt:
         """Decide that a person has to look; the effect stays in force."""
         with self._lock(effect_id):
-            return receipt(self._step(self._known(effect_id), State.ESCALATED, reason))
+            return receipt(self._drive.step(self._known(effect_id), State.ESCALATED, reason))
 
     def expire(self, now_us: int) -> list[Receipt]:
         """Effects whose time to live is over become due: still in force, to be decided again. Due ones without an answer are escalated."""
         ended = self._journal.effects([State.VERIFIED], expired_by=now_us)
         unanswered = [e for e in self._journal.effects([State.DUE]) if e.changed + self._grace_us <= now_us]
-        steps = [self._journal.advance(e.id, State.DUE, now_us, "time to live is over: decide again") for e in ended]
+        steps = [self._journal.end(e.id, now_us, "time to live is over: decide again") for e in ended]
         steps += [self._journal.advance(e.id, State.ESCALATED, now_us, "no decision within the grace period") for e in unanswered]
         receipts = []
         for step in steps:
@@ -113,7 +124,7 @@ class Effects:
         return receipts
 
     def recover(self) -> Recovery:
-        """Bring what was in flight to its end, and compare the world with the record. Safe to call at any time.
+        """Bring what was in flight to its end, compare world and record, and let what ended meanwhile become due. Safe to call at any time.
 
         The fence goes up first, so that a call of a dead runtime that is still under way cannot land after the world was looked at.
         The order of looking matters: an effect seen in the world has its intent in a journal read *after* that, and one on record both
@@ -128,80 +139,21 @@ class Effects:
         orphans = [self._unexplained(seen) for seen in sorted(world, key=lambda seen: seen.effect)]
         missing = [e for e in self._journal.effects(in_force) if e.id in before and e.id not in present]
         lost = self._each(self._lost, [e.id for e in missing])
-        return Recovery(tuple(resumed), tuple(receipt(e) for e in orphans if e is not None), tuple(lost))
+        found = tuple(receipt(e) for e in orphans if e is not None)
+        return Recovery(tuple(resumed), found, tuple(lost), tuple(self.expire(self._clock())))
 
     # ---- one effect
 
     def _settle(self, effect_id: str, present: Iterable[str] = ()) -> Receipt:
         """Drive one effect until nothing is left to do for it. `present`: ids seen in the world before this runtime did anything."""
         with self._lock(effect_id):
-            return receipt(self._drive(self._known(effect_id), effect_id in present))
-
-    def _drive(self, effect: Effect, seen: bool) -> Effect:
-        while effect.state in lifecycle.IN_FLIGHT:
-            effect = self._go_on(effect, seen)
-        return effect
-
-    def _go_on(self, effect: Effect, seen: bool) -> Effect:
-        if effect.state is State.INTENT:
-            return self._precheck(effect, seen)
-        if effect.state is State.APPLYING:
-            return self._apply(effect, seen)
-        if effect.state is State.APPLIED:
-            return self._verify(effect)
-        return self._take_back(effect)
-
-    def _precheck(self, effect: Effect, seen: bool) -> Effect:
-        """An effect that is in the world already has passed; its journal lost the step."""
-        intent = effect.intent
-        if seen:
-            return self._step(effect, State.APPLYING, "found in the world")
-        if lifecycle.expiry(intent.time, intent.ttl_s) <= self._clock():
-            return self._step(effect, State.FAILED, "its time to live was over before it was applied")
-        action = self._actions.get(intent.action)
-        why = action.precheck(self.network, intent.target) if action else f"no action is called {intent.action!r}"
-        if not why:
-            outcome = self._executor.precheck(intent.action, intent.target)
-            why = "" if outcome.result == "ok" else f"precheck {outcome.result}: {outcome.detail}"
-        return self._step(effect, State.FAILED, why) if why else self._step(effect, State.APPLYING)
-
-    def _apply(self, effect: Effect, seen: bool) -> Effect:
-        intent = effect.intent
-        outcome = Outcome("ok", "found in the world") if seen else self._call_apply(intent)
-        if outcome.result == "unknown" and self._present(effect.id):
-            outcome = Outcome("ok", f"{outcome.detail}; found in the world")
-        if outcome.result == "ok":
-            return self._step(effect, State.APPLIED, outcome.detail, expires=lifecycle.expiry(self._clock(), intent.ttl_s))
-        if outcome.result == "unknown":
-            return self._step(effect, State.ESCALATED, f"no answer whether it took hold: {outcome.detail}")
-        return self._step(effect, State.FAILED, f"apply {outcome.result}: {outcome.detail}")
-
-    def _call_apply(self, intent: Intent) -> Outcome:
-        if stopped := self._halted():
-            return Outcome("refused", stopped)
-        return self._executor.apply(intent.id, intent.action, intent.target, intent.params, self._journal.epoch)
-
-    def _verify(self, effect: Effect) -> Effect:
-        """What does not hold but is in the world in part is left there: a person decides, and its budget stays taken."""
-        outcome = self._executor.verify(effect.id, effect.intent.action, effect.intent.target)
-        if outcome.result == "ok":
-            return self._step(effect, State.VERIFIED, outcome.detail)
-        why = f"verify {outcome.result}: {outcome.detail}"
-        if outcome.result == "unknown" or self._present(effect.id):
-            return self._step(effect, State.ESCALATED, why)
-        return self._step(effect, State.FAILED, why)
-
-    def _take_back(self, effect: Effect) -> Effect:
-        outcome = self._executor.undo(effect.id, effect.intent.action, effect.intent.target, self._journal.epoch)
-        if outcome.result == "ok" and not self._present(effect.id):
-            return self._step(effect, State.UNDONE, outcome.detail or effect.detail)
-        return self._step(effect, State.ESCALATED, f"undo {outcome.result}, still in the world or unknown: {outcome.detail}")
+            return receipt(self._drive.on(self._known(effect_id), effect_id in present))
 
     def _unexplained(self, seen: Observed) -> Effect | None:
         """Record what no intent explains; an effect that was taken back since the world was looked at is none of these."""
         with self._lock(seen.effect):
             known = self._journal.effect(seen.effect)
-            if known is not None and (lifecycle.holds(known.state) or not self._present(seen.effect)):
+            if known is not None and (lifecycle.holds(known.state) or not self._drive.present(seen.effect)):
                 return None
             return self._journal.adopt(seen, self._clock()).result()
 
@@ -209,27 +161,24 @@ class Effects:
         with self._lock(effect_id):
             effect = self._known(effect_id)
             if effect.state in (State.VERIFIED, State.DUE):  # else another thread has just taken it back
-                effect = self._step(effect, State.ESCALATED, "not in the world any more")
+                effect = self._drive.step(effect, State.ESCALATED, "not in the world any more")
             return receipt(effect)
 
     def _undo(self, effect_id: str, reason: str) -> Receipt:
         with self._lock(effect_id):
             effect = self._known(effect_id)
             if effect.state is State.INTENT:
-                return receipt(self._step(effect, State.FAILED, f"withdrawn before it was applied: {reason}"))
-            effect = self._drive(effect, seen=False)  # one that a full disk stopped half-way is brought to rest first
+                return receipt(self._drive.step(effect, State.FAILED, f"withdrawn before it was applied: {reason}"))
+            effect = self._drive.on(effect, seen=False)  # one that a full disk stopped half-way is brought to rest first
             if effect.state in lifecycle.ENDED:
                 return receipt(effect)
             action = self._actions.get(effect.intent.action)
             if action is not None and not action.inverse:
                 why = f"{action.name} cannot be taken back ({reason})"
-                return receipt(effect if effect.state is State.ESCALATED else self._step(effect, State.ESCALATED, why))
-            return receipt(self._take_back(self._step(effect, State.UNDOING, reason)))
+                return receipt(effect if effect.state is State.ESCALATED else self._drive.step(effect, State.ESCALATED, why))
+            return receipt(self._drive.take_back(self._drive.step(effect, State.UNDOING, reason)))
 
     # ---- small parts
-
-    def _step(self, effect: Effect, to: State, detail: str = "", expires: int | None = None) -> Effect:
-        return self._journal.advance(effect.id, to, self._clock(), detail, expires).result()
 
     def _known(self, effect_id: str) -> Effect:
         effect = self._journal.effect(effect_id)
@@ -237,14 +186,14 @@ class Effects:
             raise JournalError(f"effect {effect_id} is not on record")
         return effect
 
-    def _present(self, effect_id: str) -> bool:
-        return any(seen.effect == effect_id for seen in self._executor.observed())
-
     def _lock(self, effect_id: str) -> threading.Lock:
         return self._locks[hash(effect_id) % LOCKS]
 
     def _each(self, work: Callable[[str], Receipt], effect_ids: Iterable[str]) -> list[Receipt]:
-        """`work` on each id, in parallel; the first error is raised when all have ended."""
-        futures: list[Future[Receipt]] = [self._pool.submit(work, effect_id) for effect_id in effect_ids]
+        """`work` on each id, in parallel; the first error is raised when all have ended. A single one is done by the caller."""
+        names = list(effect_ids)
+        if len(names) == 1:
+            return [work(names[0])]
+        futures: list[Future[Receipt]] = [self._pool.submit(work, name) for name in names]
         wait(futures)
         return [future.result() for future in futures]

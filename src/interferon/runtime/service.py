@@ -44,7 +44,8 @@ from interferon.sense.health import FEED, Health
 from interferon.sense.live import Item
 from interferon.sense.resolve import of_assets
 from interferon.store import log, log_tail
-from interferon.store.journal import Journal, journal_path
+from interferon.store.journal import Journal, journal_place
+from interferon.store.journal_lease import StaleEpoch
 from interferon.trust.policy import Policy
 
 FEEDS, STATE, PLACES = "feeds", "state", "places"
@@ -71,8 +72,10 @@ class Service:
         suppressions: Sequence[Suppression] = (),
         live: Sequence[Feed] = (),
         charts: bool = True,
+        journal: Journal | None = None,
     ) -> None:
-        """`live`: the feeds of `feeds.toml`. `charts`: whether anybody can look at the last day's telemetry."""
+        """`live`: the feeds of `feeds.toml`. `charts`: whether anybody can look at the last day's telemetry. `journal`: one that was opened
+        for this installation, by default the folder's own; closed at the end."""
         self._folder, self.policy = folder, policy
         self._feeds = folder / FEEDS
         self._feeds.mkdir(exist_ok=True)
@@ -97,7 +100,7 @@ class Service:
             goods=Goods(window_us=int(network.settings.otif_window_h * 3.6e9)),
             recent=Recent(MOST if charts else 0),
         )
-        self._journal = Journal(journal_path(folder))
+        self._journal = journal or Journal(journal_place(folder, network.settings.journal))
         self._records = Records(folder / STATE / "records", before.lengths if before else None)
         self._health = before.health if before else Health()
         if before:
@@ -220,6 +223,9 @@ class Service:
                     self._snapshot()
             except InputError as error:  # a feed that cannot be read must not stop the others
                 self.tell(str(error))
+            except StaleEpoch as error:  # the node that took over does what is to be done
+                self.tell(f"stopped: {error}; what came in is kept: start again to stand by")
+                return
             except (JournalError, OSError) as error:  # a full disk: nothing may follow from what is not on record
                 self.tell(f"stopped: {error}; what came in is kept: make room and start again")
                 return

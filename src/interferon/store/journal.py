@@ -1,16 +1,16 @@
 """The effect journal: every intent, every step of its life and every decision, on disk before the world is touched.
 
-Called by the runtime; reads may come from any thread. Touches one SQLite file. Times are handed in, ids are the caller's.
-Write methods return futures: resolved means that the record survives a power cut.
+Called by the runtime; reads may come from any thread. Touches one SQLite file, or one PostgreSQL database that several nodes share. Times
+are handed in, ids are the caller's. Write methods return futures: resolved means that the record survives a power cut.
 """
 
-import sqlite3
+import platform
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
 
@@ -18,33 +18,46 @@ from interferon.act import budget, lifecycle
 from interferon.model.effects import Effect, Held, Intent, LedgerEntry, Observed, State
 from interferon.model.errors import InputError, JournalError
 from interferon.model.network import Budgets
-from interferon.store import journal_ledger
-from interferon.store.journal_schema import connect, connect_reader, migrate
-from interferon.store.journal_writer import CommitQueue, StaleEpoch
+from interferon.store import journal_draft, journal_ledger
+from interferon.store.journal_database import Database, Place, is_url, open_reader, open_writer
+from interferon.store.journal_draft import COLUMNS, Draft, effect_of
+from interferon.store.journal_lease import Lease
+from interferon.store.journal_writer import CommitQueue, stand_by
 
-_COLUMNS = "state, intent, changed, expires, epoch, detail"
+T = TypeVar("T")
 
-
-def journal_path(folder: Path) -> Path:
-    """Where the journal of a network folder lives; a path to a file is taken as the journal itself."""
-    return folder if folder.is_file() else folder / "state" / "journal.sqlite"
+LEASE_S = 10.0  # seconds after its last sign of life in which nobody takes over from a node
 
 
 class Journal:
-    """The journal of one installation, opened for writing. Opening takes the next fencing epoch: an older runtime cannot write any more."""
+    """The journal of one installation, opened for writing. Opening takes the lease and the next fencing epoch: older ones are out.
 
-    def __init__(self, path: Path, *, checkpoint_pages: int = 1000) -> None:
-        """Open or create the file at `path`. Raises `InputError` where that cannot be done."""
-        self.path = path
+    A lease that another node holds is waited for, until it has lapsed or is given back; one under the same node's name is taken at once,
+    for it is that of a process which was there before a restart.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        *,
+        checkpoint_pages: int = 1000,
+        node: str = "",
+        lease_s: float = LEASE_S,
+        wait_s: float | None = None,
+        standing_by: Callable[[str], None] = lambda holder: None,
+    ) -> None:
+        """Open or create the journal at `place`. Raises `InputError` where that cannot be done.
+
+        `node`: this node's name, by default the machine's. `standing_by` is told who has the lease while this node waits, for at most
+        `wait_s` seconds (None: for ever), then `JournalError`.
+        """
+        self.place = place
+        lease = Lease(node or platform.node() or "node", lease_s)
+        self._queue = CommitQueue(lambda: open_writer(place, checkpoint_pages), lease)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{path}: cannot make the folder for the effect journal ({error.strerror})") from error
-        self._queue = CommitQueue(connect(path, checkpoint_pages))
-        try:
-            self.epoch: int = self._queue.put(self._take_epoch).result()
-            self._reader = connect_reader(path)
-        except (InputError, JournalError):
+            stand_by(self._queue, standing_by, wait_s, min(0.25, lease.every_s / 2))
+            self._reader = open_reader(place)
+        except BaseException:
             self._queue.close()
             raise
         self._reading = threading.Lock()
@@ -56,10 +69,29 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Commit what is queued and let go of the file."""
+        """Commit what is queued, give the lease back and let go of the database."""
         with self._reading:
             self._reader.close()
         self._queue.close()
+
+    @property
+    def epoch(self) -> int:
+        """The fencing epoch that this node writes and acts under."""
+        return self._queue.lease.epoch
+
+    @property
+    def node(self) -> str:
+        """This node's name."""
+        return self._queue.lease.node
+
+    def guard(self) -> None:
+        """To be asked before each touch of the world: raises `StaleEpoch` where another node has taken over.
+
+        Costs nothing while the lease runs. A node that slept past its end looks into the database first, and renews it where nobody
+        has taken it; `JournalError` where the database cannot be asked.
+        """
+        if self._queue.lease.lapsed():
+            self._queue.put(lambda draft: None).result()
 
     # ---- writing
 
@@ -69,31 +101,44 @@ class Journal:
         An id that is known already gives the effect as it stands (nothing is recorded twice); the same id with another content is a
         `JournalError`, and then none of `intents` is recorded.
         """
-        return self._queue.put(lambda db: [self._admit(db, intent, limits, at) for intent in intents])
+        return self._queue.put(lambda draft: [self._admit(draft, intent, limits, at) for intent in intents], [each.id for each in intents])
 
     def advance(self, effect_id: str, to: State, at: int, detail: str = "", expires: int | None = None) -> "Future[Effect]":
         """Take one step; `IllegalTransition` where it may not follow the state on disk. `expires`: a new end of its time to live."""
-        return self._queue.put(lambda db: self._advance(db, effect_id, to, at, detail, expires))
+        return self._queue.put(lambda draft: self._advance(draft, effect_id, to, at, detail, expires), (effect_id,))
+
+    def walk(self, effect_id: str, steps: Sequence[tuple[State, str, int | None]], at: int) -> "Future[Effect]":
+        """Take several steps (to, detail, expires), in order and all or none."""
+        return self._queue.put(
+            lambda draft: [self._advance(draft, effect_id, to, at, why, end) for to, why, end in steps][-1], (effect_id,)
+        )
+
+    def end(self, effect_id: str, at: int, detail: str) -> "Future[Effect]":
+        """A time to live that is over by `at`; `IllegalTransition` where the effect was renewed meanwhile."""
+        return self._queue.put(lambda draft: self._end(draft, effect_id, at, detail), (effect_id,))
 
     def adopt(self, found: Observed, at: int) -> "Future[Effect | None]":
         """Record an effect that is in the world although no record explains it; None where a record in force does explain it."""
-        return self._queue.put(lambda db: self._adopt(db, found, at))
+        return self._queue.put(lambda draft: self._adopt(draft, found, at), (found.effect,))
 
     def record(self, kind: str, subject: str, content: Any, at: int) -> "Future[int]":
         """Add a decision, approval, verdict … to the ledger; `content` is anything msgspec encodes. Gives the row's number."""
-        return self._queue.put(lambda db: self._record(db, kind, subject, content, at))
+        return self._queue.put(lambda draft: self._record(draft, kind, subject, content, at))
 
     # ---- reading
 
     def effect(self, effect_id: str) -> Effect | None:
         """The effect as it stands on disk."""
-        with self._reading:
-            return _find(self._reader, effect_id)
+        draft = self._queue.draft()
+        known = draft.known(effect_id) if draft else None
+        return known or self._read(lambda reader: journal_draft.find(reader, effect_id))
 
     def effects(self, states: Iterable[State] | None = None, incident: str | None = None, expired_by: int | None = None) -> list[Effect]:
         """Effects by admission; if given, only those in `states`, of `incident`, or whose time to live was over at `expired_by`."""
         wanted = list(State if states is None else states)
-        sql = f"SELECT {_COLUMNS} FROM effects WHERE state IN ({','.join('?' * len(wanted))})"  # noqa: S608 - question marks only
+        if not wanted:
+            return []
+        sql = f"SELECT {COLUMNS} FROM effects WHERE state IN ({','.join('?' * len(wanted))})"  # noqa: S608 - question marks only
         values: list[str | int] = [*wanted]
         if incident is not None:
             sql += " AND incident = ?"
@@ -101,116 +146,97 @@ class Journal:
         if expired_by is not None:
             sql += " AND expires BETWEEN 1 AND ?"
             values.append(expired_by)
-        with self._reading:
-            return [_effect(row) for row in self._reader.execute(sql + " ORDER BY admitted, rowid", values)]
+        return self._read(lambda reader: [effect_of(row) for row in reader.execute(sql + " ORDER BY admitted, number", values)])
 
     def history(self, effect_id: str) -> list[LedgerEntry]:
         """Every step of an effect, oldest first."""
-        with self._reading:
-            return [entry for entry in journal_ledger.entries(self._reader, 0, -1, effect_id) if entry.kind == "effect"]
+        rows = self._read(lambda reader: journal_ledger.entries(reader, 0, None, effect_id))
+        return [entry for entry in rows if entry.kind == "effect"]
 
     def ledger(self, after: int = 0, limit: int = 1000) -> list[LedgerEntry]:
         """Rows of the ledger after number `after`, oldest first."""
-        with self._reading:
-            return journal_ledger.entries(self._reader, after, limit)
+        return self._read(lambda reader: journal_ledger.entries(reader, after, limit))
 
     def held(self, now: int) -> Held:
         """What is taken from the budgets at `now`."""
+        return self._read(lambda reader: journal_draft.held(reader, now))
+
+    def _read(self, look: Callable[[Database], T]) -> T:
+        """A lost connection is opened anew, once."""
         with self._reading:
-            return _held(self._reader, now)
+            try:
+                return look(self._reader)
+            except self._reader.errors as error:
+                if not self._reader.lost():
+                    raise _unread(self._reader, error) from error
+            try:
+                self._reader = open_reader(self.place)
+                return look(self._reader)
+            except InputError as error:
+                raise JournalError(str(error)) from error
+            except self._reader.errors as error:
+                raise _unread(self._reader, error) from error
 
-    # ---- inside a transaction, on the writer's thread
+    # ---- what a commit is drafted from, on the writer's thread
 
-    def _take_epoch(self, db: sqlite3.Connection) -> int:
-        migrate(db, self.path)
-        epoch: int = db.execute("UPDATE epochs SET epoch = epoch + 1 RETURNING epoch").fetchone()[0]
-        return epoch
-
-    def _fence(self, db: sqlite3.Connection) -> None:
-        epoch = db.execute("SELECT epoch FROM epochs").fetchone()[0]
-        if epoch != self.epoch:
-            raise StaleEpoch(
-                f"{self.path}: a newer runtime (epoch {epoch}) has taken over from this one (epoch {self.epoch}); nothing was recorded"
-            )
-
-    def _admit(self, db: sqlite3.Connection, intent: Intent, limits: Budgets, at: int) -> Effect:
-        self._fence(db)
-        known = _find(db, intent.id)
+    def _admit(self, draft: Draft, intent: Intent, limits: Budgets, at: int) -> Effect:
+        known = draft.find(intent.id)
         if known is not None:
             if known.intent != intent:
                 raise JournalError(f"effect {intent.id} is on record with another content: an id names one intent for ever")
             return known
-        why = budget.refusal(intent, _held(db, at), limits)
+        why = budget.refusal(intent, draft.held(at), limits)
         state = State.REFUSED if why else State.INTENT
-        return self._insert(db, Effect(intent=intent, state=state, changed=at, expires=0, epoch=self.epoch, detail=why))
+        return self._insert(draft, Effect(intent=intent, state=state, changed=at, expires=0, epoch=self.epoch, detail=why))
 
-    def _insert(self, db: sqlite3.Connection, effect: Effect) -> Effect:
-        intent = effect.intent
-        text = msgspec.json.encode(intent, order="deterministic").decode()
-        fixed = (intent.plan, intent.incident, intent.action, intent.target, text, effect.changed)
-        moving = (effect.changed, effect.expires, effect.epoch, effect.detail)
-        db.execute("INSERT INTO effects VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", (effect.id, effect.state, *fixed, *moving))
-        if lifecycle.holds(effect.state):
-            _hold(db, intent, 1)
-        step = {"from": "", "to": effect.state, "epoch": self.epoch, "detail": effect.detail, "intent": intent}
-        journal_ledger.append(db, effect.changed, "effect", effect.id, step)
+    def _insert(self, draft: Draft, effect: Effect) -> Effect:
+        step = {"from": "", "to": effect.state, "epoch": self.epoch, "detail": effect.detail, "intent": effect.intent}
+        draft.insert(effect, step)
         return effect
 
-    def _advance(self, db: sqlite3.Connection, effect_id: str, to: State, at: int, detail: str, expires: int | None) -> Effect:
-        self._fence(db)
-        before = _find(db, effect_id)
+    def _advance(self, draft: Draft, effect_id: str, to: State, at: int, detail: str, expires: int | None) -> Effect:
+        before = draft.find(effect_id)
         if before is None:
             raise JournalError(f"effect {effect_id} is not on record")
         lifecycle.advance(effect_id, before.state, to)
         end = before.expires if expires is None else expires
         after = msgspec.structs.replace(before, state=to, changed=at, expires=end, epoch=self.epoch, detail=detail)
-        db.execute(
-            "UPDATE effects SET state = ?, changed = ?, expires = ?, epoch = ?, detail = ? WHERE id = ?",
-            (to, at, end, self.epoch, detail, effect_id),
-        )
-        if lifecycle.holds(before.state) != lifecycle.holds(to):
-            _hold(db, before.intent, 1 if lifecycle.holds(to) else -1)
-        step = {"from": before.state, "to": to, "epoch": self.epoch, "detail": detail, "expires": end}
-        journal_ledger.append(db, at, "effect", effect_id, step)
+        draft.change(before, after, {"from": before.state, "to": to, "epoch": self.epoch, "detail": detail, "expires": end})
         return after
 
-    def _adopt(self, db: sqlite3.Connection, found: Observed, at: int) -> Effect | None:
-        known = _find(db, found.effect)
+    def _end(self, draft: Draft, effect_id: str, at: int, detail: str) -> Effect:
+        effect = draft.find(effect_id)
+        if effect is not None and effect.expires > at:
+            raise lifecycle.IllegalTransition(f"effect {effect_id}: its time to live was made longer; nothing was changed")
+        return self._advance(draft, effect_id, State.DUE, at, detail, None)
+
+    def _adopt(self, draft: Draft, found: Observed, at: int) -> Effect | None:
+        known = draft.find(found.effect)
         why = "found in the world without an intent on record"
         if known is None:
-            self._fence(db)
             intent = Intent(id=found.effect, plan="", incident="", action=found.action, target=found.target, ttl_s=0, time=at)
-            return self._insert(db, Effect(intent=intent, state=State.ORPHAN, changed=at, expires=0, epoch=self.epoch, detail=why))
+            return self._insert(draft, Effect(intent=intent, state=State.ORPHAN, changed=at, expires=0, epoch=self.epoch, detail=why))
         if lifecycle.holds(known.state):
             return None
-        return self._advance(db, found.effect, State.ORPHAN, at, f"found in the world although it is on record as {known.state}", None)
+        return self._advance(draft, found.effect, State.ORPHAN, at, f"found in the world although it is on record as {known.state}", None)
 
-    def _record(self, db: sqlite3.Connection, kind: str, subject: str, content: Any, at: int) -> int:
-        self._fence(db)
+    def _record(self, draft: Draft, kind: str, subject: str, content: Any, at: int) -> int:
         if kind == "effect":
             raise JournalError("steps of an effect are recorded by `admit` and `advance`, not as free ledger rows")
-        return journal_ledger.append(db, at, kind, subject, content)
+        return draft.append(at, kind, subject, content)
 
 
-def _effect(row: tuple[Any, ...]) -> Effect:
-    state, text, changed, expires, epoch, detail = row
-    intent = msgspec.json.decode(text, type=Intent)
-    return Effect(intent=intent, state=State(state), changed=changed, expires=expires, epoch=epoch, detail=detail)
+def _unread(reader: Database, error: Exception) -> JournalError:
+    return JournalError(f"{reader.name}: the effect journal could not be read ({' '.join(str(error).split())})")
 
 
-def _find(db: sqlite3.Connection, effect_id: str) -> Effect | None:
-    row = db.execute(f"SELECT {_COLUMNS} FROM effects WHERE id = ?", (effect_id,)).fetchone()  # noqa: S608 - a constant
-    return _effect(row) if row else None
+def journal_path(folder: Path) -> Path:
+    """Where the journal of a network folder lies by default; a path to a file is taken as the journal itself."""
+    return folder if folder.is_file() else folder / "state" / "journal.sqlite"
 
 
-def _hold(db: sqlite3.Connection, intent: Intent, sign: int) -> None:
-    db.execute(
-        "UPDATE held SET assets = assets + ?, downtime_h = downtime_h + ?, orders_late = orders_late + ?",
-        (sign * intent.assets, sign * intent.downtime_h, sign * intent.orders_late),
-    )
-
-
-def _held(db: sqlite3.Connection, now: int) -> Held:
-    """The last hour's actions are counted from the index; the other budgets are kept as sums in the same transactions as the effects."""
-    actions = db.execute("SELECT count(*) FROM effects WHERE admitted > ? AND state <> 'refused'", (now - budget.HOUR_US,)).fetchone()[0]
-    return Held(actions, *db.execute("SELECT assets, downtime_h, orders_late FROM held").fetchone())
+def journal_place(folder: Path, named: str | None) -> Place:
+    """The journal of a network folder: what `--journal` or `network.toml` name (a URL, or a file seen from the folder), or the default."""
+    if not named:
+        return journal_path(folder)
+    return named if is_url(named) else folder / named

@@ -1,21 +1,22 @@
-"""The append-only, hash-chained ledger inside the journal's database: append a row, read rows, and prove that none was changed.
+"""The append-only, hash-chained ledger inside the journal's database: the hash of a row, reading rows, and the proof that none was changed.
 
-`append` is called inside the journal's transactions, `verify_ledger` by the command line. The hash of a row is SHA-256 over the hash of
+`link` is called for each row that the journal writes, `verify_ledger` by the command line. The hash of a row is SHA-256 over the hash of
 the row before (32 zero bytes for the first) and the canonical JSON of [seq, time, kind, subject, body].
 """
 
 import hashlib
-import sqlite3
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 
 from interferon.act.lifecycle import ENDED
 from interferon.model.effects import Intent, LedgerEntry
-from interferon.store.journal_schema import connect_reader
+from interferon.store.journal_database import Database, Place, open_reader
 
 GENESIS: Final = bytes(32)
+PAGE: Final = 10_000  # rows of a ledger in memory at once
+_encoded: Final = msgspec.json.Encoder().encode
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -33,47 +34,45 @@ class LedgerReport(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...]
 
 
-def _link(previous: bytes, seq: int, time: int, kind: str, subject: str, body: str) -> bytes:
-    return hashlib.sha256(previous + msgspec.json.encode([seq, time, kind, subject, body])).digest()
+def link(previous: bytes, seq: int, time: int, kind: str, subject: str, body: str) -> bytes:
+    """The hash of a row."""
+    return hashlib.sha256(previous + _encoded([seq, time, kind, subject, body])).digest()
 
 
-def append(connection: sqlite3.Connection, time: int, kind: str, subject: str, content: Any) -> int:
-    """Add one row inside the caller's transaction; `content` is anything msgspec encodes. Returns its sequence number."""
-    last = connection.execute("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1").fetchone()
-    seq, previous = (last[0] + 1, last[1]) if last else (1, GENESIS)
-    body = msgspec.json.encode(content, order="deterministic").decode()
-    link = _link(previous, seq, time, kind, subject, body)
-    connection.execute("INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?)", (seq, time, kind, subject, body, link))
-    return seq
-
-
-def entries(connection: sqlite3.Connection, after: int, limit: int, subject: str | None = None) -> list[LedgerEntry]:
+def entries(database: Database, after: int, limit: int | None, subject: str | None = None) -> list[LedgerEntry]:
     """Rows after number `after`, oldest first, at most `limit`; only those about `subject`, if given."""
-    where, values = ("AND subject = ?", (after, subject, limit)) if subject is not None else ("", (after, limit))
-    sql = f"SELECT seq, time, kind, subject, body, hash FROM ledger WHERE seq > ? {where} ORDER BY seq LIMIT ?"  # noqa: S608 - two fixed texts
-    return [
-        LedgerEntry(seq, time, kind, about, body, stored.hex()) for seq, time, kind, about, body, stored in connection.execute(sql, values)
-    ]
+    about, values = ("AND subject = ?", [after, subject]) if subject is not None else ("", [after])
+    most = f"LIMIT {limit:d}" if limit is not None else ""
+    sql = f"SELECT seq, time, kind, subject, body, hash FROM ledger WHERE seq > ? {about} ORDER BY seq {most}"  # noqa: S608 - fixed texts
+    return [LedgerEntry(seq, time, kind, of, body, stored.hex()) for seq, time, kind, of, body, stored in database.execute(sql, values)]
 
 
-def verify_ledger(path: Path) -> LedgerReport:
-    """Walk every row of the journal at `path`, then compare effects and budgets with what the ledger tells of them.
+def verify_ledger(place: Place) -> LedgerReport:
+    """Walk every row of the journal at `place`, then compare effects and budgets with what the ledger tells of them.
 
-    Raises `InputError` where there is no journal. A file so damaged that SQLite cannot walk it is a problem, not an error.
+    Raises `InputError` where there is no journal. A database so damaged that it cannot be walked is a problem, not an error.
     """
-    connection = connect_reader(path)
+    database = open_reader(place)
     walk = _Walk()
     try:
-        connection.execute("BEGIN")  # one snapshot, also while the journal is being written
-        for row in connection.execute("SELECT seq, time, kind, subject, body, hash FROM ledger ORDER BY seq"):
+        database.begin()  # one snapshot, also while the journal is being written
+        for row in _rows(database):
             walk.take(*row)
-        walk.problems += _cut_end(connection, walk.seq)
-        walk.problems += _effects_that_differ(connection, walk.states)
-    except sqlite3.DatabaseError as error:
-        walk.problems.append(Problem(0, f"the database cannot be read to its end: {error}"))
+        walk.problems += _cut_end(database, walk.seq)
+        walk.problems += _effects_that_differ(database, walk.states)
+    except database.errors as error:
+        walk.problems.append(Problem(0, f"the database cannot be read to its end: {' '.join(str(error).split())}"))
     finally:
-        connection.close()
+        database.close()
     return LedgerReport(walk.rows, walk.head.hex(), tuple(walk.problems))
+
+
+def _rows(database: Database) -> Iterator[tuple[int, int, str, str, str, bytes]]:
+    sql = "SELECT seq, time, kind, subject, body, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
+    page = database.execute(sql, (-(2**62), PAGE)).fetchall()
+    while page:
+        yield from page
+        page = database.execute(sql, (page[-1][0], PAGE)).fetchall()
 
 
 class _Walk:
@@ -88,7 +87,7 @@ class _Walk:
     def take(self, seq: int, time: int, kind: str, subject: str, body: str, stored: bytes) -> None:
         if seq != self.seq + 1:
             self.problems.append(Problem(seq, f"row {self.seq + 1} is missing before row {seq}"))
-        elif _link(self.head, seq, time, kind, subject, body) != stored:
+        elif link(self.head, seq, time, kind, subject, body) != stored:
             self.problems.append(Problem(seq, f"row {seq} ({kind} {subject}) does not fit the chain: it or the row before was changed"))
         if kind == "effect":
             self.states[subject] = (_told_state(body), seq)
@@ -102,17 +101,17 @@ def _told_state(body: str) -> str:
         return "unreadable"
 
 
-def _cut_end(connection: sqlite3.Connection, last: int) -> list[Problem]:
-    given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'ledger'").fetchone()
-    if given and given[0] > last:
-        return [Problem(given[0], f"the ledger ends at row {last}, but rows up to {given[0]} were written")]
-    return []
+def _cut_end(database: Database, last: int) -> list[Problem]:
+    if database.version() < 2:  # written by an older release, and not opened since: it does not say
+        return []
+    written = database.execute("SELECT seq FROM epochs").fetchone()[0]
+    return [Problem(written, f"the ledger ends at row {last}, but rows up to {written} were written")] if written > last else []
 
 
-def _effects_that_differ(connection: sqlite3.Connection, told: dict[str, tuple[str, int]]) -> list[Problem]:
+def _effects_that_differ(database: Database, told: dict[str, tuple[str, int]]) -> list[Problem]:
     """Effects that are not in the state which the ledger gave them, and budgets that are not the sum over the effects in force."""
     problems, total, seen = [], [0, 0, 0], set()
-    for name, state, text in connection.execute("SELECT id, state, intent FROM effects ORDER BY id"):
+    for name, state, text in database.execute("SELECT id, state, intent FROM effects ORDER BY id"):
         said, row = told.get(name, ("nothing", 0))
         seen.add(name)
         if state != said:
@@ -127,7 +126,7 @@ def _effects_that_differ(connection: sqlite3.Connection, told: dict[str, tuple[s
     problems += [
         Problem(row, f"effect {name} is {said} in the ledger, but not on record") for name, (said, row) in told.items() if name not in seen
     ]
-    held = list(connection.execute("SELECT assets, downtime_h, orders_late FROM held").fetchone())
+    held = list(database.execute("SELECT assets, downtime_h, orders_late FROM held").fetchone())
     if held != total:
         problems.append(Problem(0, f"budgets held (assets, hours, orders) are {held}; the effects in force add up to {total}"))
     return problems

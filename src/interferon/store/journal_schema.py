@@ -1,71 +1,61 @@
-"""The journal's tables, their migrations, and how its file is opened. Called by `store.journal` and `store.journal_ledger`."""
+"""The journal's tables and their migrations, in words that either database has. Called by `store.journal_writer`."""
 
-import sqlite3
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from interferon.model.errors import InputError
+from interferon.store.journal_database import Database
 
 _V1: Final = (
-    "CREATE TABLE epochs (id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL) STRICT",
+    "{before}",
+    "CREATE TABLE epochs (id {int} PRIMARY KEY CHECK (id = 1), epoch {int} NOT NULL) {strict}",
     "INSERT INTO epochs VALUES (1, 0)",
     """CREATE TABLE effects (
         id TEXT PRIMARY KEY, state TEXT NOT NULL, plan TEXT NOT NULL, incident TEXT NOT NULL, action TEXT NOT NULL, target TEXT NOT NULL,
-        intent TEXT NOT NULL, admitted INTEGER NOT NULL, changed INTEGER NOT NULL, expires INTEGER NOT NULL, epoch INTEGER NOT NULL,
-        detail TEXT NOT NULL) STRICT""",
+        intent TEXT NOT NULL, admitted {int} NOT NULL, changed {int} NOT NULL, expires {int} NOT NULL, epoch {int} NOT NULL,
+        detail TEXT NOT NULL) {strict}""",
     "CREATE INDEX effects_state ON effects (state)",
     "CREATE INDEX effects_incident ON effects (incident)",
     "CREATE INDEX effects_admitted ON effects (admitted) WHERE state <> 'refused'",
     """CREATE TABLE held (
-        id INTEGER PRIMARY KEY CHECK (id = 1), assets INTEGER NOT NULL CHECK (assets >= 0),
-        downtime_h INTEGER NOT NULL CHECK (downtime_h >= 0), orders_late INTEGER NOT NULL CHECK (orders_late >= 0)) STRICT""",
+        id {int} PRIMARY KEY CHECK (id = 1), assets {int} NOT NULL CHECK (assets >= 0),
+        downtime_h {int} NOT NULL CHECK (downtime_h >= 0), orders_late {int} NOT NULL CHECK (orders_late >= 0)) {strict}""",
     "INSERT INTO held VALUES (1, 0, 0, 0)",
-    # AUTOINCREMENT remembers the highest number ever given: a ledger cut at its end is noticed.
     """CREATE TABLE ledger (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
-        body TEXT NOT NULL, hash BLOB NOT NULL) STRICT""",
+        seq {number}, time {int} NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+        body TEXT NOT NULL, hash {bytes} NOT NULL) {strict}""",
     "CREATE INDEX ledger_subject ON ledger (subject, seq)",
-    "CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END",
-    "CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END",
+    "{no_update}",
+    "{no_delete}",
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1,)
-"""Statements that lead from version n to n + 1; `PRAGMA user_version` says how many were run. Only add: old files have these."""
+_V2: Final = (
+    # the lease: who holds the epoch, how long it is given for, and until when; and the highest row of the ledger that was ever written,
+    # so that a ledger cut at its end is noticed
+    "ALTER TABLE epochs ADD COLUMN holder TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE epochs ADD COLUMN ttl {int} NOT NULL DEFAULT 0",
+    "ALTER TABLE epochs ADD COLUMN until {int} NOT NULL DEFAULT 0",
+    "ALTER TABLE epochs ADD COLUMN seq {int} NOT NULL DEFAULT 0",
+    "UPDATE epochs SET seq = (SELECT coalesce(max(seq), 0) FROM ledger)",
+    # the row of the ledger that an effect began with: the order in which effects were admitted
+    "ALTER TABLE effects ADD COLUMN number {int} NOT NULL DEFAULT 0",
+    "UPDATE effects SET number = (SELECT coalesce(min(seq), 0) FROM ledger WHERE subject = effects.id AND kind = 'effect')",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2)
+"""Statements that lead from version n to n + 1. Only add: old journals have these."""
 
 
-def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
-    """Run what is missing, inside the caller's transaction. Raises `InputError` on a file that a newer release wrote."""
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+def migrate(database: Database, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
+    """Run what is missing, inside the caller's transaction. Raises `InputError` on a journal that a newer release wrote."""
+    version = database.version()
     if version > len(migrations):
-        raise InputError(f"{path}: written by a newer release (journal version {version}, this one knows {len(migrations)}): upgrade first")
+        newer = f"written by a newer release (journal version {version}, this one knows {len(migrations)}): upgrade first"
+        raise InputError(f"{database.name}: {newer}")
+    if version == len(migrations):
+        return
     for statements in migrations[version:]:
         for statement in statements:
-            connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {len(migrations)}")
-
-
-def connect(path: Path, checkpoint_pages: int) -> sqlite3.Connection:
-    """The write connection: WAL, and an fsync in every commit. Raises `InputError` where the file is no database or cannot be opened."""
-    try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages:d}")
-    except sqlite3.Error as error:
-        raise InputError(f"{path}: cannot be opened as an effect journal ({error})") from error
-    return connection
-
-
-def connect_reader(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write. Raises `InputError` where there is no such file or it is no database."""
-    if not path.is_file():
-        raise InputError(f"{path}: no effect journal here")
-    try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
-        connection.execute("PRAGMA query_only = ON")
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.Error as error:
-        raise InputError(f"{path}: cannot be read as an effect journal ({error})") from error
-    return connection
+            if sql := statement.format_map(database.words):
+                database.execute(sql)
+    database.set_version(len(migrations))

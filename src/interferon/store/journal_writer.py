@@ -1,116 +1,249 @@
 """One writer thread with a commit queue: each commit takes all that waits, so that one fsync serves many callers.
 
-Called by `store.journal` only. Owns the write connection; touches the journal's database file and nothing else.
+Called by `store.journal` only. Owns the connection that writes and the lease; each commit fences and renews it. A lost connection fails
+what was under way, and the next commit opens a new one.
 """
 
 import queue
-import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from time import sleep
+from typing import Any, Final, TypeVar
 
-from interferon.model.errors import JournalError
+from interferon.model.errors import InputError, JournalError
+from interferon.store.journal_database import Database
+from interferon.store.journal_draft import Draft
+from interferon.store.journal_lease import Lease
+from interferon.store.journal_schema import migrate
 
 T = TypeVar("T")
 
-GROUP = 4096  # jobs a commit takes at most: bounds the WAL that one transaction writes
-
-
-class StaleEpoch(JournalError):
-    """A newer runtime has taken over this journal; this one must stop acting."""
+GROUP = 4096  # jobs a commit takes at most: bounds what one transaction writes
+UNFIT: Final = (ValueError, TypeError, OverflowError)  # what a database's binding raises on a value that it cannot store
+Answer = tuple[Any, Exception | None]
 
 
 @dataclass(frozen=True)
 class _Job:
-    work: Callable[[sqlite3.Connection], Any]
+    work: Callable[[Draft], Any]
     future: "Future[Any]"
+    reads: Sequence[str]
 
 
 class CommitQueue:
     """Runs jobs in order of arrival on one thread. A job's future is resolved only after the commit that holds it is on disk.
 
-    A job that raises leaves no trace (its savepoint is rolled back) and does not disturb its neighbours. Where the commit itself fails
-    (disk full, I/O error) the whole group is rolled back and every future in it carries a `JournalError`.
+    A job that raises leaves no trace and does not disturb its neighbours. Where the commit itself fails (disk full, I/O error, connection
+    lost) the whole group is rolled back and every future in it carries a `JournalError`.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connect: Callable[[], Database], lease: Lease) -> None:
+        self._connect, self.lease = connect, lease
+        self._database: Database | None = connect()
+        self._draft: Draft | None = None
+        self._committing = False
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()  # between `put` and `close`: no job may land behind the end mark
         self._open = True
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
-        self._thread.start()
 
-    def put(self, work: Callable[[sqlite3.Connection], T]) -> "Future[T]":
-        """Queue `work(connection)`; its result or error comes through the future."""
+    def start(self) -> bool:
+        """Take the lease, and start the thread. False where another node has it: ask again later.
+
+        Raises `InputError` on a database of a newer release, and on one that cannot be reached, read or written.
+        """
+        try:
+            taken = self._taken()
+        except InputError:
+            if not self.lease.holder:  # one that stands by goes on standing by while the database is away
+                raise
+            return False
+        if taken:
+            self.lease.confirmed()
+            self._thread.start()
+        return taken
+
+    def put(self, work: Callable[[Draft], T], reads: Sequence[str] = ()) -> "Future[T]":
+        """Queue `work(draft)`; its result or error comes through the future. `reads`: ids of effects that it will look up."""
         future: Future[T] = Future()
         with self._lock:
             if not self._open:
                 raise JournalError("the effect journal is closed")
-            self._jobs.put(_Job(work, future))
+            self._jobs.put(_Job(work, future, reads))
         return future
 
+    def draft(self) -> Draft | None:
+        """What stands, for a look from another thread."""
+        return self._draft
+
     def close(self) -> None:
-        """Commit what is queued, then end the thread and close the connection."""
+        """Commit what is queued, give the lease back, then end the thread and close the connection."""
         with self._lock:
             if not self._open:
                 return
             self._open = False
             self._jobs.put(None)
-        self._thread.join()
-        self._connection.close()
+        if self._thread.ident is not None:
+            self._thread.join()
+        if self._database is not None:
+            self._database.close()
+
+    def _taken(self) -> bool:
+        database = self._database = self._database or self._connect()
+        try:
+            database.begin()
+            migrate(database)
+            taken = self.lease.take(database)
+            if taken:
+                self._commit()
+            else:
+                database.rollback()
+        except InputError:
+            database.rollback()
+            raise
+        except database.errors as error:
+            self._drop(database)
+            raise InputError(f"{database.name}: cannot be opened as an effect journal ({_line(error)})") from error
+        return taken
+
+    # ---- on the writer's thread
 
     def _run(self) -> None:
-        while group := self._take():
-            self._commit_group(group)
+        ended = False
+        while not ended:
+            group, ended = self._take()
+            if group or not ended:
+                self._commit_group(group)  # an empty one renews the lease
+        self._release()
 
-    def _take(self) -> list[_Job]:
-        """All jobs that wait now, at least one; [] at the end mark."""
-        job = self._jobs.get()
+    def _take(self) -> tuple[list[_Job], bool]:
+        """All jobs that wait now, and whether the end mark stands behind them. None, where nothing came until the lease must be renewed."""
         group: list[_Job] = []
-        while job is not None:
-            group.append(job)
-            if len(group) == GROUP:
-                return group
-            try:
+        try:
+            job = self._jobs.get(timeout=self.lease.every_s)
+            while job is not None:
+                group.append(job)
+                if len(group) == GROUP:
+                    return group, False
                 job = self._jobs.get_nowait()
-            except queue.Empty:
-                return group
-        if group:
-            self._jobs.put(None)  # nothing can stand behind it: seen again on the next turn
-        return group
+        except queue.Empty:
+            return group, False
+        return group, True
 
     def _commit_group(self, group: list[_Job]) -> None:
-        answers: list[tuple[Any, Exception | None]] = []
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            answers = [self._attempt(job) for job in group]
-            self._commit()
-        except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.rollback()
-            failure = JournalError(f"the effect journal could not be written ({error}); nothing of this step was recorded")
-            answers = [(None, failure)] * len(group)
-        for job, (result, problem) in zip(group, answers, strict=True):
+        for job, (result, problem) in zip(group, self._answers(group), strict=True):
             if problem is None:
                 job.future.set_result(result)
             else:
                 job.future.set_exception(problem)
 
-    def _attempt(self, job: _Job) -> tuple[Any, Exception | None]:
-        self._connection.execute("SAVEPOINT job")
+    def _answers(self, group: list[_Job]) -> list[Answer]:
+        """One transaction, or, where something in it cannot be stored, one for each job: the others must not suffer from it."""
+        self._committing = False
         try:
-            result = job.work(self._connection)
-        except sqlite3.OperationalError:
-            raise  # disk full, I/O error, locked: not this job's fault, and SQLite may have rolled back everything already
+            database = self._database or self._reconnected()
+        except JournalError as error:
+            return [(None, error)] * len(group)
+        unfit: tuple[type[Exception], ...] = (*database.errors, *UNFIT)
+        try:
+            return self._transaction(database, group)
+        except JournalError as error:  # the lease is another's
+            self._undo(database)
+            return [(None, error)] * len(group)
+        except unfit as error:
+            return self._failed(database, group, error)
+
+    def _transaction(self, database: Database, group: list[_Job]) -> list[Answer]:
+        draft = self._draft = self._draft or Draft(database)
+        database.begin()
+        draft.read({name for job in group for name in job.reads})
+        answers = [self._attempt(draft, job) for job in group]
+        self.lease.renew(database, draft.seq)
+        draft.flush()
+        self._committing = True
+        self._commit()
+        draft.committed()
+        self.lease.confirmed()
+        return answers
+
+    def _attempt(self, draft: Draft, job: _Job) -> Answer:
+        mark = draft.mark()
+        try:
+            result = job.work(draft)
+        except draft.database.errors:
+            raise  # disk full, I/O error, connection lost: not this job's fault
         except Exception as problem:  # noqa: BLE001 - whatever a job raises belongs to the caller who waits on its future
-            self._connection.execute("ROLLBACK TO job")
-            self._connection.execute("RELEASE job")
+            draft.back(mark)
             return None, problem
-        self._connection.execute("RELEASE job")
+        draft.keep()
         return result, None
 
+    def _failed(self, database: Database, group: list[_Job], error: Exception) -> list[Answer]:
+        self._undo(database)
+        if not isinstance(error, database.faults) and len(group) > 1:
+            return [answer for job in group for answer in self._answers([job])]
+        unknown = self._committing and database.lost()
+        came = (
+            "the connection was lost while it was committed: recovery tells whether this step was recorded"
+            if unknown
+            else "nothing of this step was recorded"
+        )
+        failure = JournalError(f"the effect journal could not be written ({_line(error)}); {came}")
+        failure.__cause__ = error
+        return [(None, failure)] * len(group)
+
+    def _undo(self, database: Database) -> None:
+        self._draft = None
+        try:
+            database.rollback()
+        except database.errors:
+            self._drop(database)
+        if database.lost():
+            self._drop(database)
+
+    def _drop(self, database: Database) -> None:
+        self._draft = self._database = None
+        database.close()
+
+    def _reconnected(self) -> Database:
+        try:
+            self._database = self._connect()
+        except InputError as error:
+            raise JournalError(f"{error}; nothing of this step was recorded") from error
+        return self._database
+
+    def _release(self) -> None:
+        database = self._database
+        if database is None or not self.lease.epoch:
+            return
+        try:
+            database.begin()
+            self.lease.release(database)
+            self._commit()
+        except database.errors:  # it lapses by itself
+            self._undo(database)
+
     def _commit(self) -> None:
-        self._connection.execute("COMMIT")
+        assert self._database is not None
+        self._database.commit()
+
+
+def stand_by(writer: CommitQueue, told: Callable[[str], None], wait_s: float | None, every_s: float) -> None:
+    """Until this node has the lease. `told` hears the name of each node that has it; `JournalError` after `wait_s` seconds."""
+    heard, waited = "", 0.0
+    while not writer.start():
+        if writer.lease.holder != heard:
+            heard = writer.lease.holder
+            told(heard)
+        if wait_s is not None and waited >= wait_s:
+            raise JournalError(
+                f"node {heard} holds the effect journal, and has renewed its lease for the {waited:.0f} s that this one waited"
+            )
+        sleep(every_s)
+        waited += every_s
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,209 @@
+"""What the next commit of the effect journal will write, and what stands on disk as of the last one. Called on the writer's thread.
+
+Jobs read and change the draft; `flush` hands all of it to the database at once. What stands is kept in memory between commits, for nobody
+else writes under this node's epoch; after a failure it is read again.
+"""
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from interferon.act import budget, lifecycle
+from interferon.model.effects import Effect, Held, Intent, State
+from interferon.model.errors import JournalError
+from interferon.store import journal_ledger
+from interferon.store.journal_database import Database
+
+COLUMNS: Final = "state, intent, changed, expires, epoch, detail"
+MOST: Final = 10_000  # effects kept in memory
+CHUNK: Final = 64  # ids in one statement: always as many, for a statement that is known is not prepared anew
+_encoded: Final = msgspec.json.Encoder(order="deterministic").encode
+_intent: Final = msgspec.json.Decoder(Intent).decode
+
+Sums = tuple[int, int, int]  # assets, hours of downtime, late orders
+
+
+def effect_of(row: tuple[Any, ...]) -> Effect:
+    """From a row of COLUMNS."""
+    state, text, changed, expires, epoch, detail = row
+    return Effect(intent=_intent(text), state=State(state), changed=changed, expires=expires, epoch=epoch, detail=detail)
+
+
+def find(database: Database, effect_id: str) -> Effect | None:
+    row = database.execute(f"SELECT {COLUMNS} FROM effects WHERE id = ?", (effect_id,)).fetchone()  # noqa: S608 - a constant
+    return effect_of(row) if row else None
+
+
+def held(database: Database, now: int) -> Held:
+    """What is taken from the budgets, as it stands on disk."""
+    sql = "SELECT count(*) FROM effects WHERE admitted > ? AND state <> 'refused'"
+    actions = database.execute(sql, (now - budget.HOUR_US,)).fetchone()[0]
+    return Held(actions, *database.execute("SELECT assets, downtime_h, orders_late FROM held").fetchone())
+
+
+class Draft:
+    """One for each connection. `begin`, any number of jobs, `flush`, and `committed` once the commit is on disk."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._head: tuple[int, bytes] = database.execute("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1").fetchone() or (
+            0,
+            journal_ledger.GENESIS,
+        )
+        self._stood = self._sums = self._sums_on_disk()
+        self._known: dict[str, Effect] = {}  # as on disk; those that a step may still be asked of
+        self._absent: set[str] = set()  # looked up for this group, and not on disk
+        self._times: list[int] | None = None  # in order: when the last hours' actions were admitted
+        self._times_from = 0
+        self._lifted = False  # one that was refused is in the world: it counts from the next commit on
+        self._rows: list[tuple[int, int, str, str, str, bytes]] = []
+        self._changed: dict[str, Effect] = {}
+        self._new: dict[str, tuple[int, int]] = {}  # effects not on disk: when admitted, and the ledger's row that they begin with
+        self._job: dict[str, Effect] = {}
+
+    @property
+    def seq(self) -> int:
+        """Number of the ledger's last row, this draft's rows included."""
+        return self._head[0]
+
+    def known(self, effect_id: str) -> Effect | None:
+        """The effect as it stands on disk, where it is in memory. May be called from any thread."""
+        return self._known.get(effect_id)
+
+    # ---- what jobs do
+
+    def read(self, ids: Iterable[str]) -> None:
+        """Look up what the next jobs ask for at once: each statement lets other threads in, and has to wait until they let go."""
+        unknown = [name for name in ids if name not in self._known]
+        for begin in range(0, len(unknown), CHUNK):
+            some = unknown[begin : begin + CHUNK]
+            sql = f"SELECT {COLUMNS} FROM effects WHERE id IN ({','.join('?' * CHUNK)})"  # noqa: S608 - question marks only
+            found = [effect_of(row) for row in self.database.execute(sql, some + some[-1:] * (CHUNK - len(some)))]
+            self._keep({effect.id: effect for effect in found})
+        self._absent = {name for name in unknown if name not in self._known}
+
+    def find(self, effect_id: str) -> Effect | None:
+        """The effect with all that was drafted of it."""
+        found = self._job.get(effect_id) or self._changed.get(effect_id) or self._known.get(effect_id)
+        if found is None and effect_id not in self._absent and (found := find(self.database, effect_id)) is not None:
+            self._keep({effect_id: found})
+        return found
+
+    def held(self, now: int) -> Held:
+        """What is taken from the budgets."""
+        since = now - budget.HOUR_US
+        if self._times is None or since < self._times_from:
+            self._read_times(since)
+        times = self._times or []
+        return Held(len(times) - bisect_right(times, since), *self._sums)
+
+    def insert(self, effect: Effect, step: Mapping[str, Any]) -> None:
+        """A new effect; `step`: what the ledger tells of it."""
+        number = self.append(effect.changed, "effect", effect.id, step)
+        self._new[effect.id] = effect.changed, number
+        if effect.state is not State.REFUSED:
+            self._count(effect.changed)
+        self._change(effect, 0)
+
+    def change(self, before: Effect, after: Effect, step: Mapping[str, Any]) -> None:
+        """One step of an effect; `step`: what the ledger tells of it."""
+        self.append(after.changed, "effect", after.id, step)
+        self._lifted |= before.state is State.REFUSED
+        self._change(after, int(lifecycle.holds(before.state)))
+
+    def append(self, time: int, kind: str, subject: str, content: Any) -> int:
+        """One row of the ledger; `content` is anything msgspec encodes. Its number."""
+        seq, body = self._head[0] + 1, _encoded(content).decode()
+        link = journal_ledger.link(self._head[1], seq, time, kind, subject, body)
+        self._rows.append((seq, time, kind, subject, body, link))
+        self._head = seq, link
+        return seq
+
+    def _change(self, effect: Effect, held_before: int) -> None:
+        self._job[effect.id] = effect
+        if sign := int(lifecycle.holds(effect.state)) - held_before:
+            intent = effect.intent
+            assets, hours, late = self._sums
+            sums = assets + sign * intent.assets, hours + sign * intent.downtime_h, late + sign * intent.orders_late
+            if min(sums) < 0:
+                raise JournalError(f"effect {effect.id} gives back more than is held: `interferon ledger verify` tells what was changed")
+            self._sums = sums
+
+    # ---- around jobs and commits
+
+    def mark(self) -> tuple[Any, ...]:
+        """Where a job begins, for `back`."""
+        self._job = {}
+        return self._head, self._sums, len(self._rows)
+
+    def keep(self) -> None:
+        """The job has ended well."""
+        self._changed.update(self._job)
+
+    def back(self, mark: tuple[Any, ...]) -> None:
+        """The job has failed: nothing of it stays."""
+        self._head, self._sums, rows = mark
+        del self._rows[rows:]
+        for name in self._job:
+            if name not in self._changed:
+                self._new.pop(name, None)
+        self._times = None if self._job else self._times
+
+    def flush(self) -> None:
+        """Hand everything to the database, inside the transaction."""
+        self._write()
+        if self._rows:
+            self.database.executemany("INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?)", self._rows)
+        if self._sums != self._stood:
+            self.database.execute("UPDATE held SET assets = ?, downtime_h = ?, orders_late = ?", self._sums)
+
+    def committed(self) -> None:
+        """What was flushed is on disk."""
+        self._keep(self._changed)
+        self._stood = self._sums
+        if self._lifted:
+            self._times, self._lifted = None, False
+        self._rows, self._changed, self._new, self._job = [], {}, {}, {}
+
+    def _write(self) -> None:
+        new, old = [], []
+        for name, effect in self._changed.items():
+            moving = (effect.changed, effect.expires, effect.epoch, effect.detail)
+            if name in self._new:
+                intent, (admitted, number) = effect.intent, self._new[name]
+                fixed = (intent.plan, intent.incident, intent.action, intent.target, _encoded(intent).decode())
+                new.append((name, effect.state, *fixed, admitted, *moving, number))
+            else:
+                old.append((effect.state, *moving, name))
+        if new:
+            self.database.executemany("INSERT INTO effects VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", new)
+        if old:
+            self.database.executemany("UPDATE effects SET state = ?, changed = ?, expires = ?, epoch = ?, detail = ? WHERE id = ?", old)
+
+    def _keep(self, effects: Mapping[str, Effect]) -> None:
+        if len(self._known) > MOST:
+            self._known = {}
+        self._known.update(effects)
+
+    def _sums_on_disk(self) -> Sums:
+        assets, hours, late = self.database.execute("SELECT assets, downtime_h, orders_late FROM held").fetchone()
+        return assets, hours, late
+
+    def _read_times(self, since: int) -> None:
+        """From an hour before what is asked for on: clocks are set back a little."""
+        self._times_from = since - budget.HOUR_US
+        sql = "SELECT admitted FROM effects WHERE admitted > ? AND state <> 'refused'"
+        times = [row[0] for row in self.database.execute(sql, (self._times_from,))]
+        drafted = {**self._changed, **self._job}
+        times += [at for name, (at, _) in self._new.items() if drafted[name].state is not State.REFUSED]
+        self._times = sorted(times)
+
+    def _count(self, at: int) -> None:
+        if self._times is None:
+            return
+        insort(self._times, at)
+        if len(self._times) > MOST:
+            self._times_from = max(self._times_from, at - 2 * budget.HOUR_US)
+            del self._times[: bisect_right(self._times, self._times_from)]

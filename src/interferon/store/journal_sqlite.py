@@ -1,0 +1,112 @@
+"""An effect journal's database in one SQLite file. Called by `store.journal_database`; touches the file and what lies beside it."""
+
+import sqlite3
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from interferon.model.errors import InputError
+
+PATIENCE_S: Final = 10.0  # how long a statement waits for another process's transaction
+
+
+def boot_clock() -> int:
+    """Microseconds since the machine started, counted on while it sleeps: nobody sets it, and all processes see the same."""
+    return (time.clock_gettime_ns(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic_ns()) // 1000
+
+
+class Sqlite:
+    """A `journal_database.Database`."""
+
+    words: Final[Mapping[str, str]] = {
+        "int": "INTEGER",
+        "bytes": "BLOB",
+        "strict": "STRICT",
+        # AUTOINCREMENT never gives a number twice, also where the last rows were cut off
+        "number": "INTEGER PRIMARY KEY AUTOINCREMENT",
+        "before": "",
+        "no_update": "CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END",
+        "no_delete": "CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END",
+    }
+    errors: tuple[type[Exception], ...] = (sqlite3.Error,)
+    faults: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, reads: bool = False) -> None:
+        self.name = str(path)
+        self.connection = connection
+        self._begin = "BEGIN" if reads else "BEGIN IMMEDIATE"
+        connection.create_function("journal_clock", 0, boot_clock)
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        return self.connection.execute(sql, values)
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        self.connection.executemany(sql, rows)
+
+    def begin(self) -> None:
+        self.connection.execute(self._begin)
+
+    def commit(self) -> None:
+        self.connection.execute("COMMIT")
+
+    def rollback(self) -> None:
+        if self.connection.in_transaction:
+            self.connection.rollback()
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def lost(self) -> bool:
+        return False
+
+    def version(self) -> int:
+        found: int = self.connection.execute("PRAGMA user_version").fetchone()[0]
+        return found
+
+    def set_version(self, version: int) -> None:
+        self.connection.execute(f"PRAGMA user_version = {version:d}")
+
+
+def connect(path: Path, checkpoint_pages: int) -> Sqlite:
+    """WAL, and an fsync in every commit. Raises `InputError` where the file is no database or cannot be opened."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot make the folder for the effect journal ({error.strerror})") from error
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=PATIENCE_S)
+        _to_wal(connection)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages:d}")
+    except sqlite3.Error as error:
+        raise InputError(f"{path}: cannot be opened as an effect journal ({error})") from error
+    return Sqlite(path, connection)
+
+
+def _to_wal(connection: sqlite3.Connection) -> None:
+    """SQLite does not wait by itself where two processes that open a new file both change its mode."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.01)
+
+
+def connect_reader(path: Path) -> Sqlite:
+    """A connection that cannot write. Raises `InputError` where there is no such file or it is no database."""
+    if not path.is_file():
+        raise InputError(f"{path}: no effect journal here")
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=PATIENCE_S)
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.Error as error:
+        raise InputError(f"{path}: cannot be read as an effect journal ({error})") from error
+    return Sqlite(path, connection, reads=True)
