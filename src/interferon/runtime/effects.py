@@ -17,7 +17,7 @@ from interferon.act import lifecycle
 from interferon.act.lifecycle import IllegalTransition
 from interferon.act.protocol import Action, Executor
 from interferon.model.effects import Effect, Intent, Observed, Outcome, Receipt, State, receipt
-from interferon.model.errors import JournalError
+from interferon.model.errors import JournalError, UnreachableError
 from interferon.model.network import Network
 from interferon.store.journal import Journal
 
@@ -114,7 +114,7 @@ class Effects:
 
         The fence goes up first, so that a call of a dead runtime that is still under way cannot land after the world was looked at.
         The order of looking matters: an effect seen in the world has its intent in a journal read *after* that, and one on record both
-        before and after must be in the world.
+        before and after must be in the world. Raises `UnreachableError` where the world cannot be looked at; nothing was judged then.
         """
         self._executor.fence(self._journal.epoch)
         in_force = [State.VERIFIED, State.DUE]
@@ -182,13 +182,13 @@ class Effects:
         if outcome.result == "ok":
             return self._step(effect, State.VERIFIED, outcome.detail)
         why = f"verify {outcome.result}: {outcome.detail}"
-        if outcome.result == "unknown" or self._present(effect.id):
+        if outcome.result == "unknown" or self._present(effect.id) is not False:
             return self._step(effect, State.ESCALATED, why)
         return self._step(effect, State.FAILED, why)
 
     def _take_back(self, effect: Effect) -> Effect:
         outcome = self._executor.undo(effect.id, effect.intent.action, effect.intent.target, self._journal.epoch)
-        if outcome.result == "ok" and not self._present(effect.id):
+        if outcome.result == "ok" and self._present(effect.id) is False:
             return self._step(effect, State.UNDONE, outcome.detail or effect.detail)
         return self._step(effect, State.ESCALATED, f"undo {outcome.result}, still in the world or unknown: {outcome.detail}")
 
@@ -196,7 +196,7 @@ class Effects:
         """Record what no intent explains; an effect that was taken back since the world was looked at is none of these."""
         with self._lock(seen.effect):
             known = self._journal.effect(seen.effect)
-            if known is not None and (lifecycle.holds(known.state) or not self._present(seen.effect)):
+            if known is not None and (lifecycle.holds(known.state) or self._present(seen.effect) is False):
                 return None
             return self._journal.adopt(seen, self._clock()).result()
 
@@ -232,8 +232,12 @@ class Effects:
             raise JournalError(f"effect {effect_id} is not on record")
         return effect
 
-    def _present(self, effect_id: str) -> bool:
-        return any(seen.effect == effect_id for seen in self._executor.observed())
+    def _present(self, effect_id: str) -> bool | None:
+        """Is it in the world? None where nobody answers."""
+        try:
+            return any(seen.effect == effect_id for seen in self._executor.observed())
+        except UnreachableError:
+            return None
 
     def _lock(self, effect_id: str) -> threading.Lock:
         return self._locks[hash(effect_id) % LOCKS]
