@@ -42,6 +42,7 @@ class Valve:
     """`effector.protocol.Actuator` on a `World`. `answers[call]`: told in place of what happens; `dies`: raises `Killed` at that step."""
 
     name = "valve"
+    at_once = 32
     actions = frozenset({"isolate_asset", "shut"})
 
     def __init__(self, world: World) -> None:

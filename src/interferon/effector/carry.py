@@ -5,7 +5,8 @@ The order is the point: what the world shows, kill switch, identity, limits, wha
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from typing import Any
+from threading import BoundedSemaphore
+from typing import Any, Final
 
 import msgspec
 
@@ -17,6 +18,8 @@ from interferon.effector.settings import Settings, TargetRow
 from interferon.effector.switch import Switch
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
+
+AT_ONCE: Final = 8  # applies that one actuator carries out at a time, where it does not say
 
 
 class Carrier:
@@ -33,6 +36,7 @@ class Carrier:
     ) -> None:
         self._settings, self._actuators, self._book = settings, actuators, book
         self._switch, self._clock, self._say = switch, clock, say
+        self._turns = {name: BoundedSemaphore(getattr(each, "at_once", AT_ONCE)) for name, each in actuators.items()}
 
     def apply(self, request: wire.Apply, row: TargetRow) -> Outcome:
         known = self._book.find(request.effect)
@@ -113,8 +117,9 @@ class Carrier:
             if fresh:
                 self._book.gate.give_back(job.effect)
             return Outcome("failed", f"what stands there could not be put on record, so nothing was done: {error}")
-        stopped = self._switch.engaged()
-        outcome = Outcome("refused", stopped) if stopped else actuator.apply(job)
+        with self._turns[row.actuator]:
+            stopped = self._switch.engaged()
+            outcome = Outcome("refused", stopped) if stopped else actuator.apply(job)
         self._tell("apply", job, outcome)
         if fresh and outcome.result in ("failed", "refused"):
             self._book.mark(entry, "failed")

@@ -45,6 +45,7 @@ class Core:
         self._carrier = Carrier(settings, actuators, self._book, switch, clock, say)
         self._fence = Fence(record.epoch, self._book.keep_epoch)
         self._locks = {ref: Lock() for ref, _ in settings.targets}
+        self._targets = {name: tuple(row.target for row in settings.targets.values() if row.actuator == name) for name in actuators}
         self._elsewhere = Lock()  # for effects whose target is not in the file any more
         self._pool = ThreadPoolExecutor(LOOKS, thread_name_prefix="look")
         list(self._pool.map(self._carrier.reconcile, self._book.open()))
@@ -167,7 +168,7 @@ class Core:
         for name, actuator in self._actuators.items():
             if isinstance(actuator, Census):
                 try:
-                    told[name] = actuator.found([row.target for row in self._settings.targets.values() if row.actuator == name])
+                    told[name] = actuator.found(self._targets[name])
                 except InputError as error:
                     told[name] = frozenset()
                     blind.add(name)

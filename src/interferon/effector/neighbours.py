@@ -15,42 +15,42 @@ from interferon.model.effects import Outcome
 
 CONFIRMED: Final = {"REACHABLE", "PERMANENT", "NOARP"}
 WAIT_S: Final = 1.0  # for an answer from the wire
-STEP_S: Final = 0.01
+STEP_S: Final = 0.005
 _TIMEOUT_S: Final = 5.0
 
 
 def same_machine(ip: Sequence[str], address: str, mac: str) -> Outcome:
     """Does `address` belong to `mac` now? `ip`: the command, with the namespace where there is one."""
     try:
-        route = next(iter(_told(ip, "route", "get", address)), {})
-        if route.get("gateway"):
-            return Outcome("unknown", f"{address} lies behind {route['gateway']}: its MAC address cannot be seen from here")
-        seen = _confirmed(ip, address, route.get("dev", ""))
+        entry = _entry(ip, address)
+        if not _sure(entry):
+            route = next(iter(_told(ip, "route", "get", address)), {})
+            if route.get("gateway"):
+                return Outcome("unknown", f"{address} lies behind {route['gateway']}: its MAC address cannot be seen from here")
+            entry = _asked(ip, address, str(route.get("dev", "")), entry)
     except (OSError, subprocess.SubprocessError, msgspec.MsgspecError) as error:
         return Outcome("unknown", f"the neighbour table could not be read: {error}")
-    if not seen:
+    if not _sure(entry):
         return Outcome("unknown", f"nobody answers at {address}, so nothing tells which machine it is")
+    seen = str(entry["lladdr"])
     if seen != mac.lower():
         return Outcome("refused", f"{address} is {seen} now, meant is {mac.lower()}: the address belongs to another machine")
     return Outcome("ok", f"{address} is {seen}")
 
 
-def _confirmed(ip: Sequence[str], address: str, device: str) -> str:
-    """The MAC address that the wire confirms, '' where nobody answers in time."""
-    entry = _entry(ip, address, device)
-    if not device or _sure(entry):
-        return str(entry.get("lladdr", ""))
-    how = ["nud", "probe", "lladdr", entry["lladdr"]] if "lladdr" in entry else ["use"]
-    _run(ip, "neigh", "replace", address, "dev", device, *how)
+def _asked(ip: Sequence[str], address: str, device: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry after the wire was asked: everybody on it, for an old entry would ask the old machine first, for three seconds."""
+    if entry:
+        _run(ip, "neigh", "del", address, "dev", device)
+    _run(ip, "neigh", "replace", address, "dev", device, "use")
     end = time.monotonic() + WAIT_S
-    while not _sure(entry := _entry(ip, address, device)) and time.monotonic() < end:
+    while not _sure(entry := _entry(ip, address)) and time.monotonic() < end:
         time.sleep(STEP_S)
-    return str(entry.get("lladdr", "")) if _sure(entry) else ""
+    return entry
 
 
-def _entry(ip: Sequence[str], address: str, device: str) -> dict[str, Any]:
-    where = ["dev", device] if device else []
-    return next((each for each in _told(ip, "neigh", "show", "to", address, *where) if each.get("dst") == address), {})
+def _entry(ip: Sequence[str], address: str) -> dict[str, Any]:
+    return next((each for each in _told(ip, "neigh", "show", "to", address) if each.get("dst") == address), {})
 
 
 def _sure(entry: dict[str, Any]) -> bool:

@@ -45,7 +45,11 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Actuator(Protocol):
-    """One way to act. Calls may come from several threads, never two at once for one target. No call raises for what the world does."""
+    """One way to act. Calls may come from several threads, never two at once for one target. No call raises for what the world does.
+
+    An actuator may also say `at_once`: how many applies it really carries out at a time. Others wait outside, where the kill switch still
+    stops them.
+    """
 
     name: str  # as its section in the effector's file, e.g. `nft`
     actions: frozenset[str]  # kinds of action it carries out

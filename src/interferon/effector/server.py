@@ -36,7 +36,7 @@ _PEER: Final = struct.Struct("3i")  # struct ucred of SO_PEERCRED: pid, uid, gid
 def run(settings: Settings, say: Callable[[str], None]) -> None:
     """Serve until the process is asked to end. InputError where it cannot be started safely."""
     head = settings.head
-    for path in (settings.path, Path(head.state), Path(head.socket), Path(head.kill_switch), *map(Path, head.inputs)):
+    for path in (settings.path, Path(head.state), Path(head.socket).parent, Path(head.kill_switch), *map(Path, head.inputs)):
         if why := mistrust(path):
             raise InputError(why)
     switch = Switch(Path(head.kill_switch), [Path(each) for each in head.inputs])
@@ -188,9 +188,11 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
     except OSError as error:
         listening.close()
         raise InputError(f"{path}: cannot be made as the socket for group {settings.gid}: {error.strerror}") from None
-    with listening:
+    try:
         yield listening
-    path.unlink(missing_ok=True)
+    finally:
+        listening.close()
+        path.unlink(missing_ok=True)
 
 
 def _now() -> int:

@@ -44,6 +44,7 @@ class Nft:
     """`effector.protocol.Actuator`, `Census` and `Choosy`."""
 
     name = "nft"
+    at_once = 1  # there is one process to ask
     actions = frozenset(ACTIONS.values())
 
     def __init__(self, settings: Settings) -> None:
@@ -51,6 +52,7 @@ class Nft:
             raise InputError(f"netns is {settings.netns!r}; write the name that `ip netns` lists")
         self._exempt = nft_elements.exempt(settings.exempt)
         self._ip = ["ip", "-n", settings.netns] if settings.netns else ["ip"]
+        self._refs: tuple[tuple[Target, ...], dict[tuple[str, str], str]] = ((), {})  # of the targets last asked for
         self._session = NftSession(["ip", "netns", "exec", settings.netns] if settings.netns else [])
 
     def ready(self) -> str:
@@ -132,13 +134,19 @@ class Nft:
             contents = nft_table.contents(self._table())
         except (NftLost, NftError) as error:
             raise InputError(f"the packet filter cannot be read: {error}") from None
-        refs = {element: target.ref for target in targets for element in _keys(target)}
+        refs = self._named(tuple(targets))
         return frozenset(
             Observed(effect, ACTIONS[name[:-1]], refs.get((name, text), f"{name[:-1]}:unknown"))
             for name, elements in contents.items()
             for text, effect in elements.items()
             if effect and not name.startswith("inside")
         )
+
+    def _named(self, targets: tuple[Target, ...]) -> dict[tuple[str, str], str]:
+        """(set, element) → the target it would be of."""
+        if self._refs[0] != targets:
+            self._refs = targets, {element: target.ref for target in targets for element in _keys(target)}
+        return self._refs[1]
 
     # ---- the table
 
@@ -151,10 +159,15 @@ class Nft:
             raise
 
     def _apply(self, job: Job) -> Outcome:
-        """One transaction: the table where it is not as it must be, and what is missing of the effect."""
+        """What is missing of the effect in one transaction; before it, in one of its own, the table where it is not as it must be.
+
+        (Elements of ranges that touch each other are refused in the transaction that makes their set.)
+        """
         wanted, objects = nft_elements.elements(job.action, job.target), self._table()
         contents = nft_table.contents(objects)
-        parts = [nft_table.setup(self._exempt)] if nft_table.broken(objects) else []
+        if nft_table.broken(objects):
+            self._session.ask(nft_table.setup(self._exempt))
+        parts = []
         timeout = f" timeout {job.ttl_s}s" if job.ttl_s else ""
         for name, texts in wanted.items():
             taken = [(text, contents[name][text]) for text in texts if contents[name].get(text, job.effect) != job.effect]
