@@ -51,7 +51,8 @@ class Executor(Protocol):
 
     The effect's id is the idempotency key: applying under a key that is in force changes nothing and answers `ok`; under a key that was
     undone it answers `refused` and changes nothing, so that a journal which lost its end cannot make anything happen twice. A call that
-    carries an epoch older than the newest one seen is `refused`. An answer that did not come is `unknown`, not an exception.
+    carries an epoch older than the newest one seen is `refused`. An answer that did not come is `unknown`, not an exception; `fence` and
+    `observed`, which have no such answer, raise `UnreachableError`.
     """
 
     def fence(self, epoch: int) -> None:

@@ -4,12 +4,12 @@ An actuator knows one kind of thing in the world (a packet filter, a broker, a l
 stood before goes into `before`, which the core has on disk before `apply` is called, and what stands now is read from the world each time.
 """
 
-from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
-from interferon.model.effects import Outcome, Value
+from interferon.model.effects import Observed, Outcome, Value
 
 Standing = Literal["in_force", "absent", "partial", "unknown"]
 
@@ -45,7 +45,11 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Actuator(Protocol):
-    """One way to act. Calls may come from several threads, never two at once for one target. No call raises for what the world does."""
+    """One way to act. Calls may come from several threads, never two at once for one target. No call raises for what the world does.
+
+    An actuator may also say `at_once`: how many applies it really carries out at a time. Others wait outside, where the kill switch still
+    stops them.
+    """
 
     name: str  # as its section in the effector's file, e.g. `nft`
     actions: frozenset[str]  # kinds of action it carries out
@@ -72,4 +76,22 @@ class Actuator(Protocol):
 
     def undo(self, job: Job) -> Outcome:
         """Put back what `before` says; `ok` also where nothing of it is there any more. Twice is once."""
+        ...
+
+
+@runtime_checkable
+class Census(Protocol):
+    """An actuator whose world itself says which effects are in it. Optional."""
+
+    def found(self, targets: Iterable[Target]) -> frozenset[Observed]:
+        """Every effect of ours in this world, in whole or in part, also those no record knows. `InputError` where it cannot be read."""
+        ...
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """An actuator that can tell from the file alone what is wrong with a target. Optional."""
+
+    def wrong(self, target: Target, action: str) -> str:
+        """'' or one line: which key of the target is wrong, and what would be right. Does not look at the world."""
         ...

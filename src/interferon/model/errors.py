@@ -3,7 +3,8 @@
 InterferonError            something a person can mend; its text says what, where and what would be right
 ├── InputError             unreadable or invalid input: exit code 2
 ├── PolicyError            the policy is missing, unsigned or does not parse: no new effect, undo still works
-└── JournalError           the effect journal cannot take a record: nothing was done
+├── JournalError           the effect journal cannot take a record: nothing was done
+└── UnreachableError       what carries effects out gives no answer: what is in the world is not known
 """
 
 
@@ -21,3 +22,7 @@ class PolicyError(InterferonError):
 
 class JournalError(InterferonError):
     """The effect journal refused or could not store a record."""
+
+
+class UnreachableError(InterferonError):
+    """What carries effects out gives no answer."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from interferon.act import lifecycle
 from interferon.act.protocol import Action, Executor
 from interferon.model.effects import Effect, Intent, Outcome, State
+from interferon.model.errors import UnreachableError
 from interferon.model.network import Network
 from interferon.store.journal import Journal
 
@@ -33,9 +34,12 @@ class Drive:
         """One step, on disk."""
         return self._journal.advance(effect.id, to, self._clock(), detail, expires).result()
 
-    def present(self, effect_id: str) -> bool:
-        """Whether it is in the world now."""
-        return any(seen.effect == effect_id for seen in self._executor.observed())
+    def present(self, effect_id: str) -> bool | None:
+        """Whether it is in the world now; None where nobody answers."""
+        try:
+            return any(seen.effect == effect_id for seen in self._executor.observed())
+        except UnreachableError:
+            return None
 
     def on(self, effect: Effect, seen: bool) -> Effect:
         """Until it rests. `seen`: whether it was in the world before this runtime did anything."""
@@ -81,7 +85,7 @@ class Drive:
         if not why:
             return effect
         outcome = self._call_undo(effect)
-        if outcome.result == "ok" and not self.present(effect.id):
+        if outcome.result == "ok" and self.present(effect.id) is False:
             return self.step(effect, State.FAILED, why)
         return self.step(effect, State.ESCALATED, f"{why}; undo {outcome.result}: {outcome.detail}")
 
@@ -121,12 +125,12 @@ class Drive:
         if outcome.result == "ok":
             return State.VERIFIED, outcome.detail
         why = f"verify {outcome.result}: {outcome.detail}"
-        there = outcome.result == "unknown" or self.present(effect.id)
+        there = outcome.result == "unknown" or self.present(effect.id) is not False
         return State.ESCALATED if there else State.FAILED, why
 
     def take_back(self, effect: Effect) -> Effect:
         """One that is on record as being undone."""
         outcome = self._call_undo(effect)
-        if outcome.result == "ok" and not self.present(effect.id):
+        if outcome.result == "ok" and self.present(effect.id) is False:
             return self.step(effect, State.UNDONE, outcome.detail or effect.detail)
         return self.step(effect, State.ESCALATED, f"undo {outcome.result}, still in the world or unknown: {outcome.detail}")

@@ -128,7 +128,7 @@ class Effects:
 
         The fence goes up first, so that a call of a dead runtime that is still under way cannot land after the world was looked at.
         The order of looking matters: an effect seen in the world has its intent in a journal read *after* that, and one on record both
-        before and after must be in the world.
+        before and after must be in the world. Raises `UnreachableError` where the world cannot be looked at; nothing was judged then.
         """
         self._executor.fence(self._journal.epoch)
         in_force = [State.VERIFIED, State.DUE]
@@ -153,7 +153,7 @@ class Effects:
         """Record what no intent explains; an effect that was taken back since the world was looked at is none of these."""
         with self._lock(seen.effect):
             known = self._journal.effect(seen.effect)
-            if known is not None and (lifecycle.holds(known.state) or not self._drive.present(seen.effect)):
+            if known is not None and (lifecycle.holds(known.state) or self._drive.present(seen.effect) is False):
                 return None
             return self._journal.adopt(seen, self._clock()).result()
 

@@ -1,0 +1,195 @@
+"""A plant in network namespaces, with a gateway between its machines and the effector on the gateway. Used by `test_effector_range.py`.
+
+Each machine is a process in a namespace of its own, one hop from the gateway; everything between two machines passes there.
+"""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from interferon.model.errors import UnreachableError
+from interferon.runtime.effector_client import EffectorClient
+
+MACHINES = ("plc", "mes", "historian", "host")
+PROGRAM = str(Path(__file__).with_name("plant_machine.py"))
+COMMAND = [sys.executable, "-c", "from interferon.cli import main; main()", "effector"]
+
+DYING = """
+import importlib, os, signal, sys
+module, kind, method, when = sys.argv[1:5]
+del sys.argv[1:5]
+owner = getattr(importlib.import_module(module), kind)
+real = getattr(owner, method)
+
+def dying(*words, **named):
+    if when == "after":
+        real(*words, **named)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(owner, method, dying)
+from interferon.cli import main
+main()
+"""
+
+
+def lacking() -> str:
+    """'' where namespaces and a packet filter can be used."""
+    if os.geteuid() != 0:
+        return "network namespaces need root"
+    return next((f"{each} is not installed" for each in ("nft", "ip") if not shutil.which(each)), "")
+
+
+def run(*words: str) -> str:
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "did not come true in time"
+        time.sleep(0.01)
+
+
+class Plant:
+    """Namespaces, machines, and the effector's file. `close` takes all of it away."""
+
+    def __init__(self, folder: Path, limits: str = "", extra_hosts: int = 0) -> None:
+        self.folder = folder
+        self.mark = f"ifn{os.getpid()}"
+        self.gateway = f"{self.mark}-gw"
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.effector: subprocess.Popen[bytes] | None = None
+        self.socket = folder / "s"
+        self.file = folder / "effector.toml"
+        self.extra = extra_hosts
+        self._network()
+        self._write_file(limits)
+
+    # ---- the network
+
+    def space(self, machine: str) -> str:
+        return f"{self.mark}-{machine}"
+
+    def address(self, machine: str) -> str:
+        return f"10.77.{MACHINES.index(machine) + 1}.2"
+
+    def mac(self, machine: str) -> str:
+        return f"02:00:00:00:77:{MACHINES.index(machine) + 1:02x}"
+
+    def _network(self) -> None:
+        run("ip", "netns", "add", self.gateway)
+        run("ip", "netns", "exec", self.gateway, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+        for place, machine in enumerate(MACHINES, 1):
+            space = self.space(machine)
+            run("ip", "netns", "add", space)
+            run("ip", "link", "add", f"to{place}", "netns", self.gateway, "type", "veth", "peer", "name", "eth", "netns", space)
+            run("ip", "-n", space, "link", "set", "eth", "address", self.mac(machine))
+            run("ip", "-n", self.gateway, "addr", "add", f"10.77.{place}.1/24", "dev", f"to{place}")
+            run("ip", "-n", space, "addr", "add", f"{self.address(machine)}/24", "dev", "eth")
+            run("ip", "-n", self.gateway, "link", "set", f"to{place}", "up")
+            run("ip", "-n", space, "link", "set", "eth", "up")
+            run("ip", "-n", space, "route", "add", "default", "via", f"10.77.{place}.1")
+        self._conntrack()
+
+    def _conntrack(self) -> None:
+        """A firewall as gateways have it: what is established passes, whatever comes after."""
+        rules = "add table inet site; add chain inet site f { type filter hook forward priority 0; policy accept; }"
+        run("ip", "netns", "exec", self.gateway, "nft", f"{rules}; add rule inet site f ct state established,related accept")
+
+    def start(self, machine: str, role: str) -> Path:
+        """Run `role` on a machine; the path of its log."""
+        log = self.folder / f"{machine}.log"
+        log.touch()
+        words = ["ip", "netns", "exec", self.space(machine), sys.executable, PROGRAM, role, self.address("plc"), str(log)]
+        self.processes.append(subprocess.Popen(words))
+        return log
+
+    def reaches(self, machine: str, other: str, port: int = 80) -> bool:
+        """Does a packet get there and an answer back? A refused connection is an answer."""
+        code = "import socket, sys; s = socket.socket(); s.settimeout(1); sys.exit(s.connect_ex((sys.argv[1], int(sys.argv[2]))))"
+        words = ["ip", "netns", "exec", self.space(machine), sys.executable, "-c", code, self.address(other), str(port)]
+        return subprocess.run(words, check=False).returncode in (0, errno.ECONNREFUSED)
+
+    # ---- the effector
+
+    def _write_file(self, limits: str) -> None:
+        head = f'socket = "{self.socket}"\nstate = "{self.folder}/state"\nkill_switch = "{self.folder}/STOP"\nallow = []\n'
+        parts = [head, limits, f'[actuators.nft]\nnetns = "{self.gateway}"\n']
+        parts.append('[[protected]]\nref = "asset:plc"\naddresses = ["10.77.1.2"]\nreason = "safety system"\n')
+        for machine in MACHINES[1:]:
+            parts.append(
+                f'[[target]]\nref = "asset:{machine}"\nactuator = "nft"\nactions = ["isolate_asset"]\n'
+                f'reach = {{ address = "{self.address(machine)}" }}\nidentity = {{ mac = "{self.mac(machine)}" }}\n'
+            )
+        parts.append(
+            '[[target]]\nref = "zone:office"\nactuator = "nft"\nactions = ["isolate_zone"]\n'
+            'reach = { addresses = "10.77.3.0/24 10.77.4.0/24" }\n'
+            '[[target]]\nref = "conduit:mes-plc"\nactuator = "nft"\nactions = ["cut_conduit"]\n'
+            'reach = { from = "10.77.2.0/24", to = "10.77.1.2", protocol = "tcp", port = 502 }\n'
+        )
+        for each in range(self.extra):
+            parts.append(
+                f'[[target]]\nref = "asset:x{each}"\nactuator = "nft"\nactions = ["isolate_asset"]\n'
+                f'reach = {{ address = "10.99.{each // 200}.{each % 200 + 1}" }}\n'
+            )
+        self.file.write_text("".join(parts))
+        self.file.chmod(0o600)
+
+    def begin(self, dies_at: tuple[str, str, str, str] | None = None) -> None:
+        """Start the effector, without waiting for it. `dies_at`: module, class, method and `before` or `after`: where it kills itself."""
+        command = [sys.executable, "-c", DYING, *dies_at] if dies_at else [*COMMAND[:3]]
+        with (self.folder / "effector.log").open("ab") as log:
+            self.effector = subprocess.Popen([*command, "effector", "run", "--config", str(self.file)], stderr=log)
+
+    def ready(self) -> EffectorClient:
+        """Start the effector and wait until it answers."""
+        self.begin()
+        client = EffectorClient(self.socket)
+        until(lambda: self._runs() and answers(client))
+        return client
+
+    def _runs(self) -> bool:
+        assert self.effector is not None
+        assert self.effector.poll() is None, (self.folder / "effector.log").read_text()[-1000:]
+        return True
+
+    def kill(self, how: int = signal.SIGKILL) -> None:
+        assert self.effector is not None
+        self.effector.send_signal(how)
+        self.effector.wait()
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*COMMAND, *words, "--config", str(self.file)], capture_output=True, text=True, check=False)
+
+    def close(self) -> None:
+        for each in [*self.processes, *([self.effector] if self.effector else [])]:
+            if each.poll() is None:
+                each.kill()
+            each.wait()
+        for machine in (*MACHINES, "gw"):
+            subprocess.run(["ip", "netns", "del", self.space(machine)], check=False, capture_output=True)
+
+
+def answers(client: EffectorClient) -> bool:
+    try:
+        client.status()
+    except UnreachableError:
+        return False
+    return True
+
+
+def lines(log: Path, word: str, after: float = 0.0) -> list[tuple[float, str]]:
+    """(time, rest) of a machine's lines of a kind after a moment. The last line may be under way."""
+    found = []
+    for line in log.read_text().splitlines(keepends=True):
+        if line.endswith("\n"):
+            at, kind, rest = line.rstrip("\n").split(" ", 2)
+            if kind == word and float(at) > after:
+                found.append((float(at), rest))
+    return found
