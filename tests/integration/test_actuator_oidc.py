@@ -271,5 +271,5 @@ def test_settings_that_cannot_be_used_are_told(keycloak: Keycloak, tmp_path: Pat
         oidc.make(account(keycloak, tmp_path)).before(token_job(str(tmp_path / "client")))
     other = oidc.Settings(issuer=f"http://localhost:{keycloak.server_port}", client_id="x", client_secret_file="x")
     assert "says that it is" in oidc.make(other).ready()
-    with pytest.raises(InputError, match="ca_file /no/such of oidc cannot be used"):
+    with pytest.raises(InputError, match="ca_file /no/such cannot be used"):
         oidc.make(settings(tmp_path, keycloak.server_port, ca_file="/no/such"))

@@ -4,20 +4,17 @@ Source: RFC 7009 (revocation), RFC 7662 (introspection), OpenID Connect Discover
 HTTPS, or HTTP on this machine only.
 """
 
-import ssl
-from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from typing import Any
+from urllib.parse import quote
 
-import httpx
 import msgspec
 
-from interferon.effector.answers import Denied, Unanswered, reach, same, shown, stood, told
+from interferon.effector import rest
+from interferon.effector.answers import Unanswered, reach, same, shown, stood, told
 from interferon.effector.protocol import Actuator, Job, Seen, Standing
+from interferon.effector.rest import Rest
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
-
-LOCAL: Final = ("127.0.0.1", "::1", "localhost")
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -32,10 +29,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     def __post_init__(self) -> None:
         """ValueError names the key and what would be right."""
-        for key in ("issuer", "admin_url"):
-            url = urlsplit(getattr(self, key))
-            if url.geturl() and url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOCAL):
-                raise ValueError(f"{key} is {url.geturl()}; it must begin with https://, for it carries secrets")
+        rest.safe("issuer", self.issuer)
+        rest.safe("admin_url", self.admin_url)
 
 
 def make(settings: Settings) -> Actuator:
@@ -54,12 +49,7 @@ class Oidc:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        try:
-            trusted = ssl.create_default_context(cafile=settings.ca_file or None)  # once: reading every authority takes a tenth of a second
-        except OSError as error:
-            raise InputError(f"ca_file {settings.ca_file} of oidc cannot be used: {error}") from error
-        kept = httpx.Limits(max_keepalive_connections=0)
-        self._http = httpx.Client(verify=trusted, timeout=settings.answer_s, trust_env=False, limits=kept)
+        self._rest = Rest(settings.ca_file, settings.answer_s)
 
     def ready(self) -> str:
         return shown(lambda: Seen("absent", "" if self._endpoint("token_endpoint") else "the provider names no token_endpoint")).detail
@@ -99,16 +89,16 @@ class Oidc:
         """What introspection tells; of a token that is not active that is nothing, so then nothing can be compared."""
         if job.action != "revoke_sessions":
             raise InputError(f"{job.action} needs user_id in reach of {job.target.ref}: a token is not an account")
-        data = {"token": self._secret(job, "token_file")}
-        found: dict[str, Any] = self._get("POST", self._endpoint("introspection_endpoint"), data=data, auth=self._client()).json()
+        data = {"token": self._secret(job)}
+        found: dict[str, Any] = self._rest.read("POST", self._endpoint("introspection_endpoint"), data=data, auth=self._client())
         if found.get("active"):
             same(job, {key: found.get(key, "") for key in ("sub", "client_id", "username")})
         return found
 
     def _revoke(self, job: Job) -> str:
         if self._token(job).get("active"):
-            data = {"token": self._secret(job, "token_file")}
-            self._done("POST", self._endpoint("revocation_endpoint"), data=data, auth=self._client())
+            data = {"token": self._secret(job)}
+            self._rest.change("POST", self._endpoint("revocation_endpoint"), data=data, auth=self._client())
         return f"the token of {job.target.ref} is revoked"
 
     def _look_token(self, job: Job) -> Seen:
@@ -119,12 +109,12 @@ class Oidc:
     # an account, at Keycloak
 
     def _user(self, job: Job) -> dict[str, Any]:
-        user: dict[str, Any] = self._admin("GET", f"users/{quote(reach(job, 'user_id'), safe='')}").json()
+        user: dict[str, Any] = self._admin("GET", f"users/{quote(reach(job, 'user_id'), safe='')}")
         same(job, {"username": user.get("username", ""), "email": user.get("email", ""), "created": user.get("createdTimestamp", 0)})
         return user
 
     def _sessions(self, user: str) -> list[str]:
-        return sorted(each["id"] for each in self._admin("GET", f"users/{quote(user, safe='')}/sessions").json())
+        return sorted(each["id"] for each in self._admin("GET", f"users/{quote(user, safe='')}/sessions"))
 
     def _end(self, job: Job) -> str:
         """Locked first, so that no session begins after the last one was ended."""
@@ -163,59 +153,24 @@ class Oidc:
 
     # HTTP
 
-    def _admin(self, method: str, path: str, **content: Any) -> httpx.Response:
+    def _admin(self, method: str, path: str, **content: Any) -> Any:
         if not self._settings.admin_url:
             raise InputError("admin_url of oidc is not set: accounts are reached by Keycloak's admin API")
         grant = {"grant_type": "client_credentials"}
-        token = self._get("POST", self._endpoint("token_endpoint"), data=grant, auth=self._client()).json()["access_token"]
-        send = self._get if method == "GET" else self._done
+        token = self._rest.read("POST", self._endpoint("token_endpoint"), data=grant, auth=self._client())["access_token"]
+        send = self._rest.read if method == "GET" else self._rest.change
         return send(method, f"{self._settings.admin_url.rstrip('/')}/{path}", headers={"Authorization": f"Bearer {token}"}, **content)
 
     def _endpoint(self, name: str) -> str:
-        found = self._get("GET", f"{self._settings.issuer.rstrip('/')}/.well-known/openid-configuration").json()
+        found = self._rest.read("GET", f"{self._settings.issuer.rstrip('/')}/.well-known/openid-configuration")
         if found.get("issuer") != self._settings.issuer:
             raise Unanswered(f"{self._settings.issuer} says that it is {found.get('issuer')}")
         if name not in found:
             raise InputError(f"{self._settings.issuer} names no {name}: it cannot do this")
         return str(found[name])
 
-    def _get(self, method: str, url: str, **content: Any) -> httpx.Response:
-        """An answer that was read. `Denied` only where the thing is not there."""
-        answer = self._send(method, url, **content)
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            raise Denied(f"{url}: there is none")
-        if not answer.is_success:
-            raise Unanswered(f"{url} answers {answer.status_code}: {_reason(answer)}")
-        return answer
-
-    def _done(self, method: str, url: str, **content: Any) -> httpx.Response:
-        """A change that was taken. `Denied` where the provider says no: then nothing is changed."""
-        answer = self._send(method, url, **content)
-        if answer.is_client_error:
-            raise Denied(f"{url} answers {answer.status_code}: {_reason(answer)}")
-        if not answer.is_success:
-            raise Unanswered(f"{url} answers {answer.status_code}: {_reason(answer)}")
-        return answer
-
-    def _send(self, method: str, url: str, **content: Any) -> httpx.Response:
-        try:
-            return self._http.request(method, url, **content)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise Unanswered(f"{url}: {error}") from error
-
     def _client(self) -> tuple[str, str]:
-        return self._settings.client_id, _text(self._settings.client_secret_file, "client_secret_file of oidc")
+        return self._settings.client_id, rest.secret(self._settings.client_secret_file, "client_secret_file of oidc")
 
-    def _secret(self, job: Job, key: str) -> str:
-        return _text(reach(job, key), f"{key} of {job.target.ref}")
-
-
-def _text(path: str, what: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{what}, {path}, cannot be read: {error}") from error
-
-
-def _reason(answer: httpx.Response) -> str:
-    return answer.text.strip().splitlines()[0][:200] if answer.text.strip() else answer.reason_phrase
+    def _secret(self, job: Job) -> str:
+        return rest.secret(reach(job, "token_file"), f"token_file of {job.target.ref}")
