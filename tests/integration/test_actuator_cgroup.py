@@ -183,5 +183,5 @@ def test_what_is_not_the_process_is_left_alone(victim: Victim, params: dict[str,
 def test_where_it_cannot_act_it_says_what_would_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "mount -t cgroup2 none" in cgroup.make(cgroup.Settings(hierarchy="/no/such")).ready()
     (tmp_path / "cgroup.procs").touch()
-    monkeypatch.setattr(os, "access", lambda *asked: False)
-    assert "the effector needs root" in cgroup.make(cgroup.Settings(hierarchy=str(tmp_path))).ready()
+    monkeypatch.setattr(os, "access", lambda *asked, **more: False)
+    assert "the effector needs the capability dac_override" in cgroup.make(cgroup.Settings(hierarchy=str(tmp_path))).ready()

@@ -21,7 +21,7 @@ def blobs(tree: dict[str, tuple[str, bytes]]) -> tuple[dict[str, tuple[str, str]
     return files, {directory.object_id(data, "sha1"): data for _, data in tree.values()}
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(TREES, TREES)
 def test_any_directory_becomes_any_other_and_comes_back(one: dict[str, tuple[str, bytes]], other: dict[str, tuple[str, bytes]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

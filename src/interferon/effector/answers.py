@@ -3,10 +3,10 @@
 `Unanswered` is told as `unknown`, `Another` and bad input as `refused`, `Denied` as `failed`: the world said no and did nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from interferon.effector.protocol import Job, Seen
+from interferon.effector.protocol import Job, Seen, Target
 from interferon.model.effects import Outcome, Value
 from interferon.model.errors import InputError
 
@@ -66,12 +66,26 @@ def reach(job: Job, key: str) -> str:
 
 
 def same(job: Job, facts: Mapping[str, object]) -> None:
-    """`Another` unless every fact of the target's identity is as the world shows it; `Unanswered` where the identity tells nothing."""
-    meant = job.target.identity
-    if not meant:
-        raise Unanswered(f"{job.target.ref} has no identity: it could be any; name one of {', '.join(sorted(facts))}")
-    for key, value in meant.items():
+    """`Another` unless every fact of the target's identity is as the world shows it."""
+    for key, value in job.target.identity.items():
         if key not in facts:
             raise InputError(f"identity of {job.target.ref} has {key}, which cannot be compared; {', '.join(sorted(facts))} can")
         if facts[key] != value:
             raise Another(f"{job.target.ref} shows {key} {facts[key]!r}, meant is {value!r}")
+
+
+def identified(job: Job, do: Callable[[], str]) -> Outcome:
+    """As `told`; `unknown` where the target has no identity, for then it could be any."""
+    outcome = told(do)
+    if outcome.result == "ok" and not job.target.identity:
+        return Outcome("unknown", f"{job.target.ref} has no identity: nothing tells whether it is the one that is meant")
+    return outcome
+
+
+def unfit(target: Target, needed: Iterable[str], facts: Iterable[str]) -> str:
+    """'' or one line: which key of the target is missing in `reach`, or cannot be compared in `identity`."""
+    missing = [key for key in needed if not isinstance(target.reach.get(key), str) or not target.reach[key]]
+    if missing:
+        return f"reach has no {missing[0]}: a text is needed there"
+    strange = sorted(set(target.identity) - set(facts))
+    return f"identity has {strange[0]!r}; known are {', '.join(sorted(facts))}" if strange else ""

@@ -36,7 +36,8 @@ def object_id(data: bytes, algorithm: Literal["sha1", "sha256"]) -> str:
 
 
 def content(path: Path) -> bytes:
-    return os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
+    """Of a link where it leads, as it is written: `Path` would tidy it."""
+    return os.fsencode(os.readlink(path)) if path.is_symlink() else path.read_bytes()  # noqa: PTH115
 
 
 def entries(root: Path) -> list[Entry]:

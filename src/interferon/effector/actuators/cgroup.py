@@ -17,8 +17,8 @@ from typing import Any, Final
 
 import msgspec
 
-from interferon.effector.answers import Another, Denied, Unanswered, same, shown, stood, told
-from interferon.effector.protocol import Actuator, Job, Seen
+from interferon.effector.answers import Another, Denied, Unanswered, identified, same, shown, stood, told, unfit
+from interferon.effector.protocol import Actuator, Job, Seen, Target
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
 
@@ -33,6 +33,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     hierarchy: str = ""
     group: str = "interferon"  # below it each effect has a group of its own
     answer_s: float = 5.0
+
+
+def capabilities(settings: Settings) -> set[str]:
+    """To read what runs, to move it between groups, to end it where the kernel has no cgroup.kill."""
+    return {"sys_ptrace", "dac_override", "kill"}
 
 
 def make(settings: Settings) -> Actuator:
@@ -61,8 +66,12 @@ class Cgroup:
     def ready(self) -> str:
         return shown(self._ready).detail
 
+    def wrong(self, target: Target, action: str) -> str:
+        """'' or what is wrong with a target of the effector's file, seen without the world."""
+        return unfit(target, [], ("exe_sha256", "exe"))
+
     def identify(self, job: Job) -> Outcome:
-        return told(lambda: f"process {self._meant(job).pid} is the one that is meant")
+        return identified(job, lambda: f"process {self._meant(job).pid} is the one that is meant")
 
     def before(self, job: Job) -> dict[str, Any]:
         return stood(lambda: self._before(job))
@@ -80,8 +89,8 @@ class Cgroup:
 
     def _ready(self) -> Seen:
         hierarchy = self._hierarchy()
-        if not os.access(hierarchy, os.W_OK):
-            return Seen("absent", f"{hierarchy} cannot be written: the effector needs root, or a part of it delegated to its user")
+        if not os.access(hierarchy, os.W_OK, effective_ids=True):
+            return Seen("absent", f"{hierarchy} cannot be written: the effector needs the capability dac_override, or root")
         return Seen("absent")
 
     def _hierarchy(self) -> Path:

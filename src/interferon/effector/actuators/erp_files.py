@@ -19,8 +19,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from interferon.effector.answers import Denied, Unanswered, same, shown, stood, told
-from interferon.effector.protocol import Actuator, Job, Seen
+from interferon.effector.answers import Denied, Unanswered, identified, same, shown, stood, told
+from interferon.effector.protocol import Actuator, Job, Seen, Target
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
 from interferon.sense import edifact_segments as edifact
@@ -71,8 +71,13 @@ class ErpFiles:
     def ready(self) -> str:
         return shown(self._ready).detail
 
+    def wrong(self, target: Target, action: str) -> str:
+        """'' or what is wrong with a target of the effector's file, seen without the world."""
+        kinds = KINDS[self._settings.format]
+        return "" if target.ref.partition(":")[0] in kinds else f"by {self._settings.format} can be held {', '.join(kinds)}"
+
     def identify(self, job: Job) -> Outcome:
-        return told(lambda: f"{job.target.ref} is {self._meant(job)['status']} in the ERP's export")
+        return identified(job, lambda: f"{job.target.ref} is {self._meant(job)['status']} in the ERP's export")
 
     def before(self, job: Job) -> dict[str, Any]:
         return stood(lambda: {"status": self._meant(job)["status"]})

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import msgspec
 
 from interferon.effector import rest
-from interferon.effector.answers import same, shown, stood, told
-from interferon.effector.protocol import Actuator, Job, Seen
+from interferon.effector.answers import identified, same, shown, stood, told, unfit
+from interferon.effector.protocol import Actuator, Job, Seen, Target
 from interferon.effector.rest import Rest
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
@@ -54,8 +54,14 @@ class ErpOrders:
     def ready(self) -> str:
         return shown(lambda: Seen("absent", "" if self._get("") is not None else "the ERP's adapter tells nothing")).detail
 
+    def wrong(self, target: Target, action: str) -> str:
+        """'' or what is wrong with a target of the effector's file, seen without the world."""
+        if target.ref.partition(":")[0] not in KINDS:
+            return f"the ERP holds {', '.join(KINDS)}"
+        return unfit(target, [], FACTS)
+
     def identify(self, job: Job) -> Outcome:
-        return told(lambda: f"{job.target.ref} is {self._meant(job)['status']} at the ERP")
+        return identified(job, lambda: f"{job.target.ref} is {self._meant(job)['status']} at the ERP")
 
     def before(self, job: Job) -> dict[str, Any]:
         return stood(lambda: {"status": self._meant(job)["status"]})

@@ -15,9 +15,9 @@ from typing import Any, Final, Literal
 import msgspec
 
 from interferon.effector import directory
-from interferon.effector.answers import Denied, Unanswered, reach, same, shown, stood, told
+from interferon.effector.answers import Denied, Unanswered, identified, reach, same, shown, stood, told, unfit
 from interferon.effector.directory import Entry, Files
-from interferon.effector.protocol import Actuator, Job, Seen
+from interferon.effector.protocol import Actuator, Job, Seen, Target
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
 
@@ -36,6 +36,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     allowed_signers: str = ""
     machine_id_file: str = "/etc/machine-id"
     answer_s: float = 30.0
+
+
+def capabilities(settings: Settings) -> set[str]:
+    """To write where others own, and to give files the owner and permissions that they had."""
+    return {"dac_override", "chown", "fowner"}
 
 
 def make(settings: Settings) -> Actuator:
@@ -57,8 +62,12 @@ class GitConfig:
     def ready(self) -> str:
         return shown(lambda: Seen("absent", "" if self._run(["git", "version"]) else "git tells no version")).detail
 
+    def wrong(self, target: Target, action: str) -> str:
+        """'' or what is wrong with a target of the effector's file, seen without the world."""
+        return unfit(target, ["path", "git_dir", "approved"], ("first_commit", "machine_id"))
+
     def identify(self, job: Job) -> Outcome:
-        return told(lambda: f"{self._meant(job)} is approved for {job.target.ref}")
+        return identified(job, lambda: f"{self._meant(job)} is approved for {job.target.ref}")
 
     def before(self, job: Job) -> dict[str, Any]:
         return stood(lambda: self._before(job))

@@ -19,8 +19,8 @@ from typing import Any, Final
 
 import msgspec
 
-from interferon.effector.answers import Denied, Unanswered, reach, same, shown, stood, told
-from interferon.effector.protocol import Actuator, Job, Seen
+from interferon.effector.answers import Denied, Unanswered, identified, reach, same, shown, stood, told, unfit
+from interferon.effector.protocol import Actuator, Job, Seen, Target
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
 
@@ -79,8 +79,14 @@ class HaProxy:
     def ready(self) -> str:
         return shown(lambda: Seen("absent", "" if self._ask("show info") else "haproxy does not answer")).detail
 
+    def wrong(self, target: Target, action: str) -> str:
+        """'' or what is wrong with a target of the effector's file, seen without the world."""
+        return unfit(
+            target, ["backend", "server", "standby_address" if "standby_address" in target.reach else "standby"], ("node", "address")
+        )
+
     def identify(self, job: Job) -> Outcome:
-        return told(lambda: f"{self._meant(job)[reach(job, 'server')].address} is the server that is meant")
+        return identified(job, lambda: f"{self._meant(job)[reach(job, 'server')].address} is the server that is meant")
 
     def before(self, job: Job) -> dict[str, Any]:
         return stood(lambda: {name: _kept(server) for name, server in self._meant(job).items() if name in _touched(job)})

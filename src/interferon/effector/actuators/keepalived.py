@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-from interferon.effector.answers import Denied, Unanswered, reach, same, shown, stood, told
-from interferon.effector.protocol import Actuator, Job, Seen
+from interferon.effector.answers import Denied, Unanswered, identified, reach, same, shown, stood, told, unfit
+from interferon.effector.protocol import Actuator, Job, Seen, Target
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
 
@@ -49,8 +49,12 @@ class Keepalived:
     def ready(self) -> str:
         return shown(lambda: Seen("absent", "" if self._config() and _addresses() else "this machine has no address")).detail
 
+    def wrong(self, target: Target, action: str) -> str:
+        """'' or what is wrong with a target of the effector's file, seen without the world."""
+        return unfit(target, ["track_file", "address"], ("router_id", "config_sha256", "machine_id"))
+
     def identify(self, job: Job) -> Outcome:
-        return told(lambda: f"{self._meant(job)} is the track file that is meant")
+        return identified(job, lambda: f"{self._meant(job)} is the track file that is meant")
 
     def before(self, job: Job) -> dict[str, Any]:
         return stood(lambda: {"text": _text(self._meant(job))})

@@ -13,8 +13,8 @@ import msgspec
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
-from interferon.effector.answers import Another, Denied, Unanswered, reach, same, shown, stood, told
-from interferon.effector.protocol import Actuator, Job, Seen
+from interferon.effector.answers import Another, Denied, Unanswered, identified, reach, same, shown, stood, told, unfit
+from interferon.effector.protocol import Actuator, Job, Seen, Target
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
 
@@ -50,8 +50,12 @@ class Dynsec:
     def ready(self) -> str:
         return shown(self._ready).detail
 
+    def wrong(self, target: Target, action: str) -> str:
+        """'' or what is wrong with a target of the effector's file, seen without the world."""
+        return unfit(target, ["username"], FACTS)
+
     def identify(self, job: Job) -> Outcome:
-        return told(lambda: f"{self._client(job)['username']} is the client that is meant")
+        return identified(job, lambda: f"{self._client(job)['username']} is the client that is meant")
 
     def before(self, job: Job) -> dict[str, Any]:
         return stood(lambda: _standing(self._client(job)))

@@ -4,17 +4,20 @@ Source: RFC 7009 (revocation), RFC 7662 (introspection), OpenID Connect Discover
 HTTPS, or HTTP on this machine only.
 """
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
 
 from interferon.effector import rest
-from interferon.effector.answers import Unanswered, reach, same, shown, stood, told
-from interferon.effector.protocol import Actuator, Job, Seen, Standing
+from interferon.effector.answers import Unanswered, identified, reach, same, shown, stood, told, unfit
+from interferon.effector.protocol import Actuator, Job, Seen, Standing, Target
 from interferon.effector.rest import Rest
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
+
+TOKEN_FACTS: Final = ("sub", "client_id", "username")
+ACCOUNT_FACTS: Final = ("username", "email", "created")
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -54,8 +57,16 @@ class Oidc:
     def ready(self) -> str:
         return shown(lambda: Seen("absent", "" if self._endpoint("token_endpoint") else "the provider names no token_endpoint")).detail
 
+    def wrong(self, target: Target, action: str) -> str:
+        """'' or what is wrong with a target of the effector's file, seen without the world."""
+        if "token_file" in target.reach:
+            return (
+                unfit(target, ["token_file"], TOKEN_FACTS) if action == "revoke_sessions" else f"{action} needs user_id, and no token_file"
+            )
+        return unfit(target, ["user_id"], ACCOUNT_FACTS)
+
     def identify(self, job: Job) -> Outcome:
-        return told(lambda: f"{self._meant(job)} is meant")
+        return identified(job, lambda: f"{self._meant(job)} is meant")
 
     def before(self, job: Job) -> dict[str, Any]:
         return stood(lambda: self._before(job))
@@ -92,7 +103,7 @@ class Oidc:
         data = {"token": self._secret(job)}
         found: dict[str, Any] = self._rest.read("POST", self._endpoint("introspection_endpoint"), data=data, auth=self._client())
         if found.get("active"):
-            same(job, {key: found.get(key, "") for key in ("sub", "client_id", "username")})
+            same(job, {key: found.get(key, "") for key in TOKEN_FACTS})
         return found
 
     def _revoke(self, job: Job) -> str:

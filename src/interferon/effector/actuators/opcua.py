@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import msgspec
 
-from interferon.effector.answers import Denied, Unanswered, reach, same, shown, stood, text, told
-from interferon.effector.protocol import Actuator, Job, Seen
+from interferon.effector.answers import Denied, Unanswered, identified, reach, same, shown, stood, text, told, unfit
+from interferon.effector.protocol import Actuator, Job, Seen, Target
 from interferon.model.effects import Outcome, Value
 from interferon.model.errors import InputError
 
@@ -71,8 +71,16 @@ class OpcUa:
         missing = [path for path in (self._settings.cert_file, self._settings.key_file) if path and not Path(path).is_file()]
         return f"{missing[0]} is not there; cert_file and key_file of opcua name the effector's certificate and key" if missing else ""
 
+    def wrong(self, target: Target, action: str) -> str:
+        """'' or what is wrong with a target of the effector's file, seen without the world."""
+        return unfit(
+            target,
+            ["url", "nodes"],
+            ("application_uri",) if self._settings.security == "None" else ("application_uri", "certificate_sha256"),
+        )
+
     def identify(self, job: Job) -> Outcome:
-        return told(lambda: self._with(job, _greeted))
+        return identified(job, lambda: self._with(job, _greeted))
 
     def before(self, job: Job) -> dict[str, Any]:
         return stood(lambda: self._with(job, _setpoint if job.action == "roll_back_setpoint" else _access))
