@@ -26,7 +26,7 @@ SUITE := --no-loadscope-reorder tests/browser tests/integration tests/unit
 WHEEL_SUITE := tests/browser/test_real.py tests/integration/test_up.py \
   $(filter-out %/test_demo_cli.py %/test_replay_cli.py,$(wildcard tests/integration/test_*_cli.py))
 
-test: setup
+test: setup tests/oidc/node_modules/.ready
 	$(BIN)/pytest $(PYTEST_ARGS) $(SUITE) $(ARGS)
 
 # the long proofs: crash walks, seeds, replays over many batch borders; see docs/testing.md. Three at once, for some wait for outages.
@@ -82,8 +82,9 @@ lock: | $(UV)
 	$(LOCK) --group dev $(ARGS) -o requirements.lock pyproject.toml
 	$(LOCK) --group bench -c requirements.lock $(ARGS) -o requirements-bench.lock pyproject.toml
 	cd ui && npm install --package-lock-only
+	cd tests/oidc && npm install --package-lock-only
 	! grep -n '://' requirements.lock requirements-bench.lock
-	! grep -n '"resolved"' ui/package-lock.json
+	! grep -n '"resolved"' ui/package-lock.json tests/oidc/package-lock.json
 
 wheel: setup
 	rm -rf dist
@@ -105,4 +106,4 @@ test-wheel: wheel
 	.venv-wheel/bin/pytest $(PYTEST_ARGS) $(WHEEL_SUITE) $(ARGS)
 
 clean:
-	rm -rf $(VENV) .venv-wheel .venv-alone .venv-bench .tools dist $(STATIC) ui/node_modules
+	rm -rf $(VENV) .venv-wheel .venv-alone .venv-bench .tools dist $(STATIC) ui/node_modules tests/oidc/node_modules

@@ -49,6 +49,14 @@ def network() -> Network:
         ("disable_identity", "asset:svc"),
         ("hold_transaction", "order:o-1"),
         ("hold_transaction", "feed:forecast"),
+        ("disable_client", "identity:robot-7"),
+        ("disable_client", "asset:plc-1"),
+        ("revoke_sessions", "identity:jdoe"),
+        ("lock_writes", "asset:plc-1"),
+        ("roll_back_setpoint", "asset:plc-1"),
+        ("roll_back_config", "asset:erp"),
+        ("freeze_process", "asset:erp"),
+        ("kill_process", "asset:erp"),
     ],
 )
 def test_a_fitting_target_passes(action: str, target: str) -> None:
@@ -79,9 +87,22 @@ def test_another_target_is_told_why_not(action: str, target: str, why: str) -> N
     assert ACTIONS[action].precheck(network(), target) == why
 
 
+@pytest.mark.parametrize("action", ["lock_writes", "roll_back_setpoint", "roll_back_config", "freeze_process", "kill_process"])
+def test_what_is_done_to_an_asset_needs_one_that_is_there(action: str) -> None:
+    assert ACTIONS[action].precheck(network(), "asset:ghost") == "asset:ghost is not in the network"
+
+
+def test_what_writes_to_a_controller_says_so() -> None:
+    assert {name for name, action in ACTIONS.items() if action.controller_write} == {"lock_writes", "roll_back_setpoint"}
+
+
 @pytest.mark.parametrize(
     ("action", "target"),
-    [("isolate_asset", "asset:sis-1"), ("isolate_zone", "zone:safety"), ("cut_conduit", "conduit:out"), ("fail_over", "asset:sis-1")],
+    [
+        *(("isolate_asset", "asset:sis-1"), ("isolate_zone", "zone:safety"), ("cut_conduit", "conduit:out"), ("fail_over", "asset:sis-1")),
+        *((name, "asset:sis-1") for name, action in ACTIONS.items() if name != "disable_identity" and action.targets[0] == "asset"),
+        ("revoke_sessions", "asset:sis-1"),
+    ],
 )
 def test_a_safety_system_is_never_a_target(action: str, target: str) -> None:
     why = ACTIONS[action].precheck(network(), target)

@@ -33,6 +33,7 @@ class Action:
     inverse: str  # how it is taken back, for the same person; '' where it cannot be
     fits: Callable[[Network, str], str]
     closes: Callable[[Network, str], tuple[str, ...]] = lambda network, name: ()
+    controller_write: bool = False  # it writes to a controller: never without the approval of the process owner
 
     def precheck(self, network: Network, target: str) -> str:
         """'' where the action may be tried on the reference `target`, else one line why not."""

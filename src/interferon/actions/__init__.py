@@ -3,8 +3,25 @@
 from typing import Final
 
 from interferon.act.protocol import Action
-from interferon.actions import cut_conduit, disable_identity, fail_over, hold_transaction, isolate_asset, isolate_zone
+from interferon.actions import (
+    cut_conduit,
+    disable_client,
+    disable_identity,
+    fail_over,
+    freeze_process,
+    hold_transaction,
+    isolate_asset,
+    isolate_zone,
+    kill_process,
+    lock_writes,
+    revoke_sessions,
+    roll_back_config,
+    roll_back_setpoint,
+)
 
-_MODULES = (isolate_asset, isolate_zone, cut_conduit, fail_over, disable_identity, hold_transaction)
+_MODULES = (
+    *(isolate_asset, isolate_zone, cut_conduit, fail_over, disable_identity, hold_transaction, disable_client, revoke_sessions),
+    *(lock_writes, roll_back_setpoint, roll_back_config, freeze_process, kill_process),
+)
 
 ACTIONS: Final[dict[str, Action]] = {module.ACTION.name: module.ACTION for module in _MODULES}

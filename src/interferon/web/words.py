@@ -12,6 +12,13 @@ ACTIONS: Final = {
     "fail_over": "fail over",
     "disable_identity": "disable",
     "hold_transaction": "hold",
+    "disable_client": "disable",
+    "revoke_sessions": "end the sessions of",
+    "lock_writes": "lock writes to",
+    "roll_back_setpoint": "roll back a set-point of",
+    "roll_back_config": "roll back the configuration of",
+    "freeze_process": "freeze a process on",
+    "kill_process": "end a process on",
 }
 
 ALTERNATIVES: Final = {
