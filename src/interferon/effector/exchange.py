@@ -1,0 +1,167 @@
+"""One HTTP exchange with a product: credentials from files, one deadline, a bounded answer. Called by the actuators of products.
+
+Follows no redirect, takes no proxy from the environment, and asks again only what may be asked twice.
+"""
+
+import hashlib
+import ipaddress
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from interferon.effector.answers import Unanswered
+from interferon.model.errors import InputError
+
+MOST_BYTES: Final = 1 << 20
+PAUSES_S: Final = (0.0, 0.2, 0.4)  # before each try of what may be asked again
+NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain HTTP; the one with all authorities takes long to make
+BUSY: Final = frozenset({429, 502, 503, 504})
+
+
+class Access(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a product is reached; each actuator's settings begin with these. Files are PEM, or one line of a token."""
+
+    token_file: str = ""  # bearer token
+    ca_file: str = ""  # in place of the system's certificate authorities
+    cert_file: str = ""  # our certificate, with key_file: mutual TLS
+    key_file: str = ""
+    timeout_s: float = 5.0  # for the whole exchange
+
+    def trouble(self, url: str) -> str:
+        """'' where the settings can be used with `url`, else one line."""
+        place = urlsplit(url)
+        if place.scheme not in ("https", "http") or not place.hostname:
+            return f"url is {url!r}: https://HOST would be right"
+        if place.scheme == "http" and not _here(place.hostname):
+            return f"url is {url!r}: https would be right, for it leaves this machine"
+        if bool(self.cert_file) != bool(self.key_file):
+            return "cert_file and key_file go together"
+        try:
+            _context(self)
+            _authorization(self)
+        except InputError as error:
+            return str(error)
+        return ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]  # names in small letters
+    body: bytes
+    certificate: str  # SHA-256 of the certificate that answered, hex; '' without TLS
+
+
+def exchange(
+    access: Access, method: str, url: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, again: bool = False
+) -> Answer:
+    """The answer to one request; `Unanswered` where none came in time. `again`: asking twice is asking once."""
+    end = time.monotonic() + access.timeout_s
+    trouble = Unanswered(f"{_place(url)} did not answer in {access.timeout_s:g} s")
+    for pause_s in PAUSES_S if again else PAUSES_S[:1]:
+        if time.monotonic() + pause_s >= end:
+            break
+        time.sleep(pause_s)
+        try:
+            answer = _bounded(access, method, url, body, dict(headers or {}), end - time.monotonic())
+        except Unanswered as error:
+            trouble = error
+            continue
+        if answer.status not in BUSY:
+            return answer
+        trouble = Unanswered(f"{_place(url)} answers HTTP {answer.status}")
+    raise trouble
+
+
+def _bounded(access: Access, method: str, url: str, body: bytes, headers: dict[str, str], left_s: float) -> Answer:
+    """In a thread of its own, for a peer that sends a byte now and then keeps each single read in time."""
+    found: list[Answer | Exception] = []
+
+    def run() -> None:
+        try:
+            found.append(_request(access, method, url, body, headers, left_s))
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, InputError, Unanswered) as error:
+            found.append(error)
+
+    thread = threading.Thread(target=run, daemon=True, name=f"exchange with {_place(url)}")
+    thread.start()
+    thread.join(left_s + 0.1)
+    if not found:
+        raise Unanswered(f"{_place(url)} did not answer in {access.timeout_s:g} s")
+    match found[0]:
+        case Answer() as answer:
+            return answer
+        case (InputError() | Unanswered()) as error:
+            raise error
+        case error:
+            raise Unanswered(f"{_place(url)}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+
+
+def _request(access: Access, method: str, url: str, body: bytes, headers: dict[str, str], timeout_s: float) -> Answer:
+    with (
+        httpx.Client(verify=_context(access) if url.startswith("https:") else NO_TLS, timeout=timeout_s, trust_env=False) as client,
+        client.stream(method, url, content=body or None, headers=_authorization(access) | headers) as response,
+    ):
+        secure = response.extensions["network_stream"].get_extra_info("ssl_object")
+        certificate = hashlib.sha256(secure.getpeercert(True)).hexdigest() if secure else ""
+        read = b""
+        for chunk in response.iter_bytes():
+            read += chunk
+            if len(read) > MOST_BYTES:
+                raise Unanswered(f"{_place(url)} answers more than {MOST_BYTES} bytes")
+        return Answer(response.status_code, {name.lower(): value for name, value in response.headers.items()}, read, certificate)
+
+
+def _context(access: Access) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=access.ca_file or None)
+        if access.cert_file:
+            context.load_cert_chain(access.cert_file, access.key_file)
+    except (OSError, ssl.SSLError) as error:
+        named = ", ".join(filter(None, (access.ca_file, access.cert_file, access.key_file)))
+        raise InputError(f"{named}: {error}: PEM files that belong together would be right") from error
+    return context
+
+
+def _authorization(access: Access) -> dict[str, str]:
+    return {"authorization": f"Bearer {secret(access.token_file, 'token_file')}"} if access.token_file else {}
+
+
+def secret(path: str, setting: str) -> str:
+    """The one line that a file of a secret holds; `InputError` that names the setting."""
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{setting} {path} cannot be read: {error}") from error
+    if not text or not text.isprintable():
+        raise InputError(f"{setting} {path}: one line of text would be right")
+    return text
+
+
+def _here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _place(url: str) -> str:
+    """Without path and query, which may hold what is nobody's business."""
+    place = urlsplit(url)
+    return f"{place.scheme}://{place.netloc.rpartition('@')[2]}"
+
+
+def value_of(answer: Answer, where: str) -> Any:
+    """The JSON in an answer; `Unanswered` where there is none."""
+    try:
+        return msgspec.json.decode(answer.body)
+    except msgspec.DecodeError as error:
+        raise Unanswered(f"{where} answers HTTP {answer.status} and no JSON: {error}") from error
