@@ -3,8 +3,21 @@
 from typing import Final
 
 from interferon.act.protocol import Action
-from interferon.actions import cut_conduit, disable_identity, fail_over, hold_transaction, isolate_asset, isolate_zone
+from interferon.actions import (
+    cut_conduit,
+    disable_identity,
+    fail_over,
+    hold_transaction,
+    isolate_asset,
+    isolate_zone,
+    notify_partner,
+    open_ticket,
+    send_message,
+)
 
-_MODULES = (isolate_asset, isolate_zone, cut_conduit, fail_over, disable_identity, hold_transaction)
+_MODULES = (
+    *(isolate_asset, isolate_zone, cut_conduit, fail_over, disable_identity, hold_transaction),
+    *(open_ticket, send_message, notify_partner),
+)
 
 ACTIONS: Final[dict[str, Action]] = {module.ACTION.name: module.ACTION for module in _MODULES}
