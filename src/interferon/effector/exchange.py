@@ -5,8 +5,8 @@ Follows no redirect, takes no proxy from the environment, and asks again only wh
 
 import hashlib
 import ipaddress
+import socket
 import ssl
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,12 +17,15 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from interferon.effector.answers import Unanswered
+from interferon.effector.answers import Another, Denied, Unanswered
+from interferon.effector.deadline import within
+from interferon.effector.protocol import Job
 from interferon.model.errors import InputError
 
 MOST_BYTES: Final = 1 << 20
 PAUSES_S: Final = (0.0, 0.2, 0.4)  # before each try of what may be asked again
 NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain HTTP; the one with all authorities takes long to make
+FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, InputError, Unanswered)
 BUSY: Final = frozenset({429, 502, 503, 504})
 
 
@@ -40,7 +43,7 @@ class Access(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         place = urlsplit(url)
         if place.scheme not in ("https", "http") or not place.hostname:
             return f"url is {url!r}: https://HOST would be right"
-        if place.scheme == "http" and not _here(place.hostname):
+        if place.scheme == "http" and not on_this_machine(place.hostname):
             return f"url is {url!r}: https would be right, for it leaves this machine"
         if bool(self.cert_file) != bool(self.key_file):
             return "cert_file and key_file go together"
@@ -82,27 +85,10 @@ def exchange(
 
 
 def _bounded(access: Access, method: str, url: str, body: bytes, headers: dict[str, str], left_s: float) -> Answer:
-    """In a thread of its own, for a peer that sends a byte now and then keeps each single read in time."""
-    found: list[Answer | Exception] = []
-
-    def run() -> None:
-        try:
-            found.append(_request(access, method, url, body, headers, left_s))
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, InputError, Unanswered) as error:
-            found.append(error)
-
-    thread = threading.Thread(target=run, daemon=True, name=f"exchange with {_place(url)}")
-    thread.start()
-    thread.join(left_s + 0.1)
-    if not found:
-        raise Unanswered(f"{_place(url)} did not answer in {access.timeout_s:g} s")
-    match found[0]:
-        case Answer() as answer:
-            return answer
-        case (InputError() | Unanswered()) as error:
-            raise error
-        case error:
-            raise Unanswered(f"{_place(url)}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+    try:
+        return within(left_s, _place(url), lambda: _request(access, method, url, body, headers, left_s), FAILURES)
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        raise Unanswered(f"{_place(url)}: {type(error).__name__}: {' '.join(str(error).split())}") from error
 
 
 def _request(access: Access, method: str, url: str, body: bytes, headers: dict[str, str], timeout_s: float) -> Answer:
@@ -118,6 +104,36 @@ def _request(access: Access, method: str, url: str, body: bytes, headers: dict[s
             if len(read) > MOST_BYTES:
                 raise Unanswered(f"{_place(url)} answers more than {MOST_BYTES} bytes")
         return Answer(response.status_code, {name.lower(): value for name, value in response.headers.items()}, read, certificate)
+
+
+def peer_certificate(access: Access, url: str) -> str:
+    """SHA-256 of the certificate at `url`, which the authorities of `access` have signed for that host; '' without TLS. Nothing is sent."""
+    place = urlsplit(url)
+    host, secure = place.hostname or "", place.scheme == "https"
+
+    def connected() -> str:
+        with socket.create_connection((host, place.port or (443 if secure else 80)), access.timeout_s) as plain:
+            if not secure:
+                return ""
+            with _context(access).wrap_socket(plain, server_hostname=host) as peer:
+                return hashlib.sha256(peer.getpeercert(True) or b"").hexdigest()
+
+    try:
+        return within(access.timeout_s, _place(url), connected, FAILURES)
+    except (OSError, ValueError) as error:
+        raise Unanswered(f"{_place(url)}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+
+
+def same_peer(access: Access, url: str, job: Job) -> str:
+    """That the peer at `url` is the one that the target's identity means; without one, its certificate is enough. `Another` otherwise."""
+    meant = job.target.identity
+    if meant.keys() - {"certificate_sha256"}:
+        raise InputError(f"identity of {job.target.ref} has {', '.join(sorted(meant))}: certificate_sha256 can be compared")
+    found = peer_certificate(access, url)
+    wanted = str(meant.get("certificate_sha256", found)).replace(":", "").lower()
+    if wanted != found:
+        raise Another(f"{_place(url)} shows the certificate {found or 'of no TLS'}, meant is {wanted}")
+    return f"{_place(url)} answers" + (f" with the certificate {found}" if found else "")
 
 
 def _context(access: Access) -> ssl.SSLContext:
@@ -146,7 +162,8 @@ def secret(path: str, setting: str) -> str:
     return text
 
 
-def _here(host: str) -> bool:
+def on_this_machine(host: str) -> bool:
+    """Whether plain text to `host` stays on this machine."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -165,3 +182,12 @@ def value_of(answer: Answer, where: str) -> Any:
         return msgspec.json.decode(answer.body)
     except msgspec.DecodeError as error:
         raise Unanswered(f"{where} answers HTTP {answer.status} and no JSON: {error}") from error
+
+
+def posted(access: Access, url: str, body: bytes, headers: Mapping[str, str]) -> str:
+    """Hands a message to a webhook that knows a repeated key, so that it may be asked again. `Denied` where it does not want it."""
+    answer = exchange(access, "POST", url, body, {"content-type": "application/json", **headers}, again=True)
+    said = f"{_place(url)} answers HTTP {answer.status}"
+    if 200 <= answer.status < 300:
+        return said
+    raise (Denied if 400 <= answer.status < 500 else Unanswered)(said)
