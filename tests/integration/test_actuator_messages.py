@@ -301,3 +301,18 @@ def test_a_receipt_that_cannot_be_read_is_no_receipt(receipts: str) -> None:
         assert acting.look(job()).standing == "unknown"
         assert acting.apply(job()).result == "refused"
     assert len(desk.asked) == 1
+
+
+def test_the_file_alone_may_show_that_a_target_is_wrong(receipts: str) -> None:
+    mailing = mail.Mailer(mail.Settings(receipts=receipts, **house(25)))
+    telling = partner.Partner(partner.Settings(signing_key_file="/nowhere", receipts=receipts, mail=Mail(**house(25))))
+    for acting, reach, part in (
+        (mailing, ANNA, ""),
+        (mailing, {}, "has no mail"),
+        (telling, ANNA, ""),
+        (telling, {"url": "https://haulier.example/in"}, ""),
+        (telling, {"url": "haulier.example"}, "https://HOST"),
+        (telling, {"mail": "anna"}, "one address"),
+    ):
+        said = acting.wrong(Target(ref="partner:haulier", reach=reach), "notify_partner")
+        assert part in said if part else said == ""

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from interferon.effector import kit
+from interferon.effector import exchange, kit
 from interferon.effector.actuators import openc2_http
 from interferon.effector.actuators.openc2_http import Settings
 from interferon.effector.protocol import Actuator, Job, Target
@@ -109,6 +109,11 @@ CONDUIT = Target(
 )
 JOB = Job(effect="e-1", action="isolate_asset", target=HOST, ttl_s=3600)
 NUMBER = rule_number("e-1")
+
+
+@pytest.fixture(autouse=True)
+def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "PAUSES_S", (0.0, 0.02, 0.04))
 
 
 @contextmanager
@@ -324,3 +329,55 @@ def test_what_is_missing_is_said_in_one_line(settings: dict[str, str], part: str
     said = openc2_http.make(Settings(timeout_s=0.5, **settings)).ready()  # type: ignore[arg-type]
     assert part in said
     assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("target", "part"),
+    [
+        (HOST, ""),
+        (msgspec.structs.replace(HOST, reach={}), "address is ''"),
+        (msgspec.structs.replace(HOST, identity={"mac": "1"}), "identity of asset:plc-3 has mac"),
+    ],
+)
+def test_the_file_alone_may_show_that_a_target_is_wrong(target: Target, part: str) -> None:
+    said = openc2_http.OpenC2(Settings(url="http://127.0.0.1:9")).wrong(target, "isolate_asset")
+    assert part in said if part else said == ""
+
+
+def test_a_filter_whose_numbers_are_taken_is_not_used() -> None:
+    wall = Filter(rules={NUMBER + n: {"action": "allow", "target": {"ipv4_net": "10.9.9.9"}} for n in range(8)})
+    with actuator(wall) as acting, pytest.raises(InputError, match="numbers"):
+        acting.before(JOB)
+
+
+def test_a_rule_of_another_number_that_stays_there_is_not_denied() -> None:
+    wall = Filter(numbers=True)
+    with actuator(wall) as acting:
+        job = recorded(acting)
+        wall.trouble = {"delete": Reply(500)}
+        assert acting.apply(job).result == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("answer", "standing"),
+    [
+        ({"status": 501}, "unknown"),
+        ({"status": 200}, "unknown"),
+        ({"status": 200, "results": {"slpf": {"rule_number": 1}}}, "unknown"),
+        ({"status": 200, "results": {"slpf": {"rule_number": NUMBER}}}, "in_force"),
+        ({"status": 404}, "absent"),
+    ],
+)
+def test_a_rule_is_there_where_its_number_is_shown(answer: dict[str, Any], standing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wall = Filter()
+    monkeypatch.setattr(wall, "_shown", lambda number: answer)
+    with actuator(wall) as acting:
+        assert acting.look(JOB).standing == standing
+
+
+def test_a_filter_that_tells_nothing_of_itself_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall = Filter()
+    monkeypatch.setattr(wall, "_done", lambda command: {"status": 503})
+    with actuator(wall) as acting:
+        assert "503" in acting.ready()
+        assert acting.identify(JOB).result == "unknown"

@@ -6,12 +6,13 @@ import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from interferon.effector import kit
+from interferon.effector import exchange, kit
 from interferon.effector.actuators import rest
 from interferon.effector.protocol import Actuator, Job, Target
 from interferon.model.errors import InputError
@@ -119,6 +120,11 @@ def made(text: str, port: int) -> Actuator:
     return rest.make(msgspec.convert(tomllib.loads(text.replace("PORT", str(port))), rest.Settings))
 
 
+@pytest.fixture(autouse=True)
+def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "PAUSES_S", (0.0, 0.02, 0.04))
+
+
 @contextmanager
 def acting(edr: Edr) -> Iterator[Actuator]:
     with serving(edr.answer) as port:
@@ -210,7 +216,9 @@ def test_a_call_that_may_be_asked_twice_is() -> None:
         assert actuator.undo(job).result == "ok"
 
 
-@pytest.mark.parametrize("reply", [Reply(500), Reply(401, b"{}"), Reply(200, b"no json"), Reply(200, b"x" * (2 << 20)), Reply(200, b"[]")])
+@pytest.mark.parametrize(
+    "reply", [Reply(500), Reply(401, b"{}"), Reply(200, b"no json"), Reply(200, b"x" * (1 << 20 | 1)), Reply(200, b"[]")]
+)
 def test_what_cannot_be_read_shows_nothing(reply: Reply) -> None:
     edr = Edr(trouble=on("GET", reply))
     with acting(edr) as actuator:
@@ -305,6 +313,15 @@ def test_a_contract_that_cannot_be_kept_is_said(old: str, new: str, part: str) -
     assert "\n" not in said
 
 
+def test_a_token_goes_where_the_product_wants_it(tmp_path: Path) -> None:
+    edr = Edr()
+    (tmp_path / "token").write_text("s3cret\n")
+    access = f'token_file = "{tmp_path}/token"\ntoken_header = "x-api-key"\n'
+    with serving(edr.answer) as port:
+        assert made(EDR.replace("timeout_s = 1.0\n", access), port).identify(JOB).result == "ok"
+    assert (edr.asked[0].headers["x-api-key"], "authorization" in edr.asked[0].headers) == ("s3cret", False)
+
+
 def test_two_contracts_for_one_action_are_told_apart_by_the_product() -> None:
     edr = Edr()
     with serving(edr.answer) as port:
@@ -314,3 +331,27 @@ def test_two_contracts_for_one_action_are_told_apart_by_the_product() -> None:
         named = msgspec.structs.replace(HOST, reach={"host": "h 1/x", "product": "edr"})
         assert actuator.identify(msgspec.structs.replace(JOB, target=named)).result == "ok"
         assert actuator.identify(msgspec.structs.replace(JOB, action="fail_over")).result == "refused"
+
+
+@pytest.mark.parametrize(
+    ("target", "action", "part"),
+    [
+        (HOST, "isolate_asset", ""),
+        (HOST, "fail_over", "0 contracts"),
+        (msgspec.structs.replace(HOST, reach={}), "isolate_asset", "{host} stands for nothing"),
+        (msgspec.structs.replace(HOST, identity={"owner": "me"}), "isolate_asset", "identity has owner"),
+    ],
+)
+def test_the_file_alone_may_show_that_a_target_is_wrong(target: Target, action: str, part: str) -> None:
+    said = rest.Rest(msgspec.convert(tomllib.loads(EDR.replace("PORT", "9")), rest.Settings)).wrong(target, action)
+    assert part in said if part else said == ""
+
+
+def test_the_contracts_on_the_page_can_be_used(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/actuators.md").read_text(encoding="utf-8")
+    blocks = [each for each in re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL) if "actuators.rest" in each]
+    assert len(blocks) == 2
+    (tmp_path / "token").write_text("s3cret")
+    for block in blocks:
+        section = tomllib.loads(block.replace("/etc/interferon/edr.token", str(tmp_path / "token")))["actuators"]["rest"]
+        assert rest.make(msgspec.convert(section, rest.Settings)).ready() == ""

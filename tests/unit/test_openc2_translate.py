@@ -110,6 +110,7 @@ def test_a_command_becomes_effects_to_decide_on(action: str, target: str, specif
         ("query", "features", ["pairs"], {"args": {"response_requested": "ack"}}, 400),
         ("query", "features", ["pairs"], {"args": {"x-acme": {}}}, 400),
         ("allow", "ipv4_net", "10.0.1.1", {}, 404),
+        ("allow", "ipv4_net", "10.0.1.1", {"args": {"duration": 60_000}}, 501),
         ("cancel", "command", "c-9", {}, 404),
         ("delete", "slpf:rule_number", 5, {}, 404),
     ],
@@ -156,6 +157,11 @@ def test_what_we_blocked_is_taken_back_by_allow_by_its_rule_number_and_by_its_co
     assert understood(command("delete", "slpf:rule_number", rule_number("e-2")), *live) == Release(("e-2",))
     assert understood(command("cancel", "command", "c-1"), *live) == Release(("e-1", "e-2"))
     assert status(understood(command("delete", "slpf:rule_number", rule_number("e-3")), *live)) == 404
+
+
+def test_a_command_that_nobody_could_cancel_is_not_taken() -> None:
+    found = inbound.understood(command("deny", "ipv4_net", "10.0.1.1"), "", network(), (), OFFER, NOW)
+    assert status(found) == 400
 
 
 def test_features_tell_what_can_be_done_and_no_more() -> None:

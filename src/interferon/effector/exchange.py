@@ -32,7 +32,8 @@ BUSY: Final = frozenset({429, 502, 503, 504})
 class Access(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How a product is reached; each actuator's settings begin with these. Files are PEM, or one line of a token."""
 
-    token_file: str = ""  # bearer token
+    token_file: str = ""
+    token_header: str = ""  # header that holds the token; '': `Authorization: Bearer`
     ca_file: str = ""  # in place of the system's certificate authorities
     cert_file: str = ""  # our certificate, with key_file: mutual TLS
     key_file: str = ""
@@ -148,7 +149,10 @@ def _context(access: Access) -> ssl.SSLContext:
 
 
 def _authorization(access: Access) -> dict[str, str]:
-    return {"authorization": f"Bearer {secret(access.token_file, 'token_file')}"} if access.token_file else {}
+    if not access.token_file:
+        return {}
+    token = secret(access.token_file, "token_file")
+    return {access.token_header: token} if access.token_header else {"authorization": f"Bearer {token}"}
 
 
 def secret(path: str, setting: str) -> str:

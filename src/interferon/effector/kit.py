@@ -7,7 +7,7 @@ that cannot be reached is `unknown`, and another thing at the target's address i
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -25,16 +25,17 @@ class World:
     state: Callable[[], Any]  # all that the action may touch, comparable with ==
     tamper: Callable[[], object] | None  # takes an effect that is in force back behind our back, in whole or in part; None: nobody can
     cut: Callable[[], AbstractContextManager[object]]  # within it the world cannot be reached
+    undo: Literal["restores", "leaves", "refuses"] = "restores"  # `leaves`: compensable, what was done stays; `refuses`: irreversible
 
 
 def problems(world: World) -> list[str]:
-    """Every broken promise as one line that says what would be right. Ends with the world as it was."""
+    """Every broken promise as one line that says what would be right. Ends with the world as it was, where undo restores it."""
     missing = world.actuator.ready()
     if missing:
         return [f"is not ready here: {missing}"]
     if world.job.action not in world.actuator.actions:
         return [f"does not carry out {world.job.action}: name it in `actions`"]
-    return [*_impostor(world), *_round(world), *_behind(world), *_unreachable(world)]
+    return [*_impostor(world), *_unreachable(world), *_round(world), *_behind(world)]
 
 
 def recorded(actuator: Actuator, job: Job) -> Job:
@@ -77,16 +78,16 @@ def _round(world: World) -> list[str]:
     _result(found, "the second apply", actuator.apply(job).result, "ok")
     if world.state() != applied:
         found.append("the second apply changes the world; doing it twice must be doing it once")
-    return [*found, *_undone(world, job, start)]
+    return [*found, *_undone(world, job, start if world.undo == "restores" else applied)]
 
 
-def _undone(world: World, job: Job, start: Any) -> list[str]:
+def _undone(world: World, job: Job, wanted: Any) -> list[str]:
     found: list[str] = []
     for time in ("undo", "the second undo"):
-        _result(found, time, world.actuator.undo(job).result, "ok")
-        if world.state() != start:
-            found.append(f"{time} leaves {world.state()!r}; before apply it was {start!r}")
-    _result(found, "look after undo", world.actuator.look(job).standing, "absent")
+        _result(found, time, world.actuator.undo(job).result, "refused" if world.undo == "refuses" else "ok")
+        if world.state() != wanted:
+            found.append(f"{time} leaves {world.state()!r}; it should be {wanted!r}")
+    _result(found, "look after undo", world.actuator.look(job).standing, "absent" if world.undo == "restores" else "in_force")
     return found
 
 
@@ -113,7 +114,8 @@ def _unreachable(world: World) -> list[str]:
         _result(found, "identify without a world", world.actuator.identify(job).result, "unknown")
         _result(found, "look without a world", world.actuator.look(job).standing, "unknown")
         _result(found, "apply without a world", world.actuator.apply(job).result, "unknown", "failed")
-        _result(found, "undo without a world", world.actuator.undo(job).result, "unknown", "failed")
+        if world.undo == "restores":
+            _result(found, "undo without a world", world.actuator.undo(job).result, "unknown", "failed")
         try:
             world.actuator.before(world.job)
             found.append("before without a world answers; it must raise InputError, for what stands there was not read")

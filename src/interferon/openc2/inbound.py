@@ -16,6 +16,7 @@ from interferon.openc2.records import Args, Command, Response, Results, SlpfArgs
 from interferon.openc2.vocabulary import NSID, RULE, STANDARD, WORDS, plan_of, rule_number
 
 ENDED: Final = (State.REFUSED, State.FAILED, State.UNDONE)
+TAKE_BACK: Final = ("allow", "cancel", "delete")
 AHEAD_MS: Final = 1_000  # clocks differ: a start so far ahead is now
 
 
@@ -75,8 +76,10 @@ def understood(
         return _answer(error.status, str(error))
     if command.action == "allow":
         return _release([each for each in live if each.intent.target in found], f"{command.target} {', '.join(found)}")
-    action = WORDS[words]
-    return Contain(tuple((action, each) for each in found), ttl_s(command, now_ms), plan_of(command.command_id or request_id))
+    name, action = command.command_id or request_id, WORDS[words]
+    if not name:
+        return _answer(400, "neither command_id nor request_id is given: one of them would be right, so that it can be cancelled")
+    return Contain(tuple((action, each) for each in found), ttl_s(command, now_ms), plan_of(name))
 
 
 def _answer(status: int, text: str, results: Results | None = None) -> Answer:
@@ -117,6 +120,8 @@ def _option(command: Command, now_ms: int) -> Response | None:
     args, ends = command.args, _ends(command, now_ms)
     if args.extensions:
         return _unsupported(f"arguments of {', '.join(sorted(args.extensions))}")
+    if command.action in TAKE_BACK and ends is not None:
+        return _unsupported("an end: what is let pass again stays so until it is closed again")
     if args.start_time is not None and args.start_time > now_ms + AHEAD_MS:
         return _unsupported("start_time in the future: what is done later is decided on the evidence of then")
     if ends is not None and ends <= now_ms:
@@ -165,7 +170,7 @@ def accepted(command: Command) -> Response | None:
 def completed(command: Command, effects: Sequence[Effect]) -> Response:
     """The response when what the command asked for has come to an end, or not yet (102)."""
     states = {each.state for each in effects}
-    wanted = {State.UNDONE} if (command.action, command.target) == RULE or command.action in ("allow", "cancel") else {State.VERIFIED}
+    wanted = {State.UNDONE} if command.action in TAKE_BACK else {State.VERIFIED}
     detail = "; ".join(f"{each.intent.target}: {each.detail or each.state}" for each in effects if each.state not in wanted)
     if states <= wanted:
         return Response(status=200, results=_number(command, effects))

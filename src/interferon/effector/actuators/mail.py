@@ -5,12 +5,13 @@ A mail cannot be taken back, and nobody can look whether it was read: what is lo
 
 from interferon.effector.answers import reach
 from interferon.effector.one_way import OneWay
-from interferon.effector.protocol import Actuator, Job
+from interferon.effector.protocol import Actuator, Job, Target
 from interferon.effector.smtp import Mail, accepts, address, composed, delivered
+from interferon.model.errors import InputError
 
 
 class Settings(Mail, frozen=True, kw_only=True):
-    """`[mail]`: the mail server of the house, and where receipts lie."""
+    """`[actuators.mail]`: the mail server of the house, and where receipts lie."""
 
     receipts: str  # folder
 
@@ -31,6 +32,14 @@ class Mailer(OneWay):
 
     def ready(self) -> str:
         return self._settings.trouble() or self._receipts.trouble()
+
+    def wrong(self, target: Target, action: str) -> str:
+        """'' or what is wrong with a target, by the effector's file alone."""
+        try:
+            _receiver(Job(effect="", action=action, target=target))
+        except InputError as error:
+            return str(error)
+        return ""
 
     def _meant(self, job: Job) -> str:
         return accepts(self._settings, _receiver(job))

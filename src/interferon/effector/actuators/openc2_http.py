@@ -6,14 +6,15 @@ nothing must be remembered that the other side told.
 
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from interferon.effector.answers import Another, Denied, Unanswered, shown, stood, told
 from interferon.effector.exchange import Access, exchange
-from interferon.effector.protocol import Actuator, Job, Seen
-from interferon.model.effects import Outcome
+from interferon.effector.protocol import Actuator, Job, Seen, Target
+from interferon.model.effects import Outcome, Value
 from interferon.model.errors import InputError
 from interferon.openc2 import decode, message, outbound
 from interferon.openc2.records import Args, Command, Response, Results, SlpfSpecifiers
@@ -24,7 +25,7 @@ NUMBERS: Final = 8  # tried, where a rule of somebody else has the number
 
 
 class Settings(Access, frozen=True, kw_only=True):
-    """`[openc2_http]`: the consumer, without path."""
+    """`[actuators.openc2_http]`: the consumer, without path."""
 
     url: str
     transfer: message.Transfer = "1.1"
@@ -51,6 +52,15 @@ class OpenC2:
     def ready(self) -> str:
         trouble = self._settings.trouble(self._settings.url)
         return trouble or shown(self._alive).detail
+
+    def wrong(self, target: Target, action: str) -> str:
+        """'' or what is wrong with a target, by the effector's file alone."""
+        try:
+            self._denial(Job(effect="", action=action, target=target), 1)
+            _comparable(target)
+        except InputError as error:
+            return str(error)
+        return ""
 
     def identify(self, job: Job) -> Outcome:
         return told(lambda: f"the filter is the one that is meant; it offers {len(self._pairs(job))} actions")
@@ -141,13 +151,9 @@ class OpenC2:
 
     def _pairs(self, job: Job) -> dict[str, list[str]]:
         """What the filter offers, after its identity has been compared; `Another` where it is not the one that is meant."""
-        meant = job.target.identity
+        meant = _comparable(job.target)
         if not meant:
             raise Unanswered(f"{job.target.ref} has no identity: name one of {', '.join(FACTS)} of the filter")
-        if meant.keys() - set(FACTS):
-            raise InputError(
-                f"identity of {job.target.ref} has {', '.join(sorted(meant.keys() - set(FACTS)))}: {', '.join(FACTS)} can be compared"
-            )
         results, certificate = self._features(self._which(job))
         wanted = str(meant.get("certificate_sha256", certificate)).replace(":", "").lower()
         if wanted != certificate:
@@ -190,6 +196,14 @@ class OpenC2:
         if answered != request_id:
             raise Unanswered(f"{where} to the request {answered or 'of no id'}, asked was {request_id}")
         return response, answer.certificate
+
+
+def _comparable(target: Target) -> Mapping[str, Value]:
+    """The identity of a target, where each of its facts can be compared."""
+    strange = target.identity.keys() - set(FACTS)
+    if strange:
+        raise InputError(f"identity of {target.ref} has {', '.join(sorted(strange))}: {', '.join(FACTS)} can be compared")
+    return target.identity
 
 
 def _number(job: Job) -> int:

@@ -10,13 +10,13 @@ from interferon.effector import signing
 from interferon.effector.answers import reach
 from interferon.effector.exchange import Access, posted, same_peer
 from interferon.effector.one_way import OneWay, content
-from interferon.effector.protocol import Actuator, Job
+from interferon.effector.protocol import Actuator, Job, Target
 from interferon.effector.smtp import Mail, accepts, address, composed, delivered
 from interferon.model.errors import InputError
 
 
 class Settings(Access, frozen=True, kw_only=True):
-    """`[partner]`: our key; `mail` where partners are written to."""
+    """`[actuators.partner]`: our key; `mail` where partners are written to."""
 
     signing_key_file: str  # Ed25519, PEM
     receipts: str  # folder
@@ -41,6 +41,15 @@ class Partner(OneWay):
         mail = self._settings.mail
         trouble = self._receipts.trouble() or (mail.trouble() if mail else "")
         return trouble or signing.trouble(lambda: signing.private_key(self._settings.signing_key_file))
+
+    def wrong(self, target: Target, action: str) -> str:
+        """'' or what is wrong with a target, by the effector's file alone."""
+        job = Job(effect="", action=action, target=target)
+        try:
+            _ = self._url(job) if "url" in target.reach else (self._mail(), _receiver(job))
+        except InputError as error:
+            return str(error)
+        return ""
 
     def _meant(self, job: Job) -> str:
         if "url" in job.target.reach:
@@ -69,7 +78,7 @@ class Partner(OneWay):
 
     def _mail(self) -> Mail:
         if self._settings.mail is None:
-            raise InputError("a partner with mail in its reach needs [partner.mail]")
+            raise InputError("a partner with mail in its reach needs [actuators.partner.mail]")
         return self._settings.mail
 
 

@@ -11,7 +11,7 @@ import msgspec
 from interferon.effector.answers import Another, Denied, Unanswered, reach, same, shown, stood, told
 from interferon.effector.contract import ABSENT, Call, Contract, at, filled, holds, names, path, problem
 from interferon.effector.exchange import Answer, exchange, value_of
-from interferon.effector.protocol import Actuator, Job, Seen
+from interferon.effector.protocol import Actuator, Job, Seen, Target
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
 
@@ -20,7 +20,7 @@ _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[rest]`: one contract for each product and kind of action."""
+    """`[actuators.rest]`: one contract for each product and kind of action."""
 
     contracts: list[Contract]
 
@@ -41,6 +41,18 @@ class Rest:
     def ready(self) -> str:
         return next(filter(None, map(problem, self._contracts)), "" if self._contracts else "rest: contracts is empty: name one at least")
 
+    def wrong(self, target: Target, action: str) -> str:
+        """'' or what is wrong with a target, by the effector's file alone."""
+        job = Job(effect="", action=action, target=target)
+        try:
+            contract = self._contract(job)
+            path(contract.identify.path, names(job, {}))
+        except InputError as error:
+            return str(error)
+        strange = target.identity.keys() - contract.identify.facts.keys()
+        known = ", ".join(contract.identify.facts)
+        return f"identity has {', '.join(sorted(strange))}: {known} can be compared" if strange else ""
+
     def identify(self, job: Job) -> Outcome:
         return told(lambda: self._one(job).identified())
 
@@ -57,6 +69,9 @@ class Rest:
         return told(lambda: self._one(job).undone())
 
     def _one(self, job: Job) -> "_Dealing":
+        return _Dealing(self._contract(job), job)
+
+    def _contract(self, job: Job) -> Contract:
         fitting = [each for each in self._contracts if job.action in each.actions]
         if len(fitting) > 1:
             fitting = [each for each in fitting if each.product == reach(job, "product")]
@@ -64,7 +79,7 @@ class Rest:
             raise InputError(
                 f"{len(fitting)} contracts have {job.action} for {job.target.ref}: one, named by product in its reach, would be right"
             )
-        return _Dealing(fitting[0], job)
+        return fitting[0]
 
 
 class _Dealing:
@@ -74,7 +89,7 @@ class _Dealing:
         self._contract, self._job = contract, job
 
     def identified(self) -> str:
-        """Facts are compared as text, as a person wrote them into the effector's file."""
+        """Every fact that the target's identity names, as the product shows it now."""
         answer = self._get(self._contract.identify.path)
         if answer.status in (404, 410):
             raise Another(f"{self._contract.product} knows no {self._job.target.ref}: HTTP {answer.status}")
@@ -159,7 +174,7 @@ class _Dealing:
 
     def _json(self, answer: Answer) -> Any:
         where = f"{self._contract.product} at {self._contract.url}"
-        if answer.status != 200 and not 200 < answer.status < 300:
+        if not 200 <= answer.status < 300:
             raise Unanswered(f"{where} answers HTTP {answer.status}, {_start(answer)}")
         return value_of(answer, where)
 

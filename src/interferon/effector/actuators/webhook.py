@@ -19,7 +19,7 @@ KINDS: Final = {
 
 
 class Settings(Access, frozen=True, kw_only=True):
-    """`[webhook]`: one receiver."""
+    """`[actuators.webhook]`: one receiver."""
 
     url: str
     secret_file: str
