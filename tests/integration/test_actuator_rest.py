@@ -1,5 +1,6 @@
 """An EDR with slow containment and a ticket system, as contracts declare them, on real HTTP; their failures too."""
 
+import gzip
 import json
 import re
 import tomllib
@@ -112,6 +113,7 @@ class Edr:
         return Reply(202, b'{"accepted": true}') if asked.method == "PUT" else Reply(200, json.dumps(self.hosts[name]).encode())
 
 
+PACKED = Reply(200, gzip.compress(b'{"serial": "S-1"}'), {"content-encoding": "gzip"})
 HOST = Target(ref="asset:hmi-1", reach={"host": "h 1/x"}, identity={"serial": "S-1"})
 JOB = Job(effect="e-1", action="isolate_asset", target=HOST, ttl_s=60)
 
@@ -217,7 +219,7 @@ def test_a_call_that_may_be_asked_twice_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "reply", [Reply(500), Reply(401, b"{}"), Reply(200, b"no json"), Reply(200, b"x" * (1 << 20 | 1)), Reply(200, b"[]")]
+    "reply", [Reply(500), Reply(401, b"{}"), Reply(200, b"no json"), Reply(200, b"x" * (1 << 20 | 1)), PACKED, Reply(200, b"[]")]
 )
 def test_what_cannot_be_read_shows_nothing(reply: Reply) -> None:
     edr = Edr(trouble=on("GET", reply))

@@ -215,7 +215,7 @@ def test_every_status_is_accepted(status: int) -> None:
         ({"pairs": {}}, "results.pairs"),
         ({"pairs": {"deny": []}}, "results.pairs.deny"),
         ({"pairs": {"deny": ["ipv4_net", "ipv4_net"]}}, "again"),
-        ({"pairs": {"block": ["ipv4_net"]}}, "block is no action"),
+        ({"pairs": {"block": ["ipv4_net"]}}, "block is no action: one of"),
         ({"pairs": {"deny": ["ip"]}}, "no target of the language"),
         ({"pairs": {"deny": [4]}}, "the name of a target"),
         ({"pairs": {"contain": ["features"]}}, "features are queried"),
@@ -243,8 +243,9 @@ def test_a_response_is_the_same_after_reading_and_writing() -> None:
             "x-lock": {"open": [True, None]},
         },
     }
-    data = json.dumps(value).encode()
-    assert json.loads(decode.response_text(decode.response(data))) == value
+    empty = {"status": 200, "results": {"profiles": [], "slpf": {}}}
+    for each in (value, empty):
+        assert json.loads(decode.response_text(decode.response(json.dumps(each).encode()))) == each
 
 
 def test_records_are_typed() -> None:
@@ -319,6 +320,11 @@ def test_any_json_is_judged_in_single_lines(value: dict[str, Any]) -> None:
         assert all(each and "\n" not in each for each in found)
         if not found:
             getattr(decode, kind)(json.dumps(value).encode())
+
+
+def test_a_name_that_no_terminal_prints_is_escaped() -> None:
+    (found,) = problems(b'{"status": 200, "results": {"a\\nb\\u001b[2J": {}}}', "response")
+    assert found.startswith('results."a\\nb\\u001b[2J" is not defined')
 
 
 @given(st.binary(max_size=40))

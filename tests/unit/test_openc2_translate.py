@@ -17,7 +17,7 @@ from interferon.openc2.records import STATUS, Command, Response, SlpfSpecifiers
 from interferon.openc2.vocabulary import OWN, plan_of, rule_number
 
 NOW = 1_767_600_000_000
-OFFER = Offer(actions=frozenset(ACTIONS), rate_limit=30)
+OFFER = Offer(actions=frozenset(ACTIONS), rate_limit=30, names=("wall-1",))
 ADDRESSES = {"plc-1": "10.0.1.1", "plc-2": "10.0.1.2", "hmi-1": "10.0.2.1", "mes": "10.0.3.1", "six": "2001:db8::7", "named": "erp.example"}
 ZONES = {"plc-1": "cell", "plc-2": "cell", "hmi-1": "control", "mes": "it", "six": "it", "named": "it"}
 CONDUITS = {"c-modbus": ("control", "cell", 502), "c-opc": ("it", "control", 4840), "c-web": ("it", "control", 443)}
@@ -107,6 +107,11 @@ def test_a_command_becomes_effects_to_decide_on(action: str, target: str, specif
         ("deny", "ipv4_net", "10.0.1.1", {"args": {"slpf": {"insert_rule": 3}}}, 501),
         ("deny", "ipv4_net", "10.0.1.1", {"args": {"slpf": {"persistent": False}}}, 501),
         ("deny", "ipv4_net", "10.0.1.1", {"args": {"x-acme": {}}}, 501),
+        ("deny", "ipv4_net", "10.0.1.1", {"actuator": {"slpf": {"asset_id": "30"}}}, 404),
+        ("deny", "ipv4_net", "10.0.1.1", {"actuator": {"slpf": {"asset_tuple": ["plant", "31"]}}}, 404),
+        ("deny", "ipv4_net", "10.0.1.1", {"actuator": {"x-acme": {}}}, 404),
+        ("deny", "ipv4_net", "10.0.1.1", {"actuator": {"x-interferon": {"site": {"id": 1}}}}, 404),
+        ("query", "features", ["pairs"], {"profile": "er"}, 404),
         ("query", "features", ["pairs"], {"args": {"response_requested": "ack"}}, 400),
         ("query", "features", ["pairs"], {"args": {"x-acme": {}}}, 400),
         ("allow", "ipv4_net", "10.0.1.1", {}, 404),
@@ -151,12 +156,19 @@ def test_what_we_blocked_is_taken_back_by_allow_by_its_rule_number_and_by_its_co
         effect("e-1", "isolate_asset", "asset:plc-1", plan=plan_of("c-1")),
         effect("e-2", "isolate_asset", "asset:plc-2", plan=plan_of("c-1")),
         effect("e-3", "isolate_asset", "asset:plc-2", State.UNDONE, plan=plan_of("c-1")),
+        effect("e-4", "freeze_process", "asset:plc-1"),  # not what an address was denied by
     )
     assert understood(command("allow", "ipv4_net", "10.0.1.1"), *live) == Release(("e-1",))
     assert understood(command("allow", "device", {"device_id": "plc-2"}), *live) == Release(("e-2",))
     assert understood(command("delete", "slpf:rule_number", rule_number("e-2")), *live) == Release(("e-2",))
     assert understood(command("cancel", "command", "c-1"), *live) == Release(("e-1", "e-2"))
     assert status(understood(command("delete", "slpf:rule_number", rule_number("e-3")), *live)) == 404
+
+
+def test_a_command_to_us_by_name_is_taken() -> None:
+    ours = Offer(actions=ACTIONS, rate_limit=1, names=("30", "plant"))
+    for which in ({"asset_id": "30"}, {"named_group": "plant"}, {"asset_tuple": ["plant", "30"]}, {}):
+        assert isinstance(understood(command("deny", "ipv4_net", "10.0.1.1", actuator={"slpf": which}), offer=ours), Contain)
 
 
 def test_a_command_that_nobody_could_cancel_is_not_taken() -> None:
@@ -168,7 +180,7 @@ def test_features_tell_what_can_be_done_and_no_more() -> None:
     found = understood(command("query", "features", ["pairs", "versions", "rate_limit"]), offer=Offer({"cut_conduit"}, 5))
     assert isinstance(found, Answer)
     assert found.response.results is not None
-    pairs = found.response.results.pairs
+    pairs = found.response.results.pairs or {}
     assert {action: len(targets) for action, targets in pairs.items()} == {"query": 1, "deny": 3, "allow": 3, "delete": 1, "cancel": 1}
     assert (found.response.results.versions, found.response.results.rate_limit) == (["1.0"], 5)
     assert status(understood(command("deny", "ipv4_net", "10.0.1.1"), offer=Offer({"cut_conduit"}, 5))) == 501
@@ -227,7 +239,7 @@ def test_an_isolated_host_is_the_same_out_and_in(host: tuple[str, str], ttl_s: i
 def test_a_cut_conduit_is_the_same_out_and_in(conduit: str, ttl_s: int, protocol: str) -> None:
     source, destination = ENDS[conduit]
     reach: dict[str, Value] = {"src_addr": source, "dst_addr": destination, "dst_port": CONDUITS[conduit][2], "protocol": protocol}
-    sent = outbound.denial("cut_conduit", reach, ttl_s, 7, SlpfSpecifiers(asset_id="30"))
+    sent = outbound.denial("cut_conduit", reach, ttl_s, 7, SlpfSpecifiers(asset_id="wall-1"))
     assert _taken(sent) == Contain((("cut_conduit", f"conduit:{conduit}"),), ttl_s, plan_of("r-1"))
 
 

@@ -10,6 +10,7 @@ from interferon.openc2 import shape
 from interferon.openc2.json_text import Unreadable, read
 from interferon.openc2.namespaces import namespace_problem, pair_problem, target_problem
 from interferon.openc2.records import (
+    ACTIONS,
     TARGETS,
     Action,
     CommandId,
@@ -91,8 +92,8 @@ def _pairs(value: Any, where: str) -> Iterator[str]:
         yield f"{where} is {shown(value)}: an object of actions, each with its targets, would be right"
         return
     for action, targets in value.items():
-        if pair_problem(action, "", slpf=False):
-            yield f"{where}: {pair_problem(action, '', slpf=False)}"
+        if action not in ACTIONS:
+            yield f"{at(where, action)} is no action: one of {', '.join(sorted(ACTIONS))} would be right"
         yield from _list_of(_target_name, 1, unique=True)(targets, at(where, action))
 
 
@@ -138,7 +139,7 @@ def _command_rules(command: Mapping[str, Any]) -> Iterator[str]:
     pair = pair_problem(action, target, slpf)
     if pair:
         yield f"target: {pair}"
-    if command.get("profile", actuator) != (actuator or command.get("profile", actuator)):
+    if actuator and command.get("profile", actuator) != actuator:
         yield f"profile is {shown(command['profile'])}: that of the actuator, {actuator}, would be right"
     yield from _time_rules(args)
     if target == "features":

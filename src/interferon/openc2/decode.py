@@ -68,9 +68,9 @@ def command_value(command: Command) -> dict[str, Any]:
 
 def response_value(response: Response) -> dict[str, Any]:
     """The JSON value of a response."""
-    results = {} if response.results is None else _without_extensions(response.results)
-    value = {"status": response.status, "status_text": response.status_text, "results": results}
-    return {name: each for name, each in value.items() if each}
+    value: dict[str, Any] = {"status": response.status}
+    value |= {"status_text": response.status_text} if response.status_text else {}
+    return value if response.results is None else {**value, "results": _without_extensions(response.results)}
 
 
 def command_text(command: Command) -> bytes:
@@ -101,5 +101,4 @@ def _with_extensions(value: Mapping[str, Any], known: tuple[str, ...], kind: typ
 def _without_extensions(part: Args | Results) -> dict[str, Any]:
     value: dict[str, Any] = msgspec.to_builtins(part)
     extensions = value.pop("extensions")
-    known = {name: each for name, each in value.items() if each is not None and each not in ([], {})}
-    return {**known, **extensions}
+    return {**{name: each for name, each in value.items() if each is not None}, **extensions}

@@ -45,10 +45,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Offer:
-    """What this installation can do: the actions somebody here carries out, and how many commands a minute it takes."""
+    """What this installation can do: the actions somebody here carries out, and how many commands a minute it takes.
+
+    `names`: host names, groups and asset ids under which it is addressed as an actuator.
+    """
 
     actions: Collection[str]
     rate_limit: float
+    names: Collection[str] = ()
 
 
 def understood(
@@ -59,6 +63,9 @@ def understood(
     `request_id` stands in for a command id that is not given (language 1.0, 3.3.1).
     """
     words = (command.action, command.target)
+    stranger = _elsewhere(command, offer)
+    if stranger:
+        return _answer(404, f"{stranger} is not here")
     if words == ("query", "features"):
         return _features(command, offer)
     if words not in _pairs(offer):
@@ -75,7 +82,9 @@ def understood(
     except Unfound as error:
         return _answer(error.status, str(error))
     if command.action == "allow":
-        return _release([each for each in live if each.intent.target in found], f"{command.target} {', '.join(found)}")
+        closing = {action for (_, target), action in WORDS.items() if target == command.target}
+        ours = [each for each in live if each.intent.target in found and each.intent.action in closing]
+        return _release(ours, f"{command.target} {', '.join(found)}")
     name, action = command.command_id or request_id, WORDS[words]
     if not name:
         return _answer(400, "neither command_id nor request_id is given: one of them would be right, so that it can be cancelled")
@@ -99,12 +108,20 @@ def _pairs(offer: Offer) -> dict[tuple[str, str], None]:
     return dict.fromkeys([("query", "features"), *asked, *undone, *always])
 
 
+def _elsewhere(command: Command, offer: Offer) -> str:
+    """'' where the command is for us, else for whom it is: what was meant for another filter must not be done here."""
+    if command.actuator not in ("", "slpf", NSID):
+        return f"an actuator of {command.actuator}"
+    if command.profile not in ("", "slpf", NSID):
+        return f"an actuator of {command.profile}"
+    which: dict[str, Any] = msgspec.to_builtins(command.which)
+    meant = [name for value in which.values() for name in (value if isinstance(value, list) else [value])]
+    return next((f"actuator {name}" for name in meant if str(name) not in offer.names), "")
+
+
 def _features(command: Command, offer: Offer) -> Answer:
     """Language 1.0, 4.1: arguments beside `response_requested: complete` are a bad request."""
-    if msgspec.structs.replace(command.args, response_requested=None) != Args() or command.args.response_requested not in (
-        None,
-        "complete",
-    ):
+    if command.args not in (Args(), Args(response_requested="complete")):
         return _answer(400, "query features takes no argument but response_requested: complete")
     pairs: dict[str, list[str]] = {}
     for action, target in _pairs(offer):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from interferon.openc2.records import ACTIONS, TARGETS
+from interferon.openc2.records import TARGETS
 
 STANDARD: Final = ("slpf", "sfpf", "sbom", "er", "hop", "av", "ids", "log", "swup", "pf", "pac")
 """Profiles of the committee. Any other namespace begins with `x-`."""
@@ -51,8 +51,6 @@ def target_problem(name: str) -> str:
 
 def pair_problem(action: str, target: str, slpf: bool) -> str:
     """'' where `action` may be asked of `target`, else why not. `slpf`: within the packet-filter profile."""
-    if action not in ACTIONS:
-        return f"{action} is no action: one of {', '.join(sorted(ACTIONS))} would be right"
     if target == "features" and action != "query":
         return f"{action} features is no command: features are queried"
     if slpf and target not in SLPF.get(action, ()):

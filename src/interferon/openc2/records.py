@@ -198,9 +198,9 @@ class Command(Struct, frozen=True, kw_only=True):
 class Results(Struct, frozen=True, kw_only=True):
     """What a response tells beside its status. `extensions`: namespace → its results."""
 
-    versions: list[str] = []
+    versions: list[str] | None = None
     profiles: list[str] | None = None
-    pairs: dict[str, list[str]] = {}
+    pairs: dict[str, list[str]] | None = None
     rate_limit: float | None = None
     slpf: SlpfResults | None = None
     extensions: dict[str, Any] = {}

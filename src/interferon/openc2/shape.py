@@ -3,6 +3,7 @@
 A `Check` gets a value and the path that it stands at, and gives one line a problem: where, what it is, what would be right.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -21,8 +22,13 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
+def plain(name: str) -> str:
+    """A member's name as it can stand in a line: with what a terminal would not print escaped."""
+    return name if name.isprintable() else json.dumps(name)
+
+
 def at(where: str, name: str) -> str:
-    return f"{where}.{name}" if where else name
+    return f"{where}.{plain(name)}" if where else plain(name)
 
 
 def members(known: Mapping[str, Check], required: tuple[str, ...], least: int, most: int, other: Callable[[str], Check | str]) -> Check:
@@ -36,7 +42,7 @@ def members(known: Mapping[str, Check], required: tuple[str, ...], least: int, m
         if not least <= len(value) and not required:
             yield f"{where} is empty: at least one of {', '.join(known)} would be right"
         if len(value) > most:
-            yield f"{where} has {len(value)} members ({', '.join(map(str, list(value)[:4]))}): {most} would be right"
+            yield f"{where} has {len(value)} members ({', '.join(map(plain, list(value)[:4]))}): {most} would be right"
         for name, each in value.items():
             found = known.get(name) or other(name)
             if isinstance(found, str):

@@ -158,7 +158,7 @@ class OpenC2:
         wanted = str(meant.get("certificate_sha256", certificate)).replace(":", "").lower()
         if wanted != certificate:
             raise Another(f"{self._settings.url} shows the certificate {certificate or 'of no TLS'}, meant is {wanted}")
-        return results.pairs
+        return results.pairs or {}
 
     def _features(self, which: SlpfSpecifiers) -> tuple[Results, str]:
         asked = Command(action="query", target="features", specifier=["pairs", "profiles"], actuator="slpf", which=which)
