@@ -14,14 +14,17 @@ from interferon.actions import (
     isolate_zone,
     kill_process,
     lock_writes,
+    notify_partner,
+    open_ticket,
     revoke_sessions,
     roll_back_config,
     roll_back_setpoint,
+    send_message,
 )
 
 _MODULES = (
     *(isolate_asset, isolate_zone, cut_conduit, fail_over, disable_identity, hold_transaction, disable_client, revoke_sessions),
-    *(lock_writes, roll_back_setpoint, roll_back_config, freeze_process, kill_process),
+    *(lock_writes, roll_back_setpoint, roll_back_config, freeze_process, kill_process, open_ticket, send_message, notify_partner),
 )
 
 ACTIONS: Final[dict[str, Action]] = {module.ACTION.name: module.ACTION for module in _MODULES}

@@ -11,7 +11,15 @@ from interferon.model.network import Network
 from interferon.store import examples
 
 CLASSES: Final = ("reversible", "compensable", "irreversible")
-TABLES: Final = {"asset": "assets", "zone": "zones", "conduit": "conduits", "node": "nodes", "lane": "lanes", "partner": "partners"}
+TABLES: Final = {
+    "asset": "assets",
+    "zone": "zones",
+    "conduit": "conduits",
+    "node": "nodes",
+    "lane": "lanes",
+    "partner": "partners",
+    "person": "people",
+}
 STREAMED: Final = ("identity", "order", "payment", "shipment", "feed")  # come with the events; no table names them all
 ABSENT: Final = "no-such-thing"
 
