@@ -34,6 +34,7 @@ COMMANDS = (
     "baseline",
     "ledger",
     "flow",
+    "respond",
     "bench",
 )
 MODULES: Final = {"init": "network", "check": "network"}  # commands that are not named as their module
