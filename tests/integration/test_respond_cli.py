@@ -286,3 +286,18 @@ def test_sign_and_verify(run: Run, folder: Path, key: ed25519.Ed25519PrivateKey 
     assert report["signatures"][0]["why"] == "does not fit: the playbook or the signature was changed"
     code, _, err = run("respond", "sign", folder / "called.json", "--key", private, "--valid-until", "2001-01-01T00:00:00Z")
     assert (code, "the signature would not be valid" in err) == (2, True)
+
+
+def test_what_ships_is_listed_exported_and_run(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = told(run, "list")["playbooks"]
+    assert len(rows) >= 20
+    lines = run("respond", "list")[1].splitlines()
+    assert [line.split()[0] for line in lines] == [row["name"] for row in rows]
+    monkeypatch.chdir(folder)
+    assert run("respond", "export", "wiper-server", "--out", "wiper.json")[0] == 0
+    code, _, err = run("respond", "export", "wiper-server", "--out", "wiper.json")
+    assert (code, "there is such a file already" in err) == (2, True)
+    assert run("respond", "export", "wiper-server")[1] == Path("wiper.json").read_text()
+    report = told(run, "run", "wiper.json")  # calls one that ships and is not beside it
+    assert report["status"] == "completed"
+    assert "playbook-action" in {step["kind"] for step in report["steps"]}

@@ -44,7 +44,7 @@ def load(path: Path) -> tuple[Playbook, Checked]:
 
 
 def beside(playbook: Playbook, folder: Path) -> tuple[list[tuple[Playbook, Checked]], list[str]]:
-    """(the playbooks that it calls, and those that they call, as `folder` has them; what could not be used, and why)."""
+    """(the playbooks that it calls, and those that they call, as `folder` has them or as they ship; what could not be used, and why)."""
     wanted, have, notes = [playbook], {playbook.id: playbook}, list[str]()
     shelf: dict[str, tuple[Playbook, Checked]] | None = None
     called: list[tuple[Playbook, Checked]] = []
@@ -63,15 +63,17 @@ def beside(playbook: Playbook, folder: Path) -> tuple[list[tuple[Playbook, Check
 
 
 def _shelf(folder: Path, notes: list[str]) -> dict[str, tuple[Playbook, Checked]]:
-    usable: dict[str, tuple[Playbook, Checked]] = {}
+    """The latest version of each playbook in the folder, and those that ship."""
+    usable = {each.playbook.id: (each.playbook, each) for each in map(check, shipped().values()) if each.playbook is not None}
+    own: dict[str, tuple[Playbook, Checked]] = {}
     for path in sorted(folder.glob("*.json")):
         checked = check(path.read_bytes())
         each = checked.playbook
-        if each is not None and (each.id not in usable or usable[each.id][0].modified < each.modified):
-            usable[each.id] = (each, checked)
+        if each is not None and (each.id not in own or own[each.id][0].modified < each.modified):
+            own[each.id] = (each, checked)
         elif each is None and (checked.document or {}).get("type") == "playbook":
             notes.append(f"{path.name}: left out: {checked.fatal[0]}")
-    return usable
+    return usable | own
 
 
 def shipped() -> dict[str, bytes]:
