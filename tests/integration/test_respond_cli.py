@@ -279,7 +279,8 @@ def test_sign_and_verify(run: Run, folder: Path, key: ed25519.Ed25519PrivateKey 
     code, out, _ = run("respond", "verify", folder / "signed.json", "--pub", public)
     assert (code, out.endswith("valid\n")) == (0, True)
     assert run("respond", "check", folder / "signed.json")[0] == 0
-    assert run("respond", "sign", file, "--key", private, "--valid-until", "2999-01-01T00:00:00Z")[0] == 0
+    row = told(run, "sign", file, "--key", private, "--valid-until", "2999-01-01T00:00:00Z")
+    assert (row["file"], row["signee"]) == (str(file), "interferon")
     assert told(run, "verify", file, "--pub", public)["valid"]
     file.write_text(file.read_text().replace('"cut"', '"keep"'))
     report = told(run, "verify", file, "--pub", public, code=1)
@@ -294,7 +295,7 @@ def test_what_ships_is_listed_exported_and_run(run: Run, folder: Path, monkeypat
     lines = run("respond", "list")[1].splitlines()
     assert [line.split()[0] for line in lines] == [row["name"] for row in rows]
     monkeypatch.chdir(folder)
-    assert run("respond", "export", "wiper-server", "--out", "wiper.json")[0] == 0
+    assert told(run, "export", "wiper-server", "--out", "wiper.json") == {"name": "wiper-server", "file": "wiper.json"}
     code, _, err = run("respond", "export", "wiper-server", "--out", "wiper.json")
     assert (code, "there is such a file already" in err) == (2, True)
     assert run("respond", "export", "wiper-server")[1] == Path("wiper.json").read_text()

@@ -127,7 +127,6 @@ WRONG: list[tuple[Change, str]] = [
     (put(*STEP, "in_args", value=["__x__"]), f"workflow.{A}.in_args[0]: __x__ is declared nowhere"),
     (put("external_references", value=[{"name": "x"}]), "external_references[0]: must have one of description"),
     (put("markings", value=[ident("marking-tlp", "x")]), "is not in data_marking_definitions"),
-    (put(*STEP, "step_extensions", value={ident("extension-definition", "x"): {}}), "is not in extension_definitions"),
     (put("extension_definitions", value={ident("extension-definition", "x"): {"type": "extension-definition"}}), "created_by: is missing"),
     (put("signatures", value=[{"type": "jss"}]), "signatures[0]: must have exactly one of public_key"),
     (put("authentication_info_definitions", value={ident("oauth2", "x"): {"type": "oauth2"}}), "oauth_header: is missing"),
@@ -185,6 +184,7 @@ def test_a_flow_that_cannot_be_run_is_told_with_its_place(change: Change, told: 
 ODD: list[tuple[Change, str]] = [
     (put("created", value="2025-01-01T00:00:00Z"), "created: should be told to the millisecond"),
     (put("playbook_types", value=["odd"]), "'odd' is not in the vocabulary"),
+    (put(*STEP, "step_extensions", value={ident("extension-definition", "x"): {}}), "is not in extension_definitions"),
     (put("labels", value=[]), "labels: is empty: leave it out"),
     (put("extra", value=1), "extra: is not a property that the specification knows here"),
     (put(*STEP, "commands", value=[{"type": "ftp", "command": "x"}]), "'ftp' is not a command type of the specification"),
@@ -232,6 +232,9 @@ def test_warnings_of_the_flow() -> None:
     elsewhere = changed(put("workflow", C, "out_args", value=["__n__"]), BRANCHED)
     elsewhere["workflow"][ident("action", "a")].pop("out_args")
     assert any("no step of the loop has __n__ in its out_args" in each for each in warnings(elsewhere))
+    extended = changed(put("workflow", ident("action", "a"), "step_extensions", value={ident("extension-definition", "x"): {}}), BRANCHED)
+    extended["workflow"][ident("action", "a")].pop("out_args")
+    assert fatal(extended) == []
     observed = changed(put("workflow", W, "condition", value="[ipv4-addr:value = '1.2.3.4'] AND __n__:value < 3"), BRANCHED)
     assert any("is observed data" in each for each in warnings(observed))
 

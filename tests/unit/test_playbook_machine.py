@@ -272,7 +272,6 @@ def test_a_variable_of_a_loop_is_seen_and_set_inside_it() -> None:
     ],
 )
 def test_a_value_that_may_not_be_set_fails_the_step(variable: dict[str, Any], out: str, why: str) -> None:
-    play = Play(build({"a": action(out_args=["__y__"])}, "a", playbook_variables={"__y__": TEXT}))
     document = build({"a": action(out_args=["__x__"])}, "a", playbook_variables={"__x__": {"type": "string"}})
     play = Play(document)
     book = next(iter(play.books.values()))
@@ -298,11 +297,15 @@ def test_what_is_missing_or_wrong_at_the_start_is_refused(variables: dict[str, A
 
 
 def test_an_external_constant_gets_its_value_at_the_start() -> None:
-    variables = {"__x__": {"type": "string", "external": True, "constant": True}, "__d__": {"type": "dictionary", "value": {"a": 1}}}
+    variables = {
+        "__x__": {"type": "string", "external": True, "constant": True, "value": ""},
+        "__d__": {"type": "dictionary", "value": {"a": 1}},
+    }
     play = Play(
-        build({"a": action(text="__x__:value __d__:value")}, "a", playbook_variables=variables), variables={"__x__": "given"}
+        build({"a": action(text="__x__:value__x__:value __d__:value __x__:values")}, "a", playbook_variables=variables),
+        variables={"__x__": "given"},
     ).finish()
-    assert play.runs == ['given {"a": 1}']
+    assert play.runs == ['givengiven {"a": 1} __x__:values']
 
 
 # ---- playbooks within playbooks

@@ -119,6 +119,7 @@ def listed(as_json: Annotated[bool, JSON] = False) -> None:
 def export(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As `respond list` names it.")],
     out: Annotated[Path | None, typer.Option("--out", help="File to write; without it, the playbook is printed.")] = None,
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Write a playbook that ships, to be changed and kept in `playbooks/` of a network folder."""
     shipped = playbook_files.shipped()
@@ -130,3 +131,4 @@ def export(
         raise InputError(f"{out}: there is such a file already")
     else:
         out.write_bytes(shipped[name])
+        typer.echo(json.dumps({"name": name, "file": str(out)}) if as_json else f"{out}: written")

@@ -35,6 +35,7 @@ def sign(
     signee: Annotated[str, typer.Option("--signee", help="Who signs, as readers shall see it.")] = "interferon",
     valid_until: Annotated[str, typer.Option("--valid-until", help="Time after which the signature is not valid (UTC, RFC 3339).")] = "",
     out: Annotated[Path | None, typer.Option("--out", help="File to write; without it, the playbook itself is replaced.")] = None,
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Add a signature to a playbook."""
     _, checked = playbook_files.load(file)
@@ -50,7 +51,9 @@ def sign(
     beside = target.with_name(f".{target.name}.new")
     beside.write_bytes(data)
     beside.replace(target)
-    typer.echo(f"{target}: signed by {signee} with {signed['signatures'][-1]['algorithm']}")
+    made = signed["signatures"][-1]
+    row = {"file": str(target), "signature": made["id"], "algorithm": made["algorithm"], "signee": signee}
+    typer.echo(json.dumps(row, indent=1, ensure_ascii=False) if as_json else f"{target}: signed by {signee} with {made['algorithm']}")
 
 
 def verify(

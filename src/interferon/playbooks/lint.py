@@ -2,9 +2,9 @@
 
 Called by the command line. Pure.
 
-What breaks a MUST of CACAO v2.0, or could not be run, is fatal; what breaks a SHOULD is a warning. Four MUSTs are warnings, because
-published playbooks break them and nothing is made ambiguous: an action without an agent, a target that is not defined, a UUID that two
-objects share, and the prefix of an agent's or target's identifier that is not its type.
+What breaks a MUST of CACAO v2.0, or could not be run, is fatal; what breaks a SHOULD is a warning. Five MUSTs are warnings, because
+published playbooks break them and nothing is made ambiguous: an action without an agent, a target or an extension that is not defined, a
+UUID that two objects share, and the prefix of an agent's or target's identifier that is not its type.
 """
 
 from typing import Any, Final

@@ -108,7 +108,8 @@ def _loops(playbook: Playbook, report: Report) -> None:
             report.error(where, "reads no variable: if it holds once it holds for ever, a loop without bound")
         elif not read & set(_set(playbook, reached(playbook.workflow, [step.on_true]))):
             elsewhere = several and read & set(_set(playbook, playbook.workflow))
-            tell = report.warn if elsewhere else report.error
+            extended = any(playbook.workflow[each].step_extensions for each in reached(playbook.workflow, [step.on_true]))
+            tell = report.warn if elsewhere or extended else report.error
             tell(where, f"no step of the loop has {' or '.join(sorted(read))} in its out_args: a loop without bound")
 
 

@@ -89,7 +89,7 @@ def _authentication(playbook: Playbook, report: Report) -> None:
 def _extensions(document: dict[str, Any], report: Report) -> None:
     for where, name in _used(document, ""):
         if name not in document.get("extension_definitions", {}):
-            report.error(where, f"{name} is not in extension_definitions")
+            report.warn(where, f"{name} is not in extension_definitions: it is passed over")
 
 
 def _used(value: Any, where: str) -> Iterator[tuple[str, str]]:

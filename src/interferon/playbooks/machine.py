@@ -117,9 +117,7 @@ class _Turn:
 
     def _enter(self, branch_name: str, step_name: str) -> None:
         state = self._state
-        branch = state.branches.get(branch_name)
-        if branch is None:  # cancelled while the work was queued
-            return
+        branch = state.branches[branch_name]
         state.visits += 1
         if state.visits > state.limits.visits:
             self._stop(f"more than {state.limits.visits} steps were begun")
@@ -292,9 +290,7 @@ class _Turn:
 
     def _close(self, branch_name: str, failed: str) -> None:
         """A branch has come to its end step, or to a failure that nothing in it handles."""
-        branch = self._state.branches.pop(branch_name, None)
-        if branch is None:
-            return
+        branch = self._state.branches.pop(branch_name)
         if branch.owner:
             self._joined(branch.owner, branch_name, failed)
             return

@@ -26,7 +26,7 @@ def start_problems(playbook: Playbook, given: Mapping[str, str]) -> list[str]:
         variable = declared.get(name) or of_steps.get(name)
         if variable is None:
             found.append(f"{name}: the playbook declares no such variable")
-        elif variable.constant and not (variable.external and variable.value is None):
+        elif variable.constant and not variable.external:
             found.append(f"{name}: is a constant and cannot be given a value")
         elif why := misfit(variable.type, value):
             found.append(f"{name}: {value!r} {why}")

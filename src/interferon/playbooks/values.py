@@ -13,7 +13,7 @@ from typing import Any, Final
 
 NAME: Final = re.compile(r"__[A-Za-z][A-Za-z0-9_-]*__")
 LONGEST: Final = 250  # ASCII characters, the underscores included (clause 10.18)
-REFERENCE: Final = re.compile(r"(__[A-Za-z](?:(?!__:)[A-Za-z0-9_-]){0,245}__|\$\$[A-Za-z][A-Za-z0-9_-]{0,245}\$\$)[:.]value\b")
+REFERENCE: Final = re.compile(r"(__[A-Za-z](?:(?!__:)[A-Za-z0-9_-]){0,245}__|\$\$[A-Za-z][A-Za-z0-9_-]{0,245}\$\$)[:.]value(?![A-Za-z0-9])")
 BARE: Final = re.compile(r"__[A-Za-z][A-Za-z0-9-]*(?:_[A-Za-z0-9-]+)*__(?![:.\w]|\()")
 UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 
