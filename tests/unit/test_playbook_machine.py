@@ -458,3 +458,18 @@ def test_every_run_ends_and_a_stop_at_any_point_changes_nothing(
     for event in play.log[cut:]:
         step(play.books, state, msgspec.json.decode(msgspec.json.encode(event), type=Event))
     assert msgspec.to_builtins(state) == msgspec.to_builtins(play.state)
+
+
+def test_a_workflow_may_be_deep_and_long() -> None:
+    steps: dict[str, dict[str, Any]] = {"a": action("ea"), "ea": {"type": "end"}}
+    for place in range(600):
+        then = f"q{place + 1}" if place < 599 else "a"
+        steps[f"q{place}"] = {"type": "if-condition", "condition": "__x__:value = 'one'", "on_true": then, "on_completion": f"e{place}"}
+        steps[f"e{place}"] = {"type": "end"}
+    deep = build(steps, "q0", playbook_variables={"__x__": TEXT})
+    assert Play(deep).finish().status == "completed"
+    play = Play(deep)
+    play.feed(Abort(1, "enough"))
+    assert len(play.told) == 602  # the start, then each step that was open is cancelled
+    long = build({f"a{place}": action(f"a{place + 1}" if place < 999 else "end") for place in range(1000)}, "a0")
+    assert len(Play(long).finish().runs) == 1000

@@ -78,10 +78,11 @@ def branch(workflow: Workflow, begin: str) -> dict[str, None]:
     return found
 
 
-def enclosing(workflow: Workflow) -> dict[str, set[str]]:
-    """For each step, the branching steps within whose branches it stands."""
+def lent(workflow: Workflow) -> dict[str, set[str]]:
+    """For each step, the variables that the branching steps around it declare."""
     found: dict[str, set[str]] = {step: set() for step in workflow}
-    for owner, step in workflow.items():
-        for inner in reached(workflow, [target for _, target in branches(step)]):
-            found[inner].add(owner)
+    for step in workflow.values():
+        if step.step_variables:
+            for inner in reached(workflow, [target for _, target in branches(step)]):
+                found[inner].update(step.step_variables)
     return found

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
-from interferon.playbooks.graph import branches, enclosing, reached
+from interferon.playbooks.graph import branches, lent, reached
 from interferon.playbooks.problems import Report
 from interferon.playbooks.records import Action, AnyStep, Parallel, Playbook, PlaybookAction, Switch
 from interferon.playbooks.values import BARE, REFERENCE, opened, references
@@ -13,12 +13,10 @@ DEFINED = ("agent_definitions", "target_definitions", "authentication_info_defin
 
 
 def report(playbook: Playbook, document: dict[str, Any], report: Report) -> None:
-    around = enclosing(playbook.workflow)
+    around = lent(playbook.workflow)
     everywhere = set(playbook.playbook_variables).union(*(step.step_variables for step in playbook.workflow.values()))
     for name, step in playbook.workflow.items():
-        seen = set(playbook.playbook_variables).union(
-            step.step_variables, *(playbook.workflow[each].step_variables for each in around[name])
-        )
+        seen = set(playbook.playbook_variables).union(step.step_variables, around[name])
         _used(f"workflow.{name}", document["workflow"][name], seen, everywhere, report)
         _args(f"workflow.{name}", playbook, step, seen, everywhere, report)
         _own(f"workflow.{name}", playbook, step, report)
