@@ -34,6 +34,7 @@ COMMANDS = (
     "baseline",
     "ledger",
     "flow",
+    "respond",
     "effector",
     "bench",
 )

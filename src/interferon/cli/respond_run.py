@@ -1,0 +1,161 @@
+"""`interferon respond run` and `resume`: a playbook carried out step by step, with a journal that outlives the process.
+
+Called by `cli.respond`.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+import typer
+
+from interferon.model.errors import InputError
+from interferon.playbooks import document, lint, simulate
+from interferon.playbooks.machine import shelve
+from interferon.playbooks.records import Playbook
+from interferon.playbooks.run_records import Begin, Limits, Script
+from interferon.runtime import playbook_files
+from interferon.runtime.playbook_run import Running, Simulated, VirtualClock, events
+from interferon.store.run_journal import RunJournal
+
+JSON: Final = typer.Option("--json", help="Print one JSON document.")
+
+
+def register(group: typer.Typer) -> None:
+    """Adds the commands."""
+    group.command("run")(run)
+    group.command("resume")(resume)
+
+
+def run(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CACAO v2.0 playbook.")],
+    executor: Annotated[Literal["sim"], typer.Option("--executor", help="Who carries out commands: sim touches nothing.")] = "sim",
+    script: Annotated[Path | None, typer.Option("--script", help="JSON: how each step ends, by step id.")] = None,
+    var: Annotated[list[str] | None, typer.Option("--var", metavar="NAME=VALUE", help="A variable's value; repeatable.")] = None,
+    journal: Annotated[Path | None, typer.Option("--journal", help="New file that the run can be resumed from.")] = None,
+    library: Annotated[Path | None, typer.Option("--library", help="Folder of playbooks that it may call; else the file's own.")] = None,
+    loop_limit: Annotated[int, typer.Option("--loop-limit", min=1, max=10_000, help="Rounds of one while at most.")] = 100,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which commands would be given, in order.")] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Run a playbook; exit 1 where it does not complete."""
+    checked = lint.check(playbook_files.read(file))
+    playbook = checked.playbook
+    if playbook is None:
+        _end({"status": "refused", "steps": [], "problems": checked.fatal}, as_json)
+        return
+    called, notes = playbook_files.beside(playbook, library or file.parent)
+    given = _values(var or [])
+    samples = simulate.samples(playbook, given)
+    notes += [f"{name}: an external variable without a value; simulated with {value!r}" for name, value in samples.items()]
+    said = _script(script, [playbook, *(each for each, _ in called)])
+    begin = Begin(0, playbook.id, samples | given, Limits(rounds=loop_limit, leave_loops=True), said)
+    documents = [checked.document, *(each.document for _, each in called)]
+    head = {"executor": executor, "playbooks": documents, "script": msgspec.to_builtins(said), "begun_ms": time.time_ns() // 1_000_000}
+    books = shelve([playbook, *(each for each, _ in called)])
+    if journal is None or dry_run:
+        running = Running(books, Simulated(said), VirtualClock(), None)
+        running.begin(begin)
+        running.finish()
+    else:
+        with RunJournal.create(journal, head) as kept:
+            running = Running(books, Simulated(said), VirtualClock(), kept)
+            running.begin(begin)
+            running.finish()
+    _end(_report(running, notes, dry_run), as_json)
+
+
+def resume(
+    journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="The file that `respond run --journal` wrote.")],
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Continue a run that was stopped; exit 1 where it does not complete."""
+    kept, head, lines = RunJournal.open(journal)
+    with kept:
+        said = _head(journal, head)
+        past, begun = events(lines)
+        if not past:
+            raise InputError(f"{journal}: the run stopped before it began; nothing was done: run it again with a new journal")
+        running = Running(shelve(_books(journal, head)), Simulated(said), VirtualClock(max(each.now for each in past)), kept)
+        running.restore(past, begun)
+        running.finish()
+    _end(_report(running, [], False), as_json)
+
+
+def _head(journal: Path, head: dict[str, Any]) -> Script:
+    try:
+        return msgspec.convert(head.get("script"), Script)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{journal}:1: the script of the run cannot be read: {error}") from None
+
+
+def _books(journal: Path, head: dict[str, Any]) -> list[Playbook]:
+    found = [lint.check(json.dumps(each).encode()).playbook for each in head.get("playbooks", [])]
+    if not found or None in found:
+        raise InputError(f"{journal}:1: the playbook of the run cannot be read")
+    return [each for each in found if each is not None]
+
+
+def _values(given: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        name = name.removesuffix(":value")
+        if not equals or not name:
+            raise InputError(f"--var {each}: must be NAME=VALUE, such as __host__=10.0.0.7")
+        found[name if name.startswith("__") else f"__{name}__"] = value
+    return found
+
+
+def _script(path: Path | None, playbooks: list[Playbook]) -> Script:
+    if path is None:
+        return {}
+    try:
+        found = document.read(playbook_files.read(path))
+        return simulate.script(found, (step for each in playbooks for step in each.workflow))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _report(running: Running, notes: list[str], dry_run: bool) -> dict[str, Any]:
+    state = running.state
+    frame = state.frames.get("0")
+    report: dict[str, Any] = {
+        "status": state.status,
+        "steps": [
+            {"id": each.step, "kind": each.kind, "result": each.result} | ({"detail": each.detail} if each.detail else {})
+            for each in running.told
+        ],
+        "problems": state.problems,
+        "variables": (frame.variables | frame.returned) if frame else {},
+        "notes": notes + running.notes,
+    }
+    if dry_run:
+        report["commands"] = [
+            {"step": each.step, "type": each.kind, "agent": each.agent, "targets": list(each.targets), "command": each.command}
+            for each in running.given
+        ]
+    return report
+
+
+def _end(report: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(report, indent=1, ensure_ascii=False))
+    else:
+        _print(report)
+    raise typer.Exit(0 if report["status"] == "completed" else 1)
+
+
+def _print(report: dict[str, Any]) -> None:
+    for each in report.get("commands", []):
+        text = each["command"].get("command") or each["command"].get("command_b64", "")
+        typer.echo(f"would: {each['type']}: {' '.join(text.split())} [{each['step']}]")
+    for each in report["steps"]:
+        typer.echo(f"{each['result']:9} {each['id']}" + (f": {each['detail']}" if "detail" in each else ""))
+    for note in report.get("notes", []):
+        typer.echo(f"note: {note}")
+    for problem in report["problems"]:
+        typer.echo(f"problem: {problem}")
+    typer.echo(report["status"])

@@ -1,0 +1,1 @@
+"""The playbooks that ship: one JSON file each, read through `runtime.playbook_files`."""
