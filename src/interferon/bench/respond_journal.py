@@ -20,10 +20,11 @@ import numpy as np
 from interferon.act.budget import HOUR_US
 from interferon.actions import ACTIONS
 from interferon.bench.opponents.durable import dbos_steps
-from interferon.model.effects import Intent, Observed, Outcome, State, Value
+from interferon.model.effects import Effect, Intent, Observed, Outcome, State, Value
 from interferon.model.network import Budgets, Network, Settings
 from interferon.runtime.effects import Effects
 from interferon.store.journal import Journal
+from interferon.store.journal_answer import Answer
 from interferon.store.journal_database import Place
 
 EFFECTS = 1000
@@ -114,19 +115,30 @@ def _on_postgres(folder: Path) -> Iterator[dict[str, Any]]:
 def playbook_steps(place: Place, name: str = "") -> float:
     """Steps a second of PLAYBOOKS at once, each of STEPS no-op steps one after another, ROUNDS times.
 
-    Each step is on disk before it is done (intent, applying) and after (applied, verified), as the driver records it.
+    Each step is on disk before it is done (intent, applying) and after (applied, verified), as the driver records it; each playbook goes on
+    as soon as its own record is.
     """
-    seen = ((State.APPLIED, "", HOUR_US), (State.VERIFIED, "", None))
     with Journal(place) as journal:
         begin = time.perf_counter()
-        for turn in range(STEPS * ROUNDS):
-            wanted = [_intent(number, 0, f"{name}{turn}-") for number in range(PLAYBOOKS)]
-            admitted = [(journal.admit([each], BUDGETS, 0), journal.advance(each.id, State.APPLYING, 0)) for each in wanted]
-            for before in admitted:
-                before[1].result()
-            for after in [journal.walk(each.id, seen, 0) for each in wanted]:
-                after.result()
+        running = [(playbook, next(playbook)) for playbook in (_playbook(journal, f"{name}{number}-") for number in range(PLAYBOOKS))]
+        while running:
+            going_on = []
+            for playbook, recorded in running:
+                recorded.result()
+                if (following := next(playbook, None)) is not None:
+                    going_on.append((playbook, following))
+            running = going_on
         return PLAYBOOKS * STEPS * ROUNDS / (time.perf_counter() - begin)
+
+
+def _playbook(journal: Journal, name: str) -> Iterator[Answer[Effect]]:
+    """What has to be on disk before it goes on."""
+    seen = ((State.APPLIED, "", HOUR_US), (State.VERIFIED, "", None))
+    for turn in range(STEPS * ROUNDS):
+        wanted = _intent(turn, 0, name)
+        journal.admit([wanted], BUDGETS, 0)
+        yield journal.advance(wanted.id, State.APPLYING, 0)
+        yield journal.walk(wanted.id, seen, 0)
 
 
 def driven_steps(path: Path) -> float:

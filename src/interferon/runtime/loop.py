@@ -5,7 +5,6 @@ Used by the demo, `up` and the benchmarks; replay has no executor and uses `step
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -30,6 +29,12 @@ class Solver(Protocol):
     def __call__(self, command: Solve, /) -> Rerouted | None: ...
 
 
+class Recorded(Protocol):
+    """The number of a row of the ledger, once it is on disk."""
+
+    def result(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class Hooks:
     """Who looks on: `see` gets every batch on its way in, `heard` every control record, `sink` every output of `step`, all in order.
@@ -40,7 +45,7 @@ class Hooks:
     see: Callable[[pa.RecordBatch], None] = lambda batch: None
     heard: Callable[[Control], None] = lambda control: None
     sink: Callable[[Output], None] = lambda output: None
-    record: Callable[[str, str, object, int], Future[int]] | None = None
+    record: Callable[[str, str, object, int], Recorded] | None = None
 
 
 class Loop:

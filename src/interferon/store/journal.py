@@ -1,13 +1,12 @@
 """The effect journal: every intent, every step of its life and every decision, on disk before the world is touched.
 
 Called by the runtime; reads may come from any thread. Touches one SQLite file, or one PostgreSQL database that several nodes share. Times
-are handed in, ids are the caller's. Write methods return futures: resolved means that the record survives a power cut.
+are handed in, ids are the caller's. Write methods return answers to wait for: given means that the record survives a power cut.
 """
 
 import platform
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -19,6 +18,7 @@ from interferon.model.effects import Effect, Held, Intent, LedgerEntry, Observed
 from interferon.model.errors import InputError, JournalError
 from interferon.model.network import Budgets
 from interferon.store import journal_draft, journal_ledger
+from interferon.store.journal_answer import Answer
 from interferon.store.journal_database import Database, Place, is_url, open_reader, open_writer
 from interferon.store.journal_draft import COLUMNS, Draft, effect_of
 from interferon.store.journal_lease import Lease
@@ -95,7 +95,7 @@ class Journal:
 
     # ---- writing
 
-    def admit(self, intents: Sequence[Intent], limits: Budgets, at: int) -> "Future[list[Effect]]":
+    def admit(self, intents: Sequence[Intent], limits: Budgets, at: int) -> Answer[list[Effect]]:
         """Record each intent and reserve its budgets in one transaction; one beyond a budget is recorded as refused.
 
         An id that is known already gives the effect as it stands (nothing is recorded twice); the same id with another content is a
@@ -103,25 +103,25 @@ class Journal:
         """
         return self._queue.put(lambda draft: [self._admit(draft, intent, limits, at) for intent in intents], [each.id for each in intents])
 
-    def advance(self, effect_id: str, to: State, at: int, detail: str = "", expires: int | None = None) -> "Future[Effect]":
+    def advance(self, effect_id: str, to: State, at: int, detail: str = "", expires: int | None = None) -> Answer[Effect]:
         """Take one step; `IllegalTransition` where it may not follow the state on disk. `expires`: a new end of its time to live."""
         return self._queue.put(lambda draft: self._advance(draft, effect_id, to, at, detail, expires), (effect_id,))
 
-    def walk(self, effect_id: str, steps: Sequence[tuple[State, str, int | None]], at: int) -> "Future[Effect]":
+    def walk(self, effect_id: str, steps: Sequence[tuple[State, str, int | None]], at: int) -> Answer[Effect]:
         """Take several steps (to, detail, expires), in order and all or none."""
         return self._queue.put(
             lambda draft: [self._advance(draft, effect_id, to, at, why, end) for to, why, end in steps][-1], (effect_id,)
         )
 
-    def end(self, effect_id: str, at: int, detail: str) -> "Future[Effect]":
+    def end(self, effect_id: str, at: int, detail: str) -> Answer[Effect]:
         """A time to live that is over by `at`; `IllegalTransition` where the effect was renewed meanwhile."""
         return self._queue.put(lambda draft: self._end(draft, effect_id, at, detail), (effect_id,))
 
-    def adopt(self, found: Observed, at: int) -> "Future[Effect | None]":
+    def adopt(self, found: Observed, at: int) -> Answer[Effect | None]:
         """Record an effect that is in the world although no record explains it; None where a record in force does explain it."""
         return self._queue.put(lambda draft: self._adopt(draft, found, at), (found.effect,))
 
-    def record(self, kind: str, subject: str, content: Any, at: int) -> "Future[int]":
+    def record(self, kind: str, subject: str, content: Any, at: int) -> Answer[int]:
         """Add a decision, approval, verdict … to the ledger; `content` is anything msgspec encodes. Gives the row's number."""
         return self._queue.put(lambda draft: self._record(draft, kind, subject, content, at))
 

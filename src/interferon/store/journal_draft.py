@@ -174,9 +174,9 @@ class Draft:
             if name in self._new:
                 intent, (admitted, number) = effect.intent, self._new[name]
                 fixed = (intent.plan, intent.incident, intent.action, intent.target, _encoded(intent).decode())
-                new.append((name, effect.state, *fixed, admitted, *moving, number))
+                new.append((name, effect.state.value, *fixed, admitted, *moving, number))
             else:
-                old.append((effect.state, *moving, name))
+                old.append((effect.state.value, *moving, name))
         if new:
             self.database.executemany("INSERT INTO effects VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", new)
         if old:

@@ -7,12 +7,12 @@ what was under way, and the next commit opens a new one.
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from time import sleep
 from typing import Any, Final, TypeVar
 
 from interferon.model.errors import InputError, JournalError
+from interferon.store.journal_answer import Answer
 from interferon.store.journal_database import Database
 from interferon.store.journal_draft import Draft
 from interferon.store.journal_lease import Lease
@@ -22,21 +22,21 @@ T = TypeVar("T")
 
 GROUP = 4096  # jobs a commit takes at most: bounds what one transaction writes
 UNFIT: Final = (ValueError, TypeError, OverflowError)  # what a database's binding raises on a value that it cannot store
-Answer = tuple[Any, Exception | None]
+Outcome = tuple[Any, Exception | None]
 
 
 @dataclass(frozen=True)
 class _Job:
     work: Callable[[Draft], Any]
-    future: "Future[Any]"
+    answer: Answer[Any]
     reads: Sequence[str]
 
 
 class CommitQueue:
-    """Runs jobs in order of arrival on one thread. A job's future is resolved only after the commit that holds it is on disk.
+    """Runs jobs in order of arrival on one thread. A job's answer is given only after the commit that holds it is on disk.
 
     A job that raises leaves no trace and does not disturb its neighbours. Where the commit itself fails (disk full, I/O error, connection
-    lost) the whole group is rolled back and every future in it carries a `JournalError`.
+    lost) the whole group is rolled back and every answer in it carries a `JournalError`.
     """
 
     def __init__(self, connect: Callable[[], Database], lease: Lease) -> None:
@@ -65,14 +65,14 @@ class CommitQueue:
             self._thread.start()
         return taken
 
-    def put(self, work: Callable[[Draft], T], reads: Sequence[str] = ()) -> "Future[T]":
-        """Queue `work(draft)`; its result or error comes through the future. `reads`: ids of effects that it will look up."""
-        future: Future[T] = Future()
+    def put(self, work: Callable[[Draft], T], reads: Sequence[str] = ()) -> Answer[T]:
+        """Queue `work(draft)`; its result or error comes through the answer. `reads`: ids of effects that it will look up."""
+        answer: Answer[T] = Answer()
         with self._lock:
             if not self._open:
                 raise JournalError("the effect journal is closed")
-            self._jobs.put(_Job(work, future, reads))
-        return future
+            self._jobs.put(_Job(work, answer, reads))
+        return answer
 
     def draft(self) -> Draft | None:
         """What stands, for a look from another thread."""
@@ -134,12 +134,9 @@ class CommitQueue:
 
     def _commit_group(self, group: list[_Job]) -> None:
         for job, (result, problem) in zip(group, self._answers(group), strict=True):
-            if problem is None:
-                job.future.set_result(result)
-            else:
-                job.future.set_exception(problem)
+            job.answer.resolve(result, problem)
 
-    def _answers(self, group: list[_Job]) -> list[Answer]:
+    def _answers(self, group: list[_Job]) -> list[Outcome]:
         """One transaction, or, where something in it cannot be stored, one for each job: the others must not suffer from it."""
         self._committing = False
         try:
@@ -155,7 +152,7 @@ class CommitQueue:
         except unfit as error:
             return self._failed(database, group, error)
 
-    def _transaction(self, database: Database, group: list[_Job]) -> list[Answer]:
+    def _transaction(self, database: Database, group: list[_Job]) -> list[Outcome]:
         draft = self._draft = self._draft or Draft(database)
         database.begin()
         draft.read({name for job in group for name in job.reads})
@@ -168,19 +165,19 @@ class CommitQueue:
         self.lease.confirmed()
         return answers
 
-    def _attempt(self, draft: Draft, job: _Job) -> Answer:
+    def _attempt(self, draft: Draft, job: _Job) -> Outcome:
         mark = draft.mark()
         try:
             result = job.work(draft)
         except draft.database.errors:
             raise  # disk full, I/O error, connection lost: not this job's fault
-        except Exception as problem:  # noqa: BLE001 - whatever a job raises belongs to the caller who waits on its future
+        except Exception as problem:  # noqa: BLE001 - whatever a job raises belongs to the caller who waits for its answer
             draft.back(mark)
             return None, problem
         draft.keep()
         return result, None
 
-    def _failed(self, database: Database, group: list[_Job], error: Exception) -> list[Answer]:
+    def _failed(self, database: Database, group: list[_Job], error: Exception) -> list[Outcome]:
         self._undo(database)
         if not isinstance(error, database.faults) and len(group) > 1:
             return [answer for job in group for answer in self._answers([job])]

@@ -1,0 +1,38 @@
+"""What a caller waits on until its record is on disk. Made by `store.journal_writer`; far cheaper than a `concurrent.futures.Future`."""
+
+from _thread import allocate_lock
+from typing import Any, Generic, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Answer(Generic[T_co]):
+    """Resolved once, by the writer's thread; any number of threads may wait."""
+
+    __slots__ = ("_gate", "_problem", "_result")
+
+    def __init__(self) -> None:
+        self._gate = allocate_lock()
+        self._gate.acquire()
+        self._problem: BaseException | None = None
+
+    def resolve(self, result: Any, problem: BaseException | None) -> None:
+        """Let the waiting go on, with a result or an error."""
+        self._result, self._problem = result, problem
+        self._gate.release()
+
+    def done(self) -> bool:
+        return not self._gate.locked()
+
+    def exception(self, timeout: float = -1) -> BaseException | None:
+        """The error, or None; waits for at most `timeout` seconds (-1: for ever), then `TimeoutError`."""
+        if not self._gate.acquire(timeout=timeout):
+            raise TimeoutError(f"the effect journal has not answered in {timeout:g} s")
+        self._gate.release()
+        return self._problem
+
+    def result(self, timeout: float = -1) -> T_co:
+        """What the job gave, on disk; raises the job's error, or the commit's."""
+        if (problem := self.exception(timeout)) is not None:
+            raise problem
+        return self._result  # type: ignore[no-any-return]
