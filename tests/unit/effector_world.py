@@ -12,8 +12,9 @@ from interferon.effector.core import Core
 from interferon.effector.limits import Limits
 from interferon.effector.protocol import Job, Seen, Target
 from interferon.effector.record import Record
-from interferon.effector.settings import ActionRow, Head, Protected, Settings, TargetRow
+from interferon.effector.settings import ActionRow, Head, Settings
 from interferon.effector.switch import Switch
+from interferon.effector.targets import Protected, TargetRow
 from interferon.model.effects import Observed, Outcome, Value
 from interferon.model.errors import InputError
 

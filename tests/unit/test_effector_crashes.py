@@ -29,7 +29,7 @@ def tried(effector: Effector, request: wire.Request) -> Outcome | None:
     return reply.outcome
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(moves=moves)
 def test_no_order_of_calls_and_crashes_breaks_a_promise(moves: list[tuple[str, str, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -114,6 +114,17 @@ def test_a_user_who_is_not_in_the_file_is_refused(effector: Effector) -> None:
     assert effector.said[-1].startswith("refused pid ")
 
 
+def test_a_fault_in_an_actuator_is_unknown_and_logged(effector: Effector) -> None:
+    effector.valve.dies = "between"
+    with served(effector) as path, EffectorClient(path) as client:
+        assert client.apply("e", "shut", "asset:a", {}, 1) == Outcome("unknown", "a fault in the effector: Killed: between")
+        assert effector.valve.calls == ["apply e"]
+        assert "Traceback" in effector.said[-1]
+        effector.valve.look = None  # type: ignore[method-assign, assignment]
+        with pytest.raises(UnreachableError, match="a fault in the effector: TypeError"):
+            client.observed()
+
+
 def test_only_root_resumes(effector: Effector) -> None:
     ours, theirs = socket.socketpair()
     serving = threading.Thread(target=Conversation(theirs, effector.core, 1000, effector.said.append).run)

@@ -57,7 +57,8 @@ def rows() -> list[dict[str, Any]]:
             taken_back(effects, "a")
             several = contained(effects, "b", CALLERS)
     beside = {"p50 of an `nft` process alone, s": round(float(np.percentile(alone, 50)), 4)}
-    return [*_told(f"{HOSTS} containments", single, beside), *_told(f"{HOSTS} containments, {CALLERS} at once", several, {})]
+    rows = _told(f"{HOSTS} containments", single, beside)
+    return [*rows, *({**row, "target": None, "holds": None} for row in _told(f"{HOSTS} containments, {CALLERS} at once", several, {}))]
 
 
 def contained(effects: Effects, name: str, callers: int) -> list[float]:

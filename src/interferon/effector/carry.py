@@ -14,8 +14,9 @@ from interferon.act import wire
 from interferon.effector.book import Book
 from interferon.effector.protocol import Actuator, Census, Job, Seen, Target
 from interferon.effector.record import Entry
-from interferon.effector.settings import Settings, TargetRow
+from interferon.effector.settings import Settings
 from interferon.effector.switch import Switch
+from interferon.effector.targets import TargetRow
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
 

@@ -17,8 +17,9 @@ from interferon.effector.carry import Carrier
 from interferon.effector.fence import Fence
 from interferon.effector.protocol import Actuator, Census, Seen
 from interferon.effector.record import Entry, Record
-from interferon.effector.settings import Settings, TargetRow
+from interferon.effector.settings import Settings
 from interferon.effector.switch import Switch
+from interferon.effector.targets import TargetRow
 from interferon.model.effects import Observed, Outcome
 from interferon.model.errors import InputError
 

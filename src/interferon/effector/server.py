@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from interferon.effector.record import Record
 from interferon.effector.settings import Settings
 from interferon.effector.switch import Switch
 from interferon.effector.trusted import mistrust
+from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
 
 CONNECTIONS: Final = 128  # at once
@@ -110,7 +112,12 @@ class Conversation:
             return self._denied(f"not in the grammar: {error}")
         if isinstance(request, wire.Resume) and self._uid != 0:
             return self._denied(f"user {self._uid} may not resume; root may")
-        return self._core.answer(request)
+        try:
+            return self._core.answer(request)
+        except Exception as error:  # noqa: BLE001 - a fault in an actuator must not be taken for an answer, nor asked for again and again
+            self._say(f"fault in {type(request).__name__}: {traceback.format_exc()}")
+            why = f"a fault in the effector: {type(error).__name__}: {error}"
+            return wire.Denied(why) if isinstance(request, (wire.Observe, wire.Status)) else wire.Answer(Outcome("unknown", why))
 
     def _heard(self) -> bytes | None:
         self._connection.settimeout(None)

@@ -6,7 +6,7 @@ or array is told at the line of its key's section.
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
@@ -63,6 +63,17 @@ class Reader:
         except msgspec.ValidationError as error:
             self.wrong(section, "", str(error))
             return None
+
+    def rows(self, kind: type[T], name: str) -> Iterator[tuple[str, T]]:
+        """(section, row) of every `[[name]]` that can be read."""
+        found = self.tree.get(name, [])
+        if not isinstance(found, list):
+            self.wrong(name, "", f"{name} is written [[{name}]], once for each")
+            return
+        for place, table in enumerate(found):
+            row = self.struct(kind, table, f"{name}.{place}")
+            if row is not None:
+                yield f"{name}.{place}", row
 
 
 def _shown(section: str) -> str:
