@@ -4,7 +4,6 @@ Registered by `interferon.cli`; running and signing stand beside it.
 """
 
 import json
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -12,6 +11,7 @@ import typer
 
 from interferon.cli import respond_run, respond_sign
 from interferon.model.errors import InputError
+from interferon.openc2 import check as messages
 from interferon.playbooks.compare import compare
 from interferon.playbooks.lint import check as lint
 from interferon.playbooks.outline import outline
@@ -44,7 +44,7 @@ def check(
         raise InputError("--format openc2 needs --kind command or --kind response")
     if form == "cacao" and kind is not None:
         raise InputError("--kind is for --format openc2")
-    rows = [_checked(path, form, kind) for path in playbook_files.found(paths)]
+    rows = [_checked(path, kind) for path in playbook_files.found(paths)]
     if as_json:
         typer.echo(json.dumps({"files": rows}, indent=1, ensure_ascii=False))
     else:
@@ -52,10 +52,11 @@ def check(
     raise typer.Exit(0 if all(row["ok"] for row in rows) else 1)
 
 
-def _checked(path: Path, form: str, kind: str | None) -> dict[str, Any]:
+def _checked(path: Path, kind: Literal["command", "response"] | None) -> dict[str, Any]:
+    """`kind` of OpenC2 message; None: a playbook."""
     data = playbook_files.read(path)
-    if form == "openc2":
-        problems, warnings = list(import_module("interferon.openc2").problems(data, kind)), list[str]()
+    if kind is not None:
+        problems, warnings = messages.problems(data, kind), list[str]()
     else:
         found = lint(data)
         problems, warnings = found.fatal, found.warnings
