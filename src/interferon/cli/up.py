@@ -46,7 +46,7 @@ def register(app: typer.Typer) -> None:
         ] = "",
         node: Annotated[str, typer.Option(help="This node's name among those that share a journal. Default: the machine's.")] = "",
     ) -> None:
-        """Watch a network: reads DIR/feeds, learns, finds, and shows what it would do. Executes nothing."""
+        """Watch a network: reads DIR/feeds, learns, finds, and shows what it would do; with an effector, does it."""
         if (tls_cert is None) != (tls_key is None):
             raise typer.BadParameter("--tls-cert and --tls-key go together")
         tls = Tls(tls_cert, tls_key) if tls_cert and tls_key else None

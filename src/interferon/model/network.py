@@ -234,6 +234,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lateness_s: float = 5.0  # a frame stays open this long after its end, for rows that come late
     learn_rows: int = 1440  # frames an entity is learnt on before it is judged
     alarm_p: float = 3e-5  # a telemetry alarm begins below this tail probability
+    effector: str | None = None  # socket of the effector that acts; None: nothing is carried out here
     journal: str | None = None  # file or postgresql://… of the effect journal; None: state/journal.sqlite
     budgets: Budgets = Budgets()
     approvals: Approvals = Approvals()

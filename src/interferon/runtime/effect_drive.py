@@ -67,6 +67,8 @@ class Drive:
 
     def _hindrance(self, intent: Intent) -> str:
         """'' where it may be applied here and now, else one line why not."""
+        if stopped := self._halted():
+            return stopped
         if lifecycle.expiry(intent.time, intent.ttl_s) <= self._clock():
             return "its time to live was over before it was applied"
         action = self._actions.get(intent.action)

@@ -107,7 +107,7 @@ class Loop:
         """Effects whose time to live is over are decided again."""
         if self._effects is not None:
             for receipt in self._effects.expire(now):
-                self.feed(_heard(receipt))
+                self.feed(heard(receipt))
 
     def _carry_out(self, outputs: list[Output], answers: "deque[Item]", solves: deque[Solve]) -> None:
         for output in outputs:
@@ -117,7 +117,7 @@ class Loop:
             if isinstance(output, Solve):
                 solves.append(output)
             elif isinstance(output, Execute | Undo | Renew) and self._effects is not None:
-                answers.extend(_heard(receipt) for receipt in self._do(self._effects, output))
+                answers.extend(heard(receipt) for receipt in self._do(self._effects, output))
 
     def _record(self, kind: str, subject: str, content: object, at: int) -> None:
         """A decision is on disk before anything follows from it; raises JournalError where it cannot be."""
@@ -156,7 +156,8 @@ def _subject(word: Approval | Verdict | Baseline | Switch) -> str:
             return "kill switch"
 
 
-def _heard(receipt: Receipt) -> Receipted:
+def heard(receipt: Receipt) -> Receipted:
+    """A receipt as the log has it."""
     return Receipted(
         time=receipt.time,
         effect=receipt.effect,

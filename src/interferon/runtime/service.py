@@ -19,6 +19,7 @@ from types import TracebackType
 
 import pyarrow as pa
 
+from interferon.actions import ACTIONS
 from interferon.detect.stream_protocol import Detector
 from interferon.flow.problem import opening
 from interferon.flow.reroute import nominal, reroute, to_dict
@@ -28,12 +29,13 @@ from interferon.model.network import Network
 from interferon.model.records import DeadLetter, Solve
 from interferon.pipeline import new_state
 from interferon.runtime import installation, snapshots
+from interferon.runtime.acting import Acting
 from interferon.runtime.feed_files import FeedFiles, known_only
 from interferon.runtime.feed_settings import Feed
 from interferon.runtime.feeds import Feeds, FeedState, Taking
 from interferon.runtime.goods import Goods
 from interferon.runtime.live_store import LiveStore
-from interferon.runtime.loop import Hooks, Loop
+from interferon.runtime.loop import Hooks, Loop, heard
 from interferon.runtime.recent import MOST, Recent
 from interferon.runtime.records import Records
 from interferon.runtime.revisions import Revisions
@@ -81,8 +83,10 @@ class Service:
         self._feeds.mkdir(exist_ok=True)
         (folder / STATE).mkdir(exist_ok=True)
         now = installation.opening_time(network)
-        # No executor is installed, so nothing can be carried out: the plans say what would have been done.
-        rules = installation.rules(network, policy.ask, observing=True, now=now, progress=progress, known_bad=known_bad)
+        # Without an effector nothing can be carried out: the plans say what would have been done.
+        rules = installation.rules(
+            network, policy.ask, observing=not network.settings.effector, now=now, progress=progress, known_bad=known_bad
+        )
         self._base = nominal(network, opening(network, now))
         self._ground = snapshots.ground(folder, rules.portfolios)
         before = snapshots.load(folder / STATE, self._ground)
@@ -101,6 +105,9 @@ class Service:
             recent=Recent(MOST if charts else 0),
         )
         self._journal = journal or Journal(journal_place(folder, network.settings.journal))
+        place = network.settings.effector
+        self._acting = Acting(Path(place), folder, self._journal, network, clock, self.tell) if place else None
+        self.running.switch = self._acting.switch if self._acting else None
         self._records = Records(folder / STATE / "records", before.lengths if before else None)
         self._health = before.health if before else Health()
         if before:
@@ -111,7 +118,8 @@ class Service:
         self._keeper = Keeper(folder / STATE, self.tell)
         self._log = log.EventLog(folder / STATE / "log")
         recording = replace(hooks, record=self._journal.record)
-        self._loop = Loop(state, rules, solver=self._solve, log=self._log, hooks=recording)
+        effects = self._acting.effects if self._acting else None
+        self._loop = Loop(state, rules, effects=effects, actions=ACTIONS, solver=self._solve, log=self._log, hooks=recording)
         if tuple(suppressions) != state.suppressions:
             self._move(Suppressions(clock(), tuple(suppressions)))
         self._words = Words(folder, self.tell)
@@ -143,6 +151,8 @@ class Service:
         self._snapshot()
         self._keeper.close()
         self._log.close()
+        if self._acting is not None:
+            self._acting.close()
         self._journal.close()
         self._records.close()
 
@@ -236,7 +246,16 @@ class Service:
             print(trouble, file=sys.stderr, flush=True)  # noqa: T201 - told to a person
         self.failed = trouble
 
+    def _act(self) -> None:
+        """What the world has to tell since the last look, and what has been in force for long enough."""
+        if self._acting is not None:
+            with self.running.lock:
+                for told in self._acting.look(self.running.state):
+                    self._move(heard(told))
+                self._loop.expire(clock())
+
     def _once(self) -> None:
+        self._act()
         for word in self._words.news(self.running.state, clock()):
             self._says.put(word)
         while not self._says.empty():

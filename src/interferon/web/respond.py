@@ -21,7 +21,8 @@ def waiting(run: Running, decisions: Iterable[Decision]) -> tuple[Waiting, ...]:
 
 def _waiting(run: Running, decision: Decision) -> Waiting:
     plan, network, now = decision.plan, run.rules.network, run.clock()
-    rungs = ladder(network, plan.time, int(network.settings.approvals.escalate_minutes * MINUTE_US))
+    targets = [target for _, target in plan.alternatives[plan.chosen].actions]
+    rungs = ladder(network, targets, plan.time, int(network.settings.approvals.escalate_minutes * MINUTE_US))
     return Waiting(
         decision=decision,
         incident=run.incidents[plan.incident],
