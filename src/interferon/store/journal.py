@@ -84,6 +84,11 @@ class Journal:
         """This node's name."""
         return self._queue.lease.node
 
+    @property
+    def lost(self) -> str:
+        """In one line who has taken over, once this node has noticed, else ''. It looks at least every third of the lease."""
+        return self._queue.lease.lost
+
     def guard(self) -> None:
         """To be asked before each touch of the world: raises `StaleEpoch` where another node has taken over.
 
