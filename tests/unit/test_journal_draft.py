@@ -81,3 +81,13 @@ def test_a_sum_that_was_tampered_with_stops_the_step_that_would_go_below_zero(tm
         effect = journal.effect("e")
         assert effect is not None
         assert effect.state is State.INTENT
+
+
+def test_what_is_on_disk_is_found_also_where_memory_forgets_it_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"e-{number}" for number in range(3 * journal_draft.CHUNK)]
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        journal.admit([wanted(name, 0) for name in names], Budgets(actions_per_hour=1000), 0).result()
+    monkeypatch.setattr(journal_draft, "MOST", 2)
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        again = journal.admit([wanted(name, 0) for name in [*names, "new"]], Budgets(actions_per_hour=1000), 1).result()
+        assert [effect.changed for effect in again] == [0] * len(names) + [1]

@@ -80,11 +80,6 @@ class Journal:
         return self._queue.lease.epoch
 
     @property
-    def node(self) -> str:
-        """This node's name."""
-        return self._queue.lease.node
-
-    @property
     def lost(self) -> str:
         """In one line who has taken over, once this node has noticed, else ''. It looks at least every third of the lease."""
         return self._queue.lease.lost
