@@ -277,6 +277,7 @@ class Maker:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._codes: dict[int, int] = {}  # of those that are over: the system tells it once
         self._process = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
     def start(self, run: Run) -> int:
@@ -285,8 +286,9 @@ class Maker:
 
     def over(self, process: int) -> int | None:
         """Its exit code, or None while it runs."""
-        code = self._ask(str(process))
-        return None if code == RUNS else code
+        if process not in self._codes and (code := self._ask(str(process))) != RUNS:
+            self._codes[process] = code
+        return self._codes.get(process)
 
     def end(self, process: int) -> int:
         """Its exit code, negative where a signal ended it; nothing else can be asked meanwhile."""

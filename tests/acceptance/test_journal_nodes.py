@@ -100,28 +100,28 @@ def test_a_node_takes_over_from_one_that_is_killed_at_any_commit(maker: Maker, t
 
 
 def test_a_node_takes_over_at_random_moments(maker: Maker, trials: Trials) -> None:
-    """One of two nodes is killed, or stopped past its lease and continued, while the other stands by."""
+    """One of two nodes is killed, or stopped past its lease and continued, while the other stands by.
+
+    A moment is a number of receipts that were told, and some milliseconds after it: so all of the script is met, however slow the machine.
+    """
     draw = random.Random(SEED)
     ends: list[tuple[str, int]] = []
-    lengths: list[float] = []
 
-    def untouched(folder: Path, place: Place) -> None:
-        begun = time.monotonic()
-        assert maker.wait(maker.start(node("a", folder, place))) == 0
-        lengths.append(time.monotonic() - begun)
-
-    def trial(how: str, at: float, asleep_s: float) -> Trial:
+    def trial(how: str, told: int, after_s: float, asleep_s: float) -> Trial:
         def tried(folder: Path, place: Place) -> None:
             first = maker.start(node("a", folder, place))
             second = maker.start(node("b", folder, place))
-            time.sleep(at * max(lengths))
+            notes = folder / "told.ndjson"
+            while maker.over(first) is None and told and not (notes.exists() and notes.read_bytes().count(b"\n") >= told):
+                time.sleep(0.001)
+            time.sleep(after_s)
             running = maker.over(first) is None
             if running:
                 os.kill(first, signal.SIGKILL if how == "kill" else signal.SIGSTOP)
             if how == "stop" and running:
                 time.sleep(asleep_s)
                 os.kill(first, signal.SIGCONT)
-            codes = [0 if not running else maker.wait(first), maker.wait(second)]
+            codes = [maker.wait(first), maker.wait(second)]
             ends.append((how, codes[0]))
             assert codes[0] in ((0, -signal.SIGKILL) if how == "kill" else (0, SHUT_OUT))
             assert codes[1] in (0, SHUT_OUT)
@@ -131,13 +131,13 @@ def test_a_node_takes_over_at_random_moments(maker: Maker, trials: Trials) -> No
 
         return tried
 
-    moments = [(draw.choice(("kill", "stop")), draw.random(), LEASE_S + draw.uniform(0.1, 0.9)) for _ in range(MOMENTS)]
-    trials([untouched] * AT_ONCE)
+    kinds = ("kill", "stop")
+    moments = [(draw.choice(kinds), draw.randrange(12), draw.uniform(0.0, 0.03), LEASE_S + draw.uniform(0.1, 0.9)) for _ in range(MOMENTS)]
     trials([trial(*moment) for moment in moments])
-    told = {f"{how} {code}": ends.count((how, code)) for how, code in sorted(set(ends))}
-    sys.stdout.write(f"seed {SEED}: how the first node ended, and how often: {told}\n")
+    counted = {f"{how} {code}": ends.count((how, code)) for how, code in sorted(set(ends))}
+    sys.stdout.write(f"seed {SEED}: how the first node ended, and how often: {counted}\n")
     assert ends.count(("kill", -signal.SIGKILL)) > MOMENTS // 10
-    assert ends.count(("stop", SHUT_OUT)) > MOMENTS // 20
+    assert ends.count(("stop", SHUT_OUT)) >= 5  # in a file few: most stop inside a commit and keep it locked
 
 
 def test_what_ended_while_the_runtime_was_down_is_due_within_a_second_of_its_restart(trials: Trials) -> None:

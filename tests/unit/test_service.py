@@ -219,3 +219,31 @@ def test_a_program_is_answered_also_where_the_pipeline_takes_nothing(enter: Ente
     with pytest.raises(TimeoutError, match=r"taken nothing for 0\.05 s"):
         asyncio.run(service.intake([]))
     closed(service)
+
+
+def test_an_installation_whose_journal_another_node_took_stops_and_says_so(
+    folder: Path, enter: Enter, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with enter() as service:
+        service._journal._queue.lease.ttl_us = 300_000  # it looks ten times a second
+        service._journal.record("note", "n", 1, 0).result()
+        Journal(journal_path(folder)).close()
+        end = time.monotonic() + 30
+        while not service.failed and time.monotonic() < end:
+            time.sleep(0.01)
+        assert "a newer runtime (epoch 2) has taken over from this one (epoch 1)" in service.failed
+        assert service.failed.endswith("what came in is kept: start again to stand by")
+        service._thread.join(10)
+        assert not service._thread.is_alive()
+    assert capfd.readouterr().err.count("\n") == 1
+
+
+def test_what_follows_after_another_node_took_over_is_not_recorded(folder: Path, enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
+    def overtaken(service: Service) -> None:
+        Journal(journal_path(folder)).close()
+        service._journal.record("note", "n", 1, 0).result()
+
+    monkeypatch.setattr(Service, "_once", overtaken)
+    with enter() as service:
+        service._thread.join(30)
+        assert service.failed.endswith("nothing was recorded; what came in is kept: start again to stand by")

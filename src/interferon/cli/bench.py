@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
             str,
             typer.Option(
                 "--part",
-                help="Of detect: tables, watch, plants, start, poison, throughput, stream, rules. Of sense: zeek, captures …",
+                help="Of detect: tables, watch, plants, start, poison, throughput, stream, rules; of sense: zeek …; of respond: journal.",
             ),
         ] = "",
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,

@@ -226,6 +226,9 @@ class Service:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
+            if lost := self._journal.lost:  # the node that took over does what is to be done
+                self.tell(f"stopped: {lost}; what came in is kept: start again to stand by")
+                return
             try:
                 self._hear(time.monotonic() + LOOK_S)
                 self._once()
@@ -233,7 +236,7 @@ class Service:
                     self._snapshot()
             except InputError as error:  # a feed that cannot be read must not stop the others
                 self.tell(str(error))
-            except StaleEpoch as error:  # the node that took over does what is to be done
+            except StaleEpoch as error:
                 self.tell(f"stopped: {error}; what came in is kept: start again to stand by")
                 return
             except (JournalError, OSError) as error:  # a full disk: nothing may follow from what is not on record

@@ -80,9 +80,9 @@ class Journal:
         return self._queue.lease.epoch
 
     @property
-    def node(self) -> str:
-        """This node's name."""
-        return self._queue.lease.node
+    def lost(self) -> str:
+        """In one line who has taken over, once this node has noticed, else ''. It looks at least every third of the lease."""
+        return self._queue.lease.lost
 
     def guard(self) -> None:
         """To be asked before each touch of the world: raises `StaleEpoch` where another node has taken over.

@@ -21,18 +21,14 @@ class Answer(Generic[T_co]):
         self._result, self._problem = result, problem
         self._gate.release()
 
-    def done(self) -> bool:
-        return not self._gate.locked()
-
-    def exception(self, timeout: float = -1) -> BaseException | None:
-        """The error, or None; waits for at most `timeout` seconds (-1: for ever), then `TimeoutError`."""
-        if not self._gate.acquire(timeout=timeout):
-            raise TimeoutError(f"the effect journal has not answered in {timeout:g} s")
+    def exception(self) -> BaseException | None:
+        """The error, or None; waits until there is one or the other."""
+        self._gate.acquire()
         self._gate.release()
         return self._problem
 
-    def result(self, timeout: float = -1) -> T_co:
+    def result(self) -> T_co:
         """What the job gave, on disk; raises the job's error, or the commit's."""
-        if (problem := self.exception(timeout)) is not None:
+        if (problem := self.exception()) is not None:
             raise problem
         return self._result  # type: ignore[no-any-return]

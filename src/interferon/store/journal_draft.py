@@ -77,12 +77,13 @@ class Draft:
     def read(self, ids: Iterable[str]) -> None:
         """Look up what the next jobs ask for at once: each statement lets other threads in, and has to wait until they let go."""
         unknown = [name for name in ids if name not in self._known]
+        self._absent = set(unknown)
         for begin in range(0, len(unknown), CHUNK):
             some = unknown[begin : begin + CHUNK]
             sql = f"SELECT {COLUMNS} FROM effects WHERE id IN ({','.join('?' * CHUNK)})"  # noqa: S608 - question marks only
             found = [effect_of(row) for row in self.database.execute(sql, some + some[-1:] * (CHUNK - len(some)))]
             self._keep({effect.id: effect for effect in found})
-        self._absent = {name for name in unknown if name not in self._known}
+            self._absent.difference_update(effect.id for effect in found)
 
     def find(self, effect_id: str) -> Effect | None:
         """The effect with all that was drafted of it."""

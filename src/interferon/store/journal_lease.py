@@ -28,6 +28,7 @@ class Lease:
         self.ttl_us = round(ttl_s * 1e6)
         self.epoch = 0
         self.holder = ""  # who has it, while this node has not
+        self.lost = ""  # in one line: who has taken it from this node
         self._asked = self._until = 0
 
     @property
@@ -55,10 +56,8 @@ class Lease:
         if database.execute(sql, (seq, self.epoch)).fetchone() is None:
             self._until = 0
             epoch, holder = database.execute("SELECT epoch, holder FROM epochs").fetchone()
-            raise StaleEpoch(
-                f"{database.name}: a newer runtime (epoch {epoch}) has taken over from this one (epoch {self.epoch}): node {holder}; "
-                "nothing was recorded"
-            )
+            self.lost = f"{database.name}: a newer runtime (epoch {epoch}) has taken over from this one (epoch {self.epoch}): node {holder}"
+            raise StaleEpoch(f"{self.lost}; nothing was recorded")
 
     def release(self, database: Database) -> None:
         """Let another node take over at once."""
