@@ -140,6 +140,16 @@ def test_what_still_stops_is_told_on_resume(run: Run, file: Path) -> None:
         assert ("may not resume" if os.geteuid() else f"still stopped: input {line} says stop") in told
 
 
+def test_a_file_in_the_place_of_the_socket_is_left_alone(file: Path) -> None:
+    (file.parent / "s").write_text("precious")
+    with (
+        pytest.raises(InputError, match=r"cannot be made as the socket for group .*: Address already in use"),
+        listening(settings.load(file)),
+    ):
+        pass
+    assert (file.parent / "s").read_text() == "precious"
+
+
 @contextmanager
 def listening(found: settings.Settings) -> Iterator[None]:
     with server._listening(found):

@@ -194,6 +194,8 @@ def test_a_process_that_died_is_started_again(gateway: str) -> None:
     assert session._process is not process
     with pytest.raises(NftError, match="No such file or directory"):
         session.ask("list table inet nowhere")
+    with pytest.raises(NftError, match="a command is one line"):
+        session.ask("list tables\nflush ruleset")
     with pytest.raises(NftLost, match="not its JSON"):
         session.listed("add table inet probe")
     session.close()

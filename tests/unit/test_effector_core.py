@@ -225,6 +225,19 @@ def test_hard_limits_hold_also_over_a_restart(made: Made, limits: Limits, why: s
     assert apply(effector, "c", "asset:c", "isolate_asset").result == "ok"
 
 
+def test_what_vanished_from_the_world_leaves_its_place(made: Made, world: World) -> None:
+    effector = made(limits=Limits(effects=1))
+    apply(effector)
+    world.valves["asset:a"] = world.lamps["asset:a"] = "as new"
+    assert verify(effector).result == "failed"
+    assert status(effector).effects == ()
+    assert apply(effector, "f", "asset:b").result == "ok"
+    undo(effector, "f", "asset:b")
+    effector.switch.engage()
+    assert apply(effector).result == "refused"
+    assert undo(effector).result == "ok"
+
+
 def test_an_effect_that_failed_leaves_its_place(made: Made) -> None:
     effector = made(limits=Limits(effects=1))
     effector.valve.answers["apply"] = Outcome("failed", "jammed")

@@ -15,9 +15,9 @@ ANSWER_BYTES: Final = 16 * 1024 * 1024
 HEAD: Final = struct.Struct(">I")  # length of what follows, in bytes
 TTL: Final = "ttl_s"  # parameter of `apply`: seconds that the world keeps the effect by itself, where it can
 
-EffectId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:/@#+=~-]{1,128}$")]
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-Ref = Annotated[str, msgspec.Meta(pattern=r"^[a-z]+:\w[\w.-]{0,63}$")]
+EffectId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:/@#+=~-]{1,128}\Z")]  # \Z: `$` would let a line break pass
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,63}\Z")]
+Ref = Annotated[str, msgspec.Meta(pattern=r"^[a-z]+:\w[\w.-]{0,63}\Z")]
 Epoch = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 Text = Annotated[str, msgspec.Meta(max_length=1024)]
 Params = Annotated[dict[Name, Text | int | float | bool], msgspec.Meta(max_length=32)]

@@ -13,7 +13,7 @@ import msgspec
 from interferon.act import wire
 from interferon.effector.book import Book
 from interferon.effector.protocol import Actuator, Census, Job, Seen, Target
-from interferon.effector.record import Entry
+from interferon.effector.record import OPEN, Entry
 from interferon.effector.settings import Settings
 from interferon.effector.switch import Switch
 from interferon.effector.targets import TargetRow
@@ -49,6 +49,7 @@ class Carrier:
             return Outcome("refused", f"effect {request.effect} was undone")
         seen = self.look(known)
         if seen.standing == "absent":
+            self._ended(known)
             return self._try(request, row, None)
         if seen.standing == "unknown":
             return Outcome("unknown", seen.detail)
@@ -71,6 +72,8 @@ class Carrier:
             seen = actuator.look(job)
         else:
             seen = self.look(entry)
+            if seen.standing == "absent":
+                self._ended(entry)
         if seen.standing in ("absent", "partial"):
             return Outcome("failed", seen.detail or f"{target}: {seen.standing}")
         return Outcome("ok" if seen.standing == "in_force" else "unknown", seen.detail)
@@ -90,8 +93,13 @@ class Carrier:
         return _with(outcome, why)
 
     def reconcile(self, entry: Entry) -> None:
-        """After a start: what is on record and not in the world has ended. One that was to be applied may be tried again."""
+        """After a start: what is on record and not in the world has ended."""
         if self.look(entry).standing == "absent":
+            self._ended(entry)
+
+    def _ended(self, entry: Entry) -> None:
+        """It is not in the world: it leaves its place in the limits. One that was never undone may be tried again."""
+        if entry.life in OPEN:
             self._book.mark(entry, "undone" if entry.life == "undoing" else "failed")
 
     # ---- applying
@@ -133,7 +141,7 @@ class Carrier:
             return ""
         if self.look(other).standing != "absent":
             return f"effect {other.effect} holds {job.action} on {job.target.ref} already"
-        self._book.mark(other, "failed")  # its time in the world was over
+        self._ended(other)
         return ""
 
     def _mistaken(self, job: Job, actuator: Actuator) -> str:

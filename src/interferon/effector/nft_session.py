@@ -35,6 +35,8 @@ class NftSession:
 
     def ask(self, line: str) -> str:
         """What nft printed for one line in its own language. NftError, NftLost."""
+        if "\n" in line:
+            raise NftError("a command is one line")
         with self._lock:
             try:
                 text = self._exchange(line)

@@ -132,6 +132,7 @@ class Conversation:
         return _exactly(self._connection, size)
 
     def _denied(self, why: str) -> wire.Denied:
+        why = " ".join(why.split())  # it may quote what was sent: one line all the same
         self._say(f"refused: {why}")
         return wire.Denied(why)
 
@@ -183,7 +184,8 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)  # of one that was killed: the lock says that none runs
+        if path.is_socket():
+            path.unlink()  # of one that was killed: the lock says that none runs
         mask = os.umask(0o117)  # 0660 from its first moment
         try:
             listening.bind(str(path))

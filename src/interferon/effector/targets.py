@@ -12,7 +12,7 @@ from interferon.effector.protocol import Actuator, Choosy, Target
 from interferon.effector.toml_lines import Reader
 from interferon.model.effects import Value
 
-Ref = Annotated[str, Meta(pattern=r"^[a-z]+:\w[\w.-]{0,63}$")]
+Ref = Annotated[str, Meta(pattern=r"^[a-z]+:\w[\w.-]{0,63}\Z")]
 ISOLATING: Final = frozenset({"isolate_asset", "isolate_zone", "fail_over"})  # what counts against `isolated_assets`
 
 
