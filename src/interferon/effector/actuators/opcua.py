@@ -277,10 +277,12 @@ async def _range(client: "Client", job: Job, node: str) -> tuple[float, float]:
 
 def _number(value: Value | None, now: Mapping[str, Any]) -> int | float:
     """The value as the variable would hold it; `InputError` outside its range or where it is no number of its type."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or (now["type"] in WHOLE and value != int(value)):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError(f"{now['node']} is of type {now['type']}, and {value!r} is none")
-    if not now["low"] <= value <= now["high"]:
+    if not now["low"] <= value <= now["high"]:  # not a number is outside, too
         raise InputError(f"{now['node']} takes {now['low']:g} to {now['high']:g}; {value:g} is outside, and is not written")
+    if now["type"] in WHOLE and value != int(value):
+        raise InputError(f"{now['node']} is of type {now['type']}, and {value!r} is none")
     if now["type"] == "Float":
         return float(struct.unpack("<f", struct.pack("<f", value))[0])
     return float(value) if now["type"] == "Double" else int(value)
