@@ -15,7 +15,6 @@ import pytest
 from interferon.effector import kit
 from interferon.effector.actuators import git_config
 from interferon.effector.protocol import Job, Target
-from interferon.model.errors import InputError
 
 from .live_feeds import absent
 
@@ -167,10 +166,14 @@ def test_without_signers_no_tag_is_trusted(managed: Managed) -> None:
     assert "allowed_signers of git_config is not set" in outcome.detail
 
 
-def test_a_directory_with_a_pipe_in_it_is_told(managed: Managed) -> None:
+def test_a_pipe_that_somebody_put_there_keeps_nothing_from_going_back(managed: Managed) -> None:
     os.mkfifo(managed.live / "pipe")
-    with pytest.raises(InputError, match="neither a file, a link nor a directory"):
-        git_config.make(managed.settings()).before(managed.job())
+    actuator = git_config.make(managed.settings())
+    task = kit.recorded(actuator, managed.job())
+    assert actuator.look(task).standing == "absent"
+    assert actuator.apply(task).result == "ok"
+    assert not (managed.live / "pipe").exists()
+    assert actuator.undo(task).result == "ok"
 
 
 def test_a_reload_that_is_not_there_is_unknown(managed: Managed) -> None:

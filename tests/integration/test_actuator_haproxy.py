@@ -80,6 +80,7 @@ class Line:
     def start(self) -> None:
         self._open.append(self._served([program(), "-f", str(self.folder / "haproxy.cfg"), "-db"], self.front, self.folder / "log"))
         self._open[-1].__enter__()
+        assert soon(lambda: not haproxy.make(self.settings()).ready())  # its sockets appear one after the other
 
     def stop(self) -> None:
         self._open.pop().__exit__(None, None, None)

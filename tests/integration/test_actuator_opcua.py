@@ -37,10 +37,14 @@ STARTS = {
 }
 
 
+ASKED: list[str] = []  # user names that the server was shown
+
+
 class People(UserManager):
     """The effector is an administrator, anybody else an operator."""
 
     def get_user(self, iserver: Any, username: str | None = None, password: str | None = None, certificate: Any = None) -> User | None:
+        ASKED.append(username or "")
         if username == "effector":
             return User(role=UserRole.Admin) if password == "s3cret" else None
         return User(role=UserRole.User)
@@ -176,6 +180,14 @@ def test_the_kit_for_a_write_lock(plant: Plant, actuator: Actuator) -> None:
 def test_the_kit_for_a_set_point(plant: Plant, actuator: Actuator) -> None:
     back = {"action": "roll_back_setpoint", "node": LEVEL, "value": 21.3}
     assert kit.problems(world(plant, actuator, lambda: plant.operator_writes(LEVEL, ua.Variant(77.0, ua.VariantType.Float)), **back)) == []
+
+
+def test_another_server_is_never_shown_the_password(plant: Plant, actuator: Actuator) -> None:
+    ASKED.clear()
+    assert "shows certificate_sha256" in actuator.apply(job(plant, sha="00" * 32)).detail
+    assert ASKED == []
+    assert actuator.identify(job(plant)).result == "ok"
+    assert ASKED == ["effector"]
 
 
 def test_an_operator_cannot_write_while_it_is_locked_and_can_read(plant: Plant, actuator: Actuator) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from interferon.effector import kit
-from interferon.effector.answers import Another, Denied, Unanswered, identified, reach, same, shown, stood, told
+from interferon.effector.answers import Another, Denied, Gone, Unanswered, identified, reach, same, shown, stood, told
 from interferon.effector.protocol import Job, Seen, Target
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
@@ -177,9 +177,10 @@ def failing(error: Exception) -> Callable[[], Any]:
     ("error", "result", "standing"),
     [
         (Unanswered("x"), "unknown", "unknown"),
-        (Another("x"), "refused", "absent"),
+        (Another("x"), "refused", "unknown"),
+        (Gone("x"), "failed", "absent"),
         (InputError("x"), "refused", "unknown"),
-        (Denied("x"), "failed", "absent"),
+        (Denied("x"), "failed", "unknown"),
     ],
 )
 def test_what_the_world_does_is_an_answer_and_no_exception(error: Exception, result: str, standing: str) -> None:

@@ -23,6 +23,10 @@ class Denied(Exception):
     """The world answered that it does not do it, and nothing of it is done."""
 
 
+class Gone(Denied):
+    """What was acted on is not there any more, and the effect with it."""
+
+
 def told(do: Callable[[], str]) -> Outcome:
     """The outcome of `do`, which returns one line of detail for `ok`."""
     try:
@@ -36,13 +40,13 @@ def told(do: Callable[[], str]) -> Outcome:
 
 
 def shown(look: Callable[[], Seen]) -> Seen:
-    """What `look` sees; `unknown` where it could not look, `absent` where it is another thing or there is none."""
+    """What `look` sees; `absent` where the thing is gone, `unknown` where it could not look or something else stands there."""
     try:
         return look()
-    except (Unanswered, InputError) as error:
-        return Seen("unknown", str(error))
-    except (Another, Denied) as error:
+    except Gone as error:
         return Seen("absent", str(error))
+    except (Unanswered, Another, Denied, InputError) as error:
+        return Seen("unknown", str(error))
 
 
 def stood(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 LINK, PLAIN, RUN = "120000", "100644", "100755"  # modes of git
+SPECIAL: Final = "special"  # a pipe, socket or device: git keeps none, and none is approved
 AT_FDCWD: Final = -100
 RENAME_EXCHANGE: Final = 2
 
@@ -41,24 +42,27 @@ def content(path: Path) -> bytes:
 
 
 def entries(root: Path) -> list[Entry]:
-    """Everything below `root` and itself (''), parents first. ValueError for what is neither file, link nor directory."""
+    """Every file, link and directory below `root` and itself (''), parents first. Pipes, sockets and devices are left out."""
     found = []
     for where in [root, *sorted(root.rglob("*"))]:
         told = where.lstat()
         if not (stat.S_ISREG(told.st_mode) or stat.S_ISLNK(told.st_mode) or stat.S_ISDIR(told.st_mode)):
-            raise ValueError(f"{where} is neither a file, a link nor a directory")
+            continue
         name = "" if where == root else where.relative_to(root).as_posix()
         found.append(Entry(name, stat.S_IMODE(told.st_mode), told.st_uid, told.st_gid))
     return found
 
 
 def files(root: Path, algorithm: Literal["sha1", "sha256"]) -> dict[str, tuple[str, str]]:
-    """What git would keep of `root`."""
+    """What git would keep of `root`; what it cannot keep has the mode `SPECIAL` and is not opened, for a pipe would wait for ever."""
     found = {}
     for where in sorted(root.rglob("*")):
-        if where.is_symlink() or not where.is_dir():
-            mode = LINK if where.is_symlink() else RUN if where.stat().st_mode & 0o100 else PLAIN
-            found[where.relative_to(root).as_posix()] = (mode, object_id(content(where), algorithm))
+        kind, name = where.lstat().st_mode, where.relative_to(root).as_posix()
+        if stat.S_ISREG(kind) or stat.S_ISLNK(kind):
+            mode = LINK if stat.S_ISLNK(kind) else RUN if kind & 0o100 else PLAIN
+            found[name] = (mode, object_id(content(where), algorithm))
+        elif not stat.S_ISDIR(kind):
+            found[name] = (SPECIAL, "")
     return found
 
 

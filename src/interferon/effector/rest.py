@@ -5,15 +5,23 @@ Called by the actuators that speak to a REST interface.
 
 import ssl
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 
-from interferon.effector.answers import Denied, Unanswered
+from interferon.effector.answers import Denied, Gone, Unanswered
 from interferon.model.errors import InputError
 
+T = TypeVar("T")
 LOCAL: Final = ("127.0.0.1", "::1", "localhost")
+
+
+class Named(msgspec.Struct, frozen=True):
+    """One of a list, by its id."""
+
+    id: str
 
 
 def safe(key: str, address: str) -> None:
@@ -41,17 +49,17 @@ class Rest:
             raise InputError(f"ca_file {ca_file} cannot be used: {error}") from error
         self._http = httpx.Client(verify=trusted, timeout=answer_s, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
-    def read(self, method: str, url: str, **content: Any) -> Any:
-        """The JSON of an answer. `Denied` only where the thing is not there; whatever else goes wrong tells nothing."""
+    def read(self, method: str, url: str, shape: type[T], **content: Any) -> T:
+        """The JSON of an answer in that shape. `Gone` only where the thing is not there; whatever else goes wrong tells nothing."""
         answer = self._send(method, url, **content)
         if answer.status_code == httpx.codes.NOT_FOUND:
-            raise Denied(f"{url}: there is none")
+            raise Gone(f"{url}: there is none")
         if not answer.is_success:
             raise Unanswered(_said(url, answer))
         try:
-            return answer.json()
-        except ValueError as error:
-            raise Unanswered(f"{url} answers with what is no JSON") from error
+            return msgspec.json.decode(answer.content, type=shape)
+        except msgspec.MsgspecError as error:
+            raise Unanswered(f"{url} answers otherwise than agreed: {error}") from error
 
     def change(self, method: str, url: str, **content: Any) -> None:
         """`Denied` where the answer is no: then nothing is changed."""

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from interferon.effector.answers import Another, Denied, Unanswered, identified, same, shown, stood, told, unfit
+from interferon.effector.answers import Another, Denied, Gone, Unanswered, identified, same, shown, stood, told, unfit
 from interferon.effector.protocol import Actuator, Job, Seen, Target
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
@@ -52,6 +52,10 @@ class Process:
     parent: int
     start: int
     state: str
+
+
+class Reused(Another, Gone):
+    """The number is that of a later process: the one that is meant has ended."""
 
 
 class Cgroup:
@@ -115,9 +119,9 @@ class Cgroup:
             raise Another(f"process {pid} is the effector itself or what it was started by: never a target")
         process = _process(pid)
         if process is None or process.state in "ZX":
-            raise Denied(f"process {pid} of {job.target.ref} is gone")
+            raise Gone(f"process {pid} of {job.target.ref} is gone")
         if process.start != start:
-            raise Another(f"process {pid} began at {process.start}, meant is the one of {start}: the number was used again")
+            raise Reused(f"process {pid} began at {process.start}, meant is the one of {start}: the number was used again")
         same(job, _executable(pid))
         return process
 
@@ -273,21 +277,24 @@ def _executable(pid: int) -> dict[str, object]:
 
 def _standing(pid: int) -> str:
     """Path of the process's group in the version 2 hierarchy."""
-    lines = (PROC / str(pid) / "cgroup").read_text(encoding="utf-8").splitlines()
+    try:
+        lines = (PROC / str(pid) / "cgroup").read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return "/"  # it ended meanwhile
     return next((line[3:] for line in lines if line.startswith("0::")), "/")
 
 
 def _members(group: Path) -> set[int]:
     try:
         return {int(line) for line in (group / "cgroup.procs").read_text(encoding="utf-8").split()}
-    except FileNotFoundError:
+    except OSError:  # it is gone, or goes while it is read
         return set()
 
 
 def _frozen(group: Path) -> bool:
     try:
         return "frozen 1" in (group / "cgroup.events").read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except OSError:
         return False
 
 

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from interferon.effector.answers import Denied, Unanswered, identified, same, shown, stood, told
+from interferon.effector.answers import Denied, Gone, Unanswered, identified, same, shown, stood, told
 from interferon.effector.protocol import Actuator, Job, Seen, Target
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
@@ -113,7 +113,7 @@ class ErpFiles:
         except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
             raise Unanswered(f"export {self._settings.export} cannot be read: {error}") from error
         if found is None:
-            raise Denied(f"{job.target.ref} is not in {self._settings.export}: it is not open at the ERP")
+            raise Gone(f"{job.target.ref} is not in {self._settings.export}: it is not open at the ERP")
         same(job, {key: value for key, value in found.items() if key not in ("kind", "id", "status")})
         return found
 

@@ -4,18 +4,19 @@ The contract (docs/actuators.md) is what an adapter in front of the ERP serves: 
 that doing it twice is doing it once, and taking ours away leaves those of other people.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from interferon.effector import rest
-from interferon.effector.answers import identified, same, shown, stood, told, unfit
+from interferon.effector.answers import Unanswered, identified, same, shown, stood, told, unfit
 from interferon.effector.protocol import Actuator, Job, Seen, Target
-from interferon.effector.rest import Rest
+from interferon.effector.rest import Named, Rest
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
 
+T = TypeVar("T")
 KINDS: Final = ("order", "payment", "shipment")
 FACTS: Final = ("partner", "created", "amount", "currency", "product")
 """What an ERP may tell of a transaction that its number alone does not."""
@@ -52,7 +53,7 @@ class ErpOrders:
         self._rest = Rest(settings.ca_file, settings.answer_s)
 
     def ready(self) -> str:
-        return shown(lambda: Seen("absent", "" if self._get("") is not None else "the ERP's adapter tells nothing")).detail
+        return shown(lambda: Seen("absent", "" if self._get("", object) is not None else "the ERP's adapter tells nothing")).detail
 
     def wrong(self, target: Target, action: str) -> str:
         """'' or what is wrong with a target of the effector's file, seen without the world."""
@@ -76,7 +77,9 @@ class ErpOrders:
         return told(lambda: self._release(job))
 
     def _meant(self, job: Job) -> dict[str, Any]:
-        found: dict[str, Any] = self._get(_path(job))
+        found = self._get(_path(job), dict[str, Any])
+        if not isinstance(found.get("status"), str):
+            raise Unanswered(f"{_path(job)} answers otherwise than agreed: it has no status")
         same(job, {fact: found.get(fact, "") for fact in FACTS})
         return found
 
@@ -90,8 +93,7 @@ class ErpOrders:
     def _look(self, job: Job) -> Seen:
         """The hold alone does not say that the ERP heeds it: the status of the transaction does."""
         found = self._meant(job)
-        ours = job.effect in [each["id"] for each in self._get(f"{_path(job)}/holds")]
-        if not ours:
+        if not self._held(job):
             return Seen("absent", f"{job.target.ref} is {found['status']}, and has no hold of ours")
         if found["status"] != "held":
             return Seen("partial", f"{job.target.ref} has a hold of ours, and goes on: it is {found['status']}")
@@ -99,12 +101,15 @@ class ErpOrders:
 
     def _release(self, job: Job) -> str:
         self._meant(job)
-        if job.effect in [each["id"] for each in self._get(f"{_path(job)}/holds")]:
+        if self._held(job):
             self._rest.change("DELETE", self._url(_hold_path(job)), headers={**self._token(), "Idempotency-Key": f"{job.effect}/release"})
         return f"{job.target.ref} has no hold of ours"
 
-    def _get(self, path: str) -> Any:
-        return self._rest.read("GET", self._url(path), headers=self._token())
+    def _held(self, job: Job) -> bool:
+        return job.effect in [each.id for each in self._get(f"{_path(job)}/holds", list[Named])]
+
+    def _get(self, path: str, shape: type[T]) -> T:
+        return self._rest.read("GET", self._url(path), shape, headers=self._token())
 
     def _url(self, path: str) -> str:
         return f"{self._settings.url.rstrip('/')}/{path}"

@@ -8,9 +8,9 @@ import hashlib
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -21,6 +21,7 @@ from interferon.effector.protocol import Actuator, Job, Seen, Target
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
 
+T = TypeVar("T")
 COMMIT: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 PERSON: Final = {
@@ -110,13 +111,11 @@ class GitConfig:
     def _before(self, job: Job) -> dict[str, Any]:
         """What stands in the directory, as a commit in the repository that nothing refers to yet, with owners and permissions."""
         approved, root = self._meant(job), _root(job)
-        try:
-            how = directory.entries(root)
-            wanted = directory.files(root, self._algorithm(job))
-            for path in wanted:
-                self._git(job, "hash-object", "-w", "--stdin", data=directory.content(root / path))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{root} cannot be read: {error}") from error
+        how = self._seen(lambda: directory.entries(root))
+        wanted = _kept(self._files(job))
+        for path in wanted:
+            data = self._seen(lambda path=path: directory.content(root / path))  # type: ignore[misc]
+            self._git(job, "hash-object", "-w", "--stdin", data=data)
         commit = self._commit(job, wanted, approved)
         return {"approved": approved, "commit": commit, "entries": [[each.path, each.mode, each.uid, each.gid] for each in how]}
 
@@ -137,8 +136,8 @@ class GitConfig:
         wanted = self._tree(job, approved)
         if job.before:
             self._git(job, "branch", "--force", f"interferon/{_mark(job)}", job.before["commit"])
-        if directory.files(root, self._algorithm(job)) != wanted:
-            self._put(job, wanted, directory.approved_entries(wanted, directory.entries(root)))
+        if self._files(job) != wanted:
+            self._put(job, wanted, directory.approved_entries(wanted, self._seen(lambda: directory.entries(root))))
         try:
             self._reload(job)
         except Denied:
@@ -149,12 +148,12 @@ class GitConfig:
 
     def _look(self, job: Job) -> Seen:
         approved, root = self._meant(job), _root(job)
-        now, wanted = directory.files(root, self._algorithm(job)), self._tree(job, approved)
+        now, wanted = self._files(job), self._tree(job, approved)
         if now == wanted:
             return Seen("in_force", f"{root} is {approved[:12]}, {len(now)} files byte for byte")
         other = sorted(path for path in {*now, *wanted} if now.get(path) != wanted.get(path))
         detail = f"{root} differs from {approved[:12]} in {len(other)} files: {', '.join(other[:3])}"
-        started = not job.before or now == self._tree(job, job.before["commit"])
+        started = not job.before or _kept(now) == self._tree(job, job.before["commit"])
         return Seen("absent" if started else "partial", detail)
 
     def _undo(self, job: Job) -> str:
@@ -190,6 +189,17 @@ class GitConfig:
             found[path] = (mode, name)
         return found
 
+    def _files(self, job: Job) -> dict[str, tuple[str, str]]:
+        algorithm = self._algorithm(job)
+        return self._seen(lambda: directory.files(_root(job), algorithm))
+
+    def _seen(self, read: Callable[[], T]) -> T:
+        """What `read` gives of the directory, which others may change meanwhile."""
+        try:
+            return read()
+        except OSError as error:
+            raise Unanswered(f"{error.filename}: {error.strerror}") from error
+
     def _blob(self, job: Job, name: str) -> bytes:
         return self._raw(["git", "--git-dir", reach(job, "git_dir"), "cat-file", "blob", name])
 
@@ -217,6 +227,11 @@ class GitConfig:
                 raise Unanswered(said[0])
             raise Denied(f"{command[0]} ends with {done.returncode}: {said[0] if said else 'without a word'}")
         return done.stdout
+
+
+def _kept(found: Files) -> dict[str, tuple[str, str]]:
+    """Without what git cannot keep."""
+    return {path: about for path, about in found.items() if about[0] != directory.SPECIAL}
 
 
 def _root(job: Job) -> Path:

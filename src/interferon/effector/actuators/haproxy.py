@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from interferon.effector.answers import Denied, Unanswered, identified, reach, same, shown, stood, told, unfit
+from interferon.effector.answers import Denied, Gone, Unanswered, identified, reach, same, shown, stood, told, unfit
 from interferon.effector.protocol import Actuator, Job, Seen, Target
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
@@ -105,7 +105,7 @@ class HaProxy:
         servers, name = self._servers(_name(job, "backend")), _name(job, "server")
         for each in _touched(job):
             if each not in servers:
-                raise Denied(f"backend {reach(job, 'backend')} has no server {each}; it has {', '.join(servers)}")
+                raise Gone(f"backend {reach(job, 'backend')} has no server {each}; it has {', '.join(servers)}")
         address = servers[name].address
         if job.before and address == job.target.reach.get("standby_address"):
             address = job.before[name]["address"]  # it is we who moved it
@@ -185,13 +185,16 @@ class HaProxy:
         answer = self._ask(f"show servers state {backend}")
         lines = answer.strip().splitlines()
         if len(lines) < 2 or not lines[1].startswith("# "):
-            raise Denied(f"haproxy knows no backend {backend}: {answer.strip()}")
+            raise Gone(f"haproxy knows no backend {backend}: {answer.strip()}")
         rows = [dict(zip(lines[1][2:].split(), line.split(), strict=False)) for line in lines[2:]]
-        return {row["srv_name"]: _server(row) for row in rows}
+        try:
+            return {row["srv_name"]: _server(row) for row in rows}
+        except (KeyError, ValueError) as error:
+            raise Unanswered(f"haproxy tells of its servers otherwise than version 2.4 and newer do: {error}") from error
 
     def _sessions(self, backend: str, name: str) -> int:
         table = csv.DictReader(io.StringIO(self._ask("show stat").removeprefix("# ")))
-        return next(int(row["scur"]) for row in table if (row["pxname"], row["svname"]) == (backend, name))
+        return next((int(row["scur"]) for row in table if (row["pxname"], row["svname"]) == (backend, name)), 0)
 
     def _node(self) -> str:
         found = re.search(r"^node: (.*)$", self._ask("show info"), re.MULTILINE)

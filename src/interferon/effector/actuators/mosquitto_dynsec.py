@@ -13,7 +13,7 @@ import msgspec
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
-from interferon.effector.answers import Another, Denied, Unanswered, identified, reach, same, shown, stood, told, unfit
+from interferon.effector.answers import Another, Denied, Gone, Unanswered, identified, reach, same, shown, stood, told, unfit
 from interferon.effector.protocol import Actuator, Job, Seen, Target
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
@@ -78,7 +78,9 @@ class Dynsec:
         username = reach(job, "username")
         if username == self._settings.username:
             raise Another(f"{job.target.ref} is the account that the effector itself uses: it would lock itself out")
-        client: dict[str, Any] = self._ask({"command": "getClient", "username": username})["data"]["client"]
+        client: dict[str, Any] = self._ask({"command": "getClient", "username": username}).get("data", {}).get("client", {})
+        if client.get("username") != username:
+            raise Unanswered("the broker answers getClient otherwise than mosquitto does")
         same(job, {fact: client.get(fact, "") for fact in FACTS})
         return client
 
@@ -110,7 +112,9 @@ class Dynsec:
         """The plugin's answer to one command. `Denied` where it says no."""
         answer = _exchange(self._settings, {**command, "correlationData": secrets.token_hex(8)})
         if "error" in answer:
-            raise Denied(f"the broker answers {command['command']} with: {answer['error']}")
+            raise (Gone if answer["error"] == "Client not found" else Denied)(
+                f"the broker answers {command['command']} with: {answer['error']}"
+            )
         return answer
 
 

@@ -12,7 +12,7 @@ import msgspec
 from interferon.effector import rest
 from interferon.effector.answers import Unanswered, identified, reach, same, shown, stood, told, unfit
 from interferon.effector.protocol import Actuator, Job, Seen, Standing, Target
-from interferon.effector.rest import Rest
+from interferon.effector.rest import Named, Rest
 from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
 
@@ -34,6 +34,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         """ValueError names the key and what would be right."""
         rest.safe("issuer", self.issuer)
         rest.safe("admin_url", self.admin_url)
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """What a token endpoint answers (RFC 6749, 5.1)."""
+
+    access_token: str
 
 
 def make(settings: Settings) -> Actuator:
@@ -92,7 +98,7 @@ class Oidc:
         if "token_file" in job.target.reach:
             return {"active": bool(self._token(job).get("active"))}
         user = self._user(job)
-        return {"enabled": bool(user["enabled"]), "sessions": self._sessions(user["id"])}
+        return {"enabled": user["enabled"], "sessions": self._sessions(user["id"])}
 
     # a token, at any provider
 
@@ -101,7 +107,9 @@ class Oidc:
         if job.action != "revoke_sessions":
             raise InputError(f"{job.action} needs user_id in reach of {job.target.ref}: a token is not an account")
         data = {"token": self._secret(job)}
-        found: dict[str, Any] = self._rest.read("POST", self._endpoint("introspection_endpoint"), data=data, auth=self._client())
+        found: dict[str, Any] = self._rest.read(
+            "POST", self._endpoint("introspection_endpoint"), dict[str, Any], data=data, auth=self._client()
+        )
         if found.get("active"):
             same(job, {key: found.get(key, "") for key in TOKEN_FACTS})
         return found
@@ -120,12 +128,16 @@ class Oidc:
     # an account, at Keycloak
 
     def _user(self, job: Job) -> dict[str, Any]:
-        user: dict[str, Any] = self._admin("GET", f"users/{quote(reach(job, 'user_id'), safe='')}")
+        path = f"users/{quote(reach(job, 'user_id'), safe='')}"
+        user = self._rest.read("GET", self._url(path), dict[str, Any], headers=self._bearer())
+        if not isinstance(user.get("enabled"), bool) or not all(isinstance(user.get(key), str) for key in ("id", "username")):
+            raise Unanswered(f"{path} answers otherwise than agreed: id, username and enabled are not all there")
         same(job, {"username": user.get("username", ""), "email": user.get("email", ""), "created": user.get("createdTimestamp", 0)})
         return user
 
     def _sessions(self, user: str) -> list[str]:
-        return sorted(each["id"] for each in self._admin("GET", f"users/{quote(user, safe='')}/sessions"))
+        found = self._rest.read("GET", self._url(f"users/{quote(user, safe='')}/sessions"), list[Named], headers=self._bearer())
+        return sorted(each.id for each in found)
 
     def _end(self, job: Job) -> str:
         """Locked first, so that no session begins after the last one was ended."""
@@ -133,14 +145,15 @@ class Oidc:
         if job.action == "disable_identity":
             self._enable(user, False)
         if self._sessions(user["id"]):
-            self._admin("POST", f"users/{quote(user['id'], safe='')}/logout")
+            self._rest.change("POST", self._url(f"users/{quote(user['id'], safe='')}/logout"), headers=self._bearer())
         locked = "locked and its " if job.action == "disable_identity" else ""
         return f"account {user['username']}: {locked}sessions ended"
 
     def _enable(self, user: dict[str, Any], enabled: bool) -> None:
         """The whole account is sent, for Keycloak takes what is missing for removed."""
-        if bool(user["enabled"]) != enabled:
-            self._admin("PUT", f"users/{quote(user['id'], safe='')}", json={**user, "enabled": enabled})
+        if user["enabled"] != enabled:
+            path = f"users/{quote(user['id'], safe='')}"
+            self._rest.change("PUT", self._url(path), json={**user, "enabled": enabled}, headers=self._bearer())
 
     def _look_account(self, job: Job) -> Seen:
         """A session that began after the effect is none of those that were to end, unless the account is locked."""
@@ -164,16 +177,19 @@ class Oidc:
 
     # HTTP
 
-    def _admin(self, method: str, path: str, **content: Any) -> Any:
+    def _url(self, path: str) -> str:
         if not self._settings.admin_url:
             raise InputError("admin_url of oidc is not set: accounts are reached by Keycloak's admin API")
+        return f"{self._settings.admin_url.rstrip('/')}/{path}"
+
+    def _bearer(self) -> dict[str, str]:
+        """A token for the effector's own client; asked for each time, for they live for a minute."""
         grant = {"grant_type": "client_credentials"}
-        token = self._rest.read("POST", self._endpoint("token_endpoint"), data=grant, auth=self._client())["access_token"]
-        send = self._rest.read if method == "GET" else self._rest.change
-        return send(method, f"{self._settings.admin_url.rstrip('/')}/{path}", headers={"Authorization": f"Bearer {token}"}, **content)
+        token = self._rest.read("POST", self._endpoint("token_endpoint"), Granted, data=grant, auth=self._client())
+        return {"Authorization": f"Bearer {token.access_token}"}
 
     def _endpoint(self, name: str) -> str:
-        found = self._rest.read("GET", f"{self._settings.issuer.rstrip('/')}/.well-known/openid-configuration")
+        found = self._rest.read("GET", f"{self._settings.issuer.rstrip('/')}/.well-known/openid-configuration", dict[str, Any])
         if found.get("issuer") != self._settings.issuer:
             raise Unanswered(f"{self._settings.issuer} says that it is {found.get('issuer')}")
         if name not in found:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import msgspec
 
-from interferon.effector.answers import Denied, Unanswered, identified, reach, same, shown, stood, text, told, unfit
+from interferon.effector.answers import Another, Denied, Unanswered, identified, reach, same, shown, stood, text, told, unfit
 from interferon.effector.protocol import Actuator, Job, Seen, Target
 from interferon.model.effects import Outcome, Value
 from interferon.model.errors import InputError
@@ -99,7 +99,7 @@ class OpcUa:
         from asyncua.ua.uaerrors import UaError  # here, for it takes a second that the start of the effector need not
 
         async def session() -> T:
-            async with _connected(self._settings, reach(job, "url")) as client:
+            async with _connected(self._settings, job) as client:
                 same(job, await _facts(client, self._settings))
                 return await do(client, job)
 
@@ -110,11 +110,12 @@ class OpcUa:
 
 
 @asynccontextmanager
-async def _connected(settings: Settings, url: str) -> "AsyncIterator[Client]":
+async def _connected(settings: Settings, job: Job) -> "AsyncIterator[Client]":
+    """A session. Who shows another certificate than the one that is meant never sees the password."""
     from asyncua.client.client import Client
     from asyncua.crypto import security_policies
 
-    client = Client(url, timeout=settings.answer_s)
+    client = Client(reach(job, "url"), timeout=settings.answer_s)
     client.name, client.application_uri = "Interferon effector", settings.application_uri
     if settings.username:
         client.set_user(settings.username)
@@ -126,6 +127,9 @@ async def _connected(settings: Settings, url: str) -> "AsyncIterator[Client]":
             await client.set_security(policy, own, key, mode=_ua().MessageSecurityMode.SignAndEncrypt)
         except ValueError as error:
             raise InputError(f"cert_file, key_file of opcua: {str(error).splitlines()[0]}") from error
+        shown_by = _fingerprint(client)
+        if job.target.identity.get("certificate_sha256", shown_by) != shown_by:
+            raise Another(f"{job.target.ref} shows certificate_sha256 {shown_by}, meant is {job.target.identity['certificate_sha256']}")
     async with client:
         yield client
 
@@ -159,8 +163,12 @@ async def _facts(client: "Client", settings: Settings) -> dict[str, object]:
     """Who answers: the first entry of ServerArray is the server's own ApplicationUri (part 5, 6.3.1)."""
     facts: dict[str, object] = {"application_uri": (await client.get_node(SERVER_ARRAY).read_value())[0]}
     if settings.security != "None":
-        facts["certificate_sha256"] = hashlib.sha256(client.security_policy.peer_certificate or b"").hexdigest()
+        facts["certificate_sha256"] = _fingerprint(client)
     return facts
+
+
+def _fingerprint(client: "Client") -> str:
+    return hashlib.sha256(client.security_policy.peer_certificate or b"").hexdigest()
 
 
 async def _greeted(client: "Client", job: Job) -> str:
@@ -277,10 +285,12 @@ async def _range(client: "Client", job: Job, node: str) -> tuple[float, float]:
 
 def _number(value: Value | None, now: Mapping[str, Any]) -> int | float:
     """The value as the variable would hold it; `InputError` outside its range or where it is no number of its type."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or (now["type"] in WHOLE and value != int(value)):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError(f"{now['node']} is of type {now['type']}, and {value!r} is none")
-    if not now["low"] <= value <= now["high"]:
+    if not now["low"] <= value <= now["high"]:  # not a number is outside, too
         raise InputError(f"{now['node']} takes {now['low']:g} to {now['high']:g}; {value:g} is outside, and is not written")
+    if now["type"] in WHOLE and value != int(value):
+        raise InputError(f"{now['node']} is of type {now['type']}, and {value!r} is none")
     if now["type"] == "Float":
         return float(struct.unpack("<f", struct.pack("<f", value))[0])
     return float(value) if now["type"] == "Double" else int(value)
