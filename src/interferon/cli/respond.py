@@ -55,7 +55,7 @@ def check(
 def _checked(path: Path, form: str, kind: str | None) -> dict[str, Any]:
     data = playbook_files.read(path)
     if form == "openc2":
-        problems, warnings = list(import_module("interferon.openc2").problems(data, kind)), list[str]()
+        problems, warnings = list(import_module("interferon.openc2.check").problems(data, kind)), list[str]()
     else:
         found = lint(data)
         problems, warnings = found.fatal, found.warnings
