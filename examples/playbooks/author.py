@@ -1,7 +1,7 @@
 """A small language for writing CACAO v2.0 playbooks: lines of steps become a workflow of identifiers. Used by the files beside it.
 
 A line is a list of steps. `instead` of a step is what is done where it fails; then the line goes on. `stop` is done where it fails, and
-the line ends there. Commands to machines are OpenC2 over HTTP with the actions of this project as its arguments.
+the line ends there. Commands to machines are OpenC2 over HTTP in the namespace of this project.
 """
 
 import base64
@@ -12,13 +12,13 @@ from typing import Any
 
 DATE = "2026-01-05T08:00:00.000Z"
 AUTHOR = "identity--6d7c1f0e-2f0b-4e57-9a43-0b6b4f2a9c11"
-ACTIONS = {  # action of the project: (OpenC2 action, the one that undoes it, target type, hours that it stays in force)
-    "isolate_asset": ("contain", "allow", "asset", 4),
-    "isolate_zone": ("contain", "allow", "zone", 4),
-    "cut_conduit": ("deny", "allow", "conduit", 4),
-    "fail_over": ("redirect", "restore", "asset", 8),
-    "disable_identity": ("deny", "allow", "identity", 8),
-    "hold_transaction": ("contain", "allow", "transaction", 24),
+ACTIONS = {  # action of the project: (OpenC2 action, target type, hours that it stays in force); `allow` of the target undoes it
+    "isolate_asset": ("contain", "asset", 4),
+    "isolate_zone": ("contain", "zone", 4),
+    "cut_conduit": ("deny", "conduit", 4),
+    "fail_over": ("redirect", "asset", 8),
+    "disable_identity": ("deny", "identity", 8),
+    "hold_transaction": ("contain", "transaction", 24),
 }
 DEFENCES = {
     "D3-NI": "Network Isolation", "D3-NTF": "Network Traffic Filtering", "D3-ITF": "Inbound Traffic Filtering",
@@ -85,8 +85,8 @@ def ask(by: str, title: str, text: str, gets: tuple[str, ...] = (), within: int 
 
 def do(action: str, on: str, title: str, defence: str, reason: str = "", **more: Any) -> Act:
     """An action of the project on what the variable `on` names; it ends by itself after its time to live."""
-    verb, inverse, kind, hours = ACTIONS[action]
-    undo = f"Undo: {inverse} on the same target ({action} ends by itself after {hours} h)."
+    verb, kind, hours = ACTIONS[action]
+    undo = f"Undo: allow the same target ({action} ends by itself after {hours} h)."
     return Act(
         title, [_openc2(verb, kind, on, action, hours * 3_600_000)], "interferon", f"{reason} {undo}".strip(), (), on, defence, **more
     )
@@ -94,16 +94,14 @@ def do(action: str, on: str, title: str, defence: str, reason: str = "", **more:
 
 def undo(action: str, on: str, title: str, defence: str = "", **more: Any) -> Act:
     """The inverse of an action of the project."""
-    _, inverse, kind, _ = ACTIONS[action]
-    command = _openc2(inverse, kind, on, action, 0)
+    command = _openc2("allow", ACTIONS[action][1], on, action, 0)
     return Act(title, [command], "interferon", f"Undoes {action}.", (), on, defence, **more)
 
 
 def _openc2(verb: str, kind: str, on: str, action: str, duration: int) -> dict[str, Any]:
-    args: dict[str, Any] = {"response_requested": "complete", "x-interferon": {"action": action}}
-    if duration:
-        args["duration"] = duration
-    message = {"action": verb, "target": {f"x-interferon:{kind}": {"id": f"__{on}__:value"}}, "args": args}
+    args: dict[str, Any] = {"response_requested": "complete"} | ({"duration": duration} if duration else {})
+    reference = f"__{on}__:value" if kind == "transaction" else f"{kind}:__{on}__:value"  # what is held names its kind itself
+    message = {"action": verb, "target": {f"x-interferon:{kind}": reference}, "args": args}
     return {
         "type": "openc2-http",
         "command": "POST /openc2 HTTP/1.1",

@@ -302,3 +302,15 @@ def test_what_ships_is_listed_exported_and_run(run: Run, folder: Path, monkeypat
     report = told(run, "run", "wiper.json")  # calls one that ships and is not beside it
     assert report["status"] == "completed"
     assert "playbook-action" in {step["kind"] for step in report["steps"]}
+
+
+def test_openc2_messages_are_checked_by_the_same_command(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("interferon.openc2.check")
+    (tmp_path / "good.json").write_text('{"action": "query", "target": {"features": []}}')
+    (tmp_path / "bad.json").write_text('{"action": "query"}')
+    report = told(run, "check", tmp_path, "--format", "openc2", "--kind", "command", code=1)
+    assert [(Path(row["file"]).name, row["ok"], bool(row["problems"])) for row in report["files"]] == [
+        ("bad.json", False, True),
+        ("good.json", True, False),
+    ]
+    assert told(run, "check", tmp_path / "good.json", "--format", "openc2", "--kind", "response", code=1)["files"][0]["problems"]

@@ -24,6 +24,12 @@ from interferon.runtime.playbook_run import Running, Simulated, VirtualClock
 
 ROOT = Path(__file__).parents[2]
 CHECKED = {name: lint.check(data) for name, data in shipped().items()}
+ASKED = {
+    *(("contain", f"x-interferon:{each}") for each in ("asset", "zone", "transaction")),
+    *(("deny", f"x-interferon:{each}") for each in ("conduit", "identity")),
+    ("redirect", "x-interferon:asset"),
+    *(("allow", f"x-interferon:{each}") for each in ("asset", "conduit", "identity", "transaction")),
+}
 BOOKS = {name: each.playbook for name, each in CHECKED.items() if each.playbook is not None}
 SHELF = shelve(BOOKS.values())
 
@@ -61,7 +67,11 @@ def test_each_names_its_techniques_the_undo_and_what_people_do(name: str) -> Non
     applied = [(step, command) for step in actions for command in step.commands if command.type == "openc2-http"]
     for step, command in applied:
         message = json.loads(base64.b64decode(command.content_b64))
-        assert message["args"]["x-interferon"]["action"] in ACTIONS
+        assert set(message) == {"action", "target", "args"}
+        ((target, reference),) = message["target"].items()
+        assert (message["action"], target) in ASKED
+        assert re.fullmatch(r"(\w+:)?__\w+__:value", reference)
+        assert re.search(r"\((\w+)\)$", command.description)[1] in ACTIONS  # type: ignore[index]  # a description without it fails
         assert step.on_failure, f"{step.name}: nothing is said of its failure"
         assert "Undo: " in step.description or "Undoes " in step.description
         assert ("duration" in message["args"]) == ("Undo: " in step.description)
@@ -141,7 +151,7 @@ def test_commands_hold_what_they_act_on() -> None:
     first: Run = running.given[0]
     message: dict[str, Any] = json.loads(base64.b64decode(first.command["content_b64"]))
     assert message["action"] == "contain"
-    assert message["target"] == {"x-interferon:asset": {"id": "ws-17"}}
+    assert message["target"] == {"x-interferon:asset": "asset:ws-17"}
     assert first.agent_definition is not None
     assert first.agent_definition["address"] == {"dname": ["localhost"]}
 

@@ -3,11 +3,10 @@
 import json
 import math
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from interferon.model.errors import InputError
-
-SAFE: Final = 2**53 - 1  # beyond it a double, which JSON numbers are here (I-JSON, RFC 7493), cannot hold every integer
+from interferon.playbooks.document import SAFE
 
 
 def canonical(value: Any) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any, Final
 
+from interferon.playbooks.document import SAFE
 from interferon.playbooks.problems import Report, short
 from interferon.playbooks.values import REFERENCE, UUID
 
@@ -33,14 +34,12 @@ def anything(value: Any, where: str, report: Report) -> None:
     """Left to whoever defined it (extensions)."""
 
 
-def whole(low: int, high: int | None = None) -> Check:
+def whole(low: int, high: int = SAFE) -> Check:
     """A whole number from `low` to `high`, both included."""
 
     def check(value: Any, where: str, report: Report) -> None:
-        good = (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer())
-        if not good or value < low or (high is not None and value > high):
-            bounds = f"from {low} to {high}" if high is not None else f"of at least {low}"
-            report.error(where, f"must be a whole number {bounds}, not {short(value)}")
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            report.error(where, f"must be a whole number from {low} to {high}, not {short(value)}")
 
     return check
 

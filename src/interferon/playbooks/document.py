@@ -7,6 +7,7 @@ from interferon.model.errors import InputError
 
 SIZE: Final = 16 * 1024 * 1024
 DEPTH: Final = 64
+SAFE: Final = 2**53 - 1  # integers that every reader of JSON holds exactly (RFC 7493)
 
 
 def read(data: bytes) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def read(data: bytes) -> dict[str, Any]:
         raise InputError(f"byte {error.start}: not UTF-8, which JSON must be") from None
     _bound(text)
     try:
-        found = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
+        found = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_number)
     except json.JSONDecodeError as error:
         raise InputError(f"line {error.lineno} column {error.colno}: not JSON: {error.msg}") from None
     except ValueError as error:  # a number of thousands of digits
@@ -58,6 +59,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key in keys if keys.count(key) > 1)
         raise InputError(f"the key {twice!r} stands twice in one object")
     return found
+
+
+def _number(text: str) -> int | float:
+    """5.0 is the whole number 5 in JSON, which knows one kind of number."""
+    found = float(text)
+    return int(found) if found.is_integer() and abs(found) <= SAFE else found
 
 
 def _refuse(name: str) -> float:
