@@ -1,11 +1,11 @@
-"""Figures of the response: how many steps a second are on disk before and after they are done. Run by `interferon bench respond`."""
+"""Figures of the response: steps a second that are on disk, and the time of a containment. Run by `interferon bench respond`."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from interferon.bench import progress, respond_journal
+from interferon.bench import progress, respond_contain, respond_journal
 
-PARTS: Final[dict[str, Callable[[], Iterable[dict[str, Any]]]]] = {"journal": respond_journal.cases}
+PARTS: Final[dict[str, Callable[[], Iterable[dict[str, Any]]]]] = {"journal": respond_journal.cases, "contain": respond_contain.rows}
 
 
 def cases(part: str = "") -> Iterable[dict[str, Any]]:

@@ -20,7 +20,8 @@ def register(app: typer.Typer) -> None:
             str,
             typer.Option(
                 "--part",
-                help="Of detect: tables, watch, plants, start, poison, throughput, stream, rules; of sense: zeek …; of respond: journal.",
+                help="Of detect: tables, watch, plants, start, poison, throughput, stream, rules; of sense: zeek …; "
+                "of respond: journal, contain.",
             ),
         ] = "",
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,

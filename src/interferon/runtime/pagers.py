@@ -26,6 +26,7 @@ from interferon.trust.word_link import WordLink, written
 PAUSE_S: Final = 1.0
 LONGEST_S: Final = 60.0
 TIMEOUT_S: Final = 20.0
+FOR_GOOD: Final = 500  # an answer of a mail server from here on will be no other tomorrow
 TOLD: Final = "paged"  # folder in `state`: a file a pager
 _ADDRESS: Final = re.compile(r"[^\s<>,;]+@[^\s<>,;]+\.[^\s<>,;]+|[^\s<>,;]+@localhost")
 
@@ -111,6 +112,13 @@ def page(one: Waits, person: Asked, base: str, secret: bytes) -> Page:
     )
 
 
+def _code(error: Exception) -> int:
+    """What the mail server answered, RFC 5321, 4.2.1; 0 where it answered nothing."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return max(code for code, _ in error.recipients.values())
+    return error.smtp_code if isinstance(error, smtplib.SMTPSenderRefused | smtplib.SMTPDataError) else 0
+
+
 class Sender:
     """Carries one message at a time. Raises Refusal or Unreached."""
 
@@ -140,9 +148,9 @@ class Sender:
         try:
             with self._server() as server:
                 server.send_message(message)
-        except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused) as error:
-            raise Refusal(f"the mail server refuses it: {error}") from None
         except (smtplib.SMTPException, ssl.SSLError, OSError) as error:
+            if _code(error) >= FOR_GOOD:
+                raise Refusal(f"the mail server refuses it: {error}") from None
             raise Unreached(f"{type(error).__name__}: {error}") from None
 
     def _server(self) -> smtplib.SMTP:
