@@ -246,41 +246,47 @@ def _own(detector: TelemetryDetector, values: np.ndarray, settings: Settings) ->
 
 
 def _signal_detector(detector: SignalDetector) -> list[str]:
-    """Learns the head of each example and judges its tail by the judgement of live operation."""
+    """Learns the head of each example and judges its tail by the judgement of live operation.
+
+    The examples are judged as three machines of one fleet, and LOUD once more alone: what differs is either drawn or another machine's.
+    """
     problems = [] if (type(detector).__doc__ or "").strip() else ["has no docstring; say what it sees and by which formula"]
     problems += [f"names {name!r}; an ATT&CK id looks like T0855" for name in detector.techniques if not TECHNIQUE.fullmatch(name)]
-    limit, quiet = -np.log(LIVE.p_on), detector.QUIET()
-    if _evidence(detector, quiet).max() > limit:
-        problems.append("QUIET gives an alarm")
-    loud = _evidence(detector, detector.LOUD())
-    if loud.max() < limit:
-        problems.append("LOUD gives no alarm")
-    touched = np.flatnonzero((detector.LOUD()[-SIGNAL_LAST:] != quiet[-SIGNAL_LAST:]).any(axis=0))
-    if int(loud.sum(axis=0).argmax()) not in touched:
-        problems.append("the signal that LOUD changes is not the one that it finds strangest")
-    if not np.array_equal(_evidence(detector, detector.LOUD()), loud):
-        problems.append("two runs over LOUD differ; a detector draws nothing and reads no clock")
-    if not np.array_equal(_evidence(detector, detector.LOUD(), beside=quiet), loud):
-        problems.append("another machine in the same frame changes the evidence; every operation must be by element")
     gaps = detector.LOUD()
     gaps[::3, 0] = np.nan
     gaps[SIGNAL_TRAIN:, -1] = np.nan
-    if not np.isfinite(_evidence(detector, gaps)).all():
+    (loud,), beside = _evidence(detector, detector.LOUD()), _evidence(detector, detector.LOUD(), detector.QUIET(), gaps)
+    limit = -np.log(LIVE.p_on)
+    if beside[1].max() > limit:
+        problems.append("QUIET gives an alarm")
+    if loud.max() < limit:
+        problems.append("LOUD gives no alarm")
+    touched = np.flatnonzero((detector.LOUD()[-SIGNAL_LAST:] != detector.QUIET()[-SIGNAL_LAST:]).any(axis=0))
+    if int(loud.sum(axis=0).argmax()) not in touched:
+        problems.append("the signal that LOUD changes is not the one that it finds strangest")
+    if not np.array_equal(beside[0], loud):
+        if not np.array_equal(_evidence(detector, detector.LOUD())[0], loud):
+            problems.append("two runs over LOUD differ; a detector draws nothing and reads no clock")
+        else:
+            problems.append("another machine in the same frame changes the evidence; every operation must be by element")
+    if not np.isfinite(beside[2]).all():
         problems.append("evidence is not finite when signals come and go")
     return problems
 
 
-def _evidence(detector: SignalDetector, values: np.ndarray, beside: np.ndarray | None = None) -> np.ndarray:
-    """Evidence (N, S) over the rows after the training rows; with another machine `beside` it where one is given."""
-    machines = [_codes(one) for one in (values, beside) if one is not None]
-    state = signal_state.new_state(values.shape[1], [detector])
-    times = signal_times(len(values))
+def _evidence(detector: SignalDetector, *values: np.ndarray) -> list[np.ndarray]:
+    """Evidence (N, S) over the rows after the training rows of each of the machines (rows, S), which share their frames."""
+    machines = [_codes(one) for one in values]
+    state = signal_state.new_state(values[0].shape[1], [detector])
+    times = signal_times(len(values[0]))
     learnt = [codes[:SIGNAL_TRAIN] for codes in machines], [times[:SIGNAL_TRAIN]] * len(machines)
     signals_learn.learn(state, range(len(machines)), *learnt, [detector])
-    out = []
+    out: list[list[np.ndarray]] = [[] for _ in machines]
     for time, row in zip(times[SIGNAL_TRAIN:].tolist(), np.stack(machines, axis=1)[SIGNAL_TRAIN:], strict=True):
-        out.append(signals.observe(state, LIVE, time, np.arange(len(machines)), row, [detector]).evidence(0)[0])
-    return np.array(out)
+        seen = signals.observe(state, LIVE, time, np.arange(len(machines)), row, [detector])
+        for place, found in enumerate(out):
+            found.append(seen.evidence(place)[0])
+    return [np.array(found) for found in out]
 
 
 def _codes(values: np.ndarray) -> np.ndarray:

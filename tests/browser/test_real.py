@@ -4,12 +4,14 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from interferon.runtime import arms, guarded
 from interferon.runtime.arms import after_approval
 from interferon.runtime.show import Show
 from interferon.store import examples
@@ -44,13 +46,17 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
-    """A demo in which nothing is done without a person."""
+    """A demo in which nothing is done without a person, after six hours of history in place of two days."""
     folder = tmp_path_factory.mktemp("network") / "medica"
     examples.write("medica", folder)
     network = load(folder)
     policy = builtin_policy("demo", "people")
-    with Show(network, scenario.parse(SCENARIO, "warehouse", network), 5, 20.0, after_approval(policy.ask)) as show:
-        yield show
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (guarded, arms):
+            patch.setattr(module, "HISTORY_H", 6.0)
+        patch.setattr(guarded, "LIVE", replace(guarded.LIVE, learn_rows=240))
+        with Show(network, scenario.parse(SCENARIO, "warehouse", network), 5, 20.0, after_approval(policy.ask)) as show:
+            yield show
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from interferon import cli
 from interferon.cli import demo as demo_command
+from interferon.runtime import arms, guarded
 from interferon.store import examples
 
 SCENARIO = """
@@ -37,6 +39,16 @@ target = "zone:plant-1-cell-1"
 ARMS = ("", "_no_response", "_human_4h", "_isolate_everything", "_no_attack")
 COUNTS = ("seed", "incidents", "lookalikes", "lookalikes_isolated", "violations", *(f"orders_late{arm}" for arm in ARMS))
 SHARES = tuple(f"otif{arm}" for arm in ARMS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def brief() -> Iterator[None]:
+    """Six hours of history, of which four are learnt, in place of two days: `make acceptance` plays those."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (guarded, arms):
+            patch.setattr(module, "HISTORY_H", 6.0)
+        patch.setattr(guarded, "LIVE", replace(guarded.LIVE, learn_rows=240))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -128,10 +140,10 @@ def test_a_scenario_for_another_network_warns_and_the_pages_show_the_attack(plac
     pages: list[str] = []
 
     def served(app: FastAPI, host: str, port: int) -> None:
-        """In place of a server: a browser that looks until the incident is on the page."""
+        """In place of a server: a browser that looks until the attacked host is on the page."""
         with TestClient(app, base_url=f"http://{host}", client=(host, 50000)) as client:
             end = time.monotonic() + 120
-            while time.monotonic() < end and 'id="case-' not in "".join(pages[-1:]):
+            while time.monotonic() < end and "srv-1" not in "".join(pages[-1:]):
                 pages.append(client.get("/").text)
                 time.sleep(0.2)
 
@@ -140,4 +152,5 @@ def test_a_scenario_for_another_network_warns_and_the_pages_show_the_attack(plac
     assert done.exit_code == 0, done.exception
     assert "written for network 'elsewhere'" in done.stderr
     assert "srv-1" in pages[-1]
+    assert 'id="case-' in pages[-1]
     assert not [thread for thread in threading.enumerate() if thread.name == "range"]

@@ -2,6 +2,7 @@
 
 import collections
 import types
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 
 from interferon import checks, plugins
 from interferon.detect.protocol import Params
+from interferon.detect.signal_examples import freeze, pump
+from interferon.detect.signal_protocol import Memory, Numbers, Reading
 from interferon.detect.stream_protocol import Anomaly
 from interferon.detect.telemetry_examples import silence
 from interferon.detect.windows import Bools, Floats, Rows, Window
 from interferon.detectors import activity_logs
+from interferon.detectors.telemetry_flatline import TelemetryFlatline
 from interferon.detectors.telemetry_gaps import TelemetryGaps
 
 
@@ -119,3 +123,42 @@ class Broken(TelemetryGaps):
 )
 def test_broken_promise_of_a_telemetry_detector_is_named(detector: Any, told: str) -> None:
     assert any(told in problem for problem in checks.run(detector))
+
+
+class Drawn(TelemetryFlatline):
+    """Says more or less as the die falls."""
+
+    def __init__(self) -> None:
+        self.draw = np.random.default_rng(1)
+
+    def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
+        return super().update(params, memory, row, judged) + np.float32(self.draw.random())
+
+
+class Crowded(TelemetryFlatline):
+    """Adds up the numbers of the whole fleet."""
+
+    def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
+        number = super().update(params, memory, row, judged)
+        crowd: Numbers = number + number.sum(axis=0)
+        return crowd
+
+
+class Torpid(TelemetryFlatline):
+    """Says that the signal stands still where nobody touched it."""
+
+    QUIET = staticmethod(freeze)
+    LOUD = staticmethod(pump)
+
+
+@pytest.mark.parametrize(
+    ("detector", "told"),
+    [
+        (Drawn, ["two runs over LOUD differ"]),
+        (Crowded, ["another machine in the same frame"]),
+        (Torpid, ["QUIET gives an alarm", "LOUD gives no alarm"]),
+    ],
+)
+def test_broken_promise_of_a_detector_of_single_signals_is_named(detector: Callable[[], Any], told: list[str]) -> None:
+    problems = checks.run(detector())
+    assert [part for part in told if not any(part in problem for problem in problems)] == [], problems

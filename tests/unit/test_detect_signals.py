@@ -1,7 +1,9 @@
 """Single signals: what each attack leaves is seen in the right signal, told once, not learnt, and the same however frames are cut."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -29,6 +31,16 @@ def codes(values: Floats) -> Codes:
 
 
 def learnt(machines: Sequence[Floats]) -> signal_state.SignalState:
+    """A state of one's own that has learnt the machines, whose training rows many tests share."""
+    return copy.deepcopy(_learnt(tuple(values[:TRAIN].tobytes() for values in machines)))
+
+
+@cache
+def _learnt(tables: tuple[bytes, ...]) -> signal_state.SignalState:
+    return learnt_anew([np.frombuffer(table).reshape(TRAIN, -1) for table in tables])
+
+
+def learnt_anew(machines: Sequence[Floats]) -> signal_state.SignalState:
     state = signal_state.new_state(machines[0].shape[1], SIGNALS)
     signals_learn.learn(
         state, range(len(machines)), [codes(values)[:TRAIN] for values in machines], [WHEN[:TRAIN]] * len(machines), SIGNALS
@@ -101,7 +113,7 @@ def test_machines_judged_and_learnt_in_blocks_are_as_machines_judged_at_once(mon
     together = run(learnt(machines), machines, last=TRAIN + 700)
     for module in (signals, signals_learn):
         monkeypatch.setattr(module, "BLOCK", 2)
-    apart = run(learnt(machines), machines, last=TRAIN + 700)
+    apart = run(learnt_anew(machines), machines, last=TRAIN + 700)
     assert [one.p.tolist() for one in together] == [one.p.tolist() for one in apart]
     assert told(together, 2) == told(apart, 2) != []
 

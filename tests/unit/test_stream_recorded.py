@@ -5,7 +5,6 @@ The bounds are floors below what was measured there: the way to no skill is gone
 
 import csv
 import gzip
-import json
 import random
 import sys
 import zipfile
@@ -15,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from interferon.detect import stream, stream_templates
@@ -82,7 +82,7 @@ def test_delays_of_real_deliveries(data: Path, capsys: pytest.CaptureFixture[str
 def zeek(data: Path, name: str) -> Iterator[dict[str, Any]]:
     with gzip.open(data / f"zeek/zeek-json/{name}.json.gz", "rt", encoding="utf-8") as lines:
         for line in lines:
-            yield json.loads(line)
+            yield msgspec.json.decode(line)
 
 
 def moment(text: str) -> int:
@@ -129,7 +129,7 @@ def windows(data: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
             with zipfile.ZipFile(path) as archive:
                 for name in archive.namelist():
                     lines = archive.read(name).decode("utf-8", "replace").splitlines()
-                    yield path.stem, [json.loads(line) for line in lines if line.startswith("{")]
+                    yield path.stem, [msgspec.json.decode(line) for line in lines if line.startswith("{")]
 
 
 def started(row: dict[str, Any], number: int) -> Event:

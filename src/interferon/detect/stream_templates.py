@@ -7,6 +7,7 @@ meet in one leaf; there, the template that shares most words takes the message a
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 ANY: Final = "<*>"
@@ -30,14 +31,15 @@ class Templates:
 
 def words_of(message: str) -> list[str]:
     """The words of a message, variable ones as `<*>`; the value of a `key=value` is variable."""
-    found = []
-    for word in message[:LETTERS].split()[:WORDS]:
-        key, equals, value = word.partition("=")
-        if equals and value and key:
-            found.append(f"{key}={ANY}")
-        else:
-            found.append(ANY if _VARIABLE.search(word.strip(_EDGES)) else word)
-    return found
+    return [_told(word) for word in message[:LETTERS].split()[:WORDS]]
+
+
+@lru_cache(maxsize=4096)  # logs repeat their words
+def _told(word: str) -> str:
+    key, equals, value = word.partition("=")
+    if equals and value and key:
+        return f"{key}={ANY}"
+    return ANY if _VARIABLE.search(word.strip(_EDGES)) else word
 
 
 def leaf_of(words: Sequence[str]) -> tuple[int, str]:
@@ -52,6 +54,8 @@ def match(templates: Templates, words: Sequence[str]) -> int | None:
         share = _alike(templates.words[number], words)
         if share > most or best is None:
             best, most = number, share
+        if share == 1.0:  # none can be more alike, and the first of equals takes it
+            break
     if best is None or (most < ALIKE and len(numbers) < LEAF):
         return None
     return best
@@ -59,8 +63,9 @@ def match(templates: Templates, words: Sequence[str]) -> int | None:
 
 def _alike(template: Sequence[str], words: Sequence[str]) -> float:
     """Share of the template's fixed words that stand at their place."""
-    fixed = [(one, other) for one, other in zip(template, words, strict=True) if one != ANY]
-    return sum(one == other for one, other in fixed) / len(fixed) if fixed else 1.0
+    alike = [one for one, other in zip(template, words, strict=True) if one == other]
+    fixed = len(template) - template.count(ANY)
+    return (len(alike) - alike.count(ANY)) / fixed if fixed else 1.0
 
 
 def take(templates: Templates, words: Sequence[str]) -> int:

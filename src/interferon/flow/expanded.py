@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 
+from interferon.flow.circles import components
 from interferon.flow.problem import WAIT_COST, Floats, Ints, Problem
 
 
@@ -138,7 +137,7 @@ def _levels(problem: Problem) -> tuple[npt.NDArray[np.bool_], Ints]:
     made = [(component, int(problem.make_at[m])) for m, recipe in enumerate(problem.recipe) for component in _inputs(problem, recipe)]
     start = np.concatenate([problem.haul_from[quick], np.array([a for a, _ in made], np.int64)])
     end = np.concatenate([problem.haul_to[quick], np.array([b for _, b in made], np.int64)])
-    _, part = connected_components(sp.coo_matrix((np.ones(len(start)), (start, end)), shape=(count, count)), connection="strong")
+    part = components(count, start, end)
     ahead = part[start] != part[end]
     level = np.zeros(count, np.int64)
     for _ in range(count):
