@@ -17,7 +17,7 @@ from interferon.effector import privileges, server
 from interferon.effector.server import Conversation, serve
 from interferon.model.effects import Observed, Outcome
 from interferon.model.errors import InputError, UnreachableError
-from interferon.runtime.effector_client import EffectorClient
+from interferon.runtime.effector_client import PROBE_S, EffectorClient
 
 from .effector_world import Effector, World
 
@@ -175,6 +175,29 @@ def test_an_effector_that_is_silent_is_unknown_in_time(tmp_path: Path) -> None:
                 "unknown", f"the effector at {tmp_path / 's'} gave no answer within 0.1 s"
             )
             assert time.monotonic() - begin < 1
+
+
+def test_who_waited_once_for_a_silent_effector_does_not_wait_as_long_for_each_call(effector: Effector) -> None:
+    path = effector.folder / "s"
+    with EffectorClient(path, answer_s=1) as client:
+        with socket.socket(socket.AF_UNIX) as mute:
+            mute.bind(str(path))
+            mute.listen()
+            assert client.verify("e", "shut", "asset:a").result == "unknown"
+            begin = time.monotonic()
+            assert {client.precheck("shut", "asset:a").result for _ in range(3)} == {"unknown"}
+            assert time.monotonic() - begin < 0.9
+        with served(effector):
+            assert client.precheck("shut", "asset:a") == Outcome("ok")
+
+
+def test_a_product_that_hangs_delays_no_status_beyond_a_second_and_no_brief_one_at_all(effector: Effector) -> None:
+    hanging = threading.Event()
+    effector.valve.ready = lambda: str(hanging.wait(10))  # type: ignore[method-assign]
+    with served(effector) as path, EffectorClient(path, answer_s=PROBE_S) as probe, EffectorClient(path, answer_s=2) as client:
+        assert probe.status(brief=True).actuators == {}
+        assert client.status().actuators == {"valve": "does not say within 1 s"}
+    hanging.set()
 
 
 def test_a_restart_in_the_middle_is_not_noticed(effector: Effector) -> None:
