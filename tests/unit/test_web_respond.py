@@ -139,6 +139,9 @@ def test_the_switch_on_the_page_works_at_once_and_wants_a_reason(waiting: Shown,
     assert page.post("/autonomy/switch", data={**form, "csrf": csrf}).status_code == 303
     assert waiting.run.switch.engaged().endswith(": drill")
     assert "No new effect begins" in page.get("/approvals").text
+    for other in ("YES", "false", "x"):  # what is not clear lets nothing go on
+        assert page.post("/autonomy/switch", data={"engaged": other, "reason": "over", "csrf": csrf}).status_code == 409
+        assert waiting.run.switch.engaged().endswith(": drill")
     assert page.post("/autonomy/switch", data={"engaged": "no", "reason": "over", "csrf": csrf}).status_code == 303
     assert waiting.run.switch.engaged() == ""
     assert [(word.engaged, word.reason) for word in waiting.said if isinstance(word, Switch)] == [(True, "drill"), (False, "over")]

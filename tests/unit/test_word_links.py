@@ -165,3 +165,11 @@ def test_a_list_that_cannot_be_written_is_told_and_nothing_counts(page: TestClie
     answer = page.post(path(), data={"word": "approve"})
     assert (answer.status_code, "cannot be written" in answer.text) == (503, True)
     assert source.decision.status == "waiting"
+
+
+@pytest.mark.parametrize("word", ["Veto", "veto ", "no", "approved", "x"])
+def test_what_is_neither_approve_nor_veto_is_no_word_and_uses_no_link(page: TestClient, source: Staged, word: str) -> None:
+    answer = page.post(path(), data={"word": word})
+    assert (answer.status_code, "A word is approve or veto" in answer.text) == (422, True)
+    assert source.decision.status == "waiting"
+    assert page.post(path(), data={"word": "veto"}).status_code == 200
