@@ -1,12 +1,14 @@
 """The socket from both ends: the runtime's client against the effector's server, in one process."""
 
+import errno
 import os
+import select
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -151,9 +153,56 @@ def test_nobody_waits_behind_a_slow_effect(effector: Effector) -> None:
 
 def test_too_many_connections_are_refused(effector: Effector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "CONNECTIONS", 1)
-    with served(effector) as path, socket.socket(socket.AF_UNIX) as first:
+    with served(effector, frozenset({0, 1000, os.geteuid()})) as path, socket.socket(socket.AF_UNIX) as first:
         first.connect(str(path))
+        first.sendall(wire.framed(wire.Status(brief=True)))
+        assert first.recv(1)  # it has its place
+        monkeypatch.setattr(server, "_peer", lambda connection: (7, 1000))
         assert raw(path) == wire.Denied("1 connections are open, the most there may be")
+        monkeypatch.setattr(server, "_peer", lambda connection: (8, 0))  # root stops it all the same
+        assert raw(path, wire.framed(wire.Stop())) == wire.Answer(Outcome("ok"))
+
+
+def test_a_machine_without_threads_or_files_to_spare_ends_no_effector(effector: Effector, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(effector) as path:
+        with monkeypatch.context() as without:
+            without.setattr(threading.Thread, "start", lambda thread: (_ for _ in ()).throw(RuntimeError("can't start new thread")))
+            assert raw(path) == wire.Denied("can't start new thread")
+        with EffectorClient(path) as client:
+            assert client.precheck("shut", "asset:a") == Outcome("ok")
+    listening, said = Failing([errno.EMFILE, errno.ECONNABORTED, errno.EINVAL]), list[str]()
+    assert server._accepted(listening, said.append) is None  # type: ignore[arg-type]
+    assert [line.split(":")[0] for line in said] == ["no connection can be taken"] * 2
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        server._accepted(Failing([errno.EBADF]), said.append)  # type: ignore[arg-type]
+
+
+class Failing:
+    """A listening socket whose `accept` fails so."""
+
+    def __init__(self, errors: list[int]) -> None:
+        self._errors = errors
+
+    def accept(self) -> tuple[socket.socket, str]:
+        number = self._errors.pop(0)
+        raise OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize("begun", [b"\0", wire.HEAD.pack(50)[:3], wire.HEAD.pack(50) + b"{"], ids=["a byte", "half a head", "half a body"])
+def test_a_request_that_comes_in_drops_ends_in_time(effector: Effector, monkeypatch: pytest.MonkeyPatch, begun: bytes) -> None:
+    monkeypatch.setattr(server, "BODY_S", 0.2)
+    with served(effector) as path, socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(5)
+        peer.connect(str(path))
+        peer.sendall(begun)
+        begin = time.monotonic()
+        with suppress(OSError):  # until the effector hangs up
+            while time.monotonic() - begin < 5:
+                time.sleep(0.05)
+                peer.sendall(b"\0" * (len(begun) > 4))
+                if select.select([peer], [], [], 0)[0] and not peer.recv(100):
+                    break
+        assert time.monotonic() - begin < 2
 
 
 def test_without_an_effector_nothing_is_known(tmp_path: Path) -> None:
