@@ -41,6 +41,14 @@ def test_what_was_judged_long_ago_is_forgotten_and_what_nobody_judged_is_only_co
     assert one(book, verdicts) == Record(action="isolate_asset", zone="z", right=10, wrong=0, open=1)
 
 
+def test_an_incident_counts_once_however_many_targets_it_had() -> None:
+    wrong = [(f"i-{place}", "isolate_asset", "asset:a") for place in range(3)]
+    storm = [("i-right", "isolate_asset", f"asset:{name}") for name in "abababababab"]
+    told = {f"i-{place}": "benign" for place in range(3)} | {"i-right": "attack"}
+    assert one(carried(*wrong, *storm), told) == Record(action="isolate_asset", zone="z", right=1, wrong=3, open=0)
+    assert one(carried(*storm), {"i-right": "benign"}).level == 2
+
+
 @pytest.mark.parametrize("status", ["failed", "refused", "asked", "orphan"])
 def test_what_never_was_in_the_world_says_nothing(status: str) -> None:
     assert records(carried(("i-1", "isolate_asset", "asset:a"), status=status), {"i-1": "benign"}, NETWORK) == {}

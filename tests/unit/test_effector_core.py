@@ -100,7 +100,10 @@ def test_an_effect_that_was_undone_before_it_came_never_comes(effector: Effector
 
 def test_an_id_is_one_action_on_one_target(effector: Effector) -> None:
     apply(effector)
-    assert apply(effector, target="asset:b") == Outcome("refused", "effect e is shut on asset:a")
+    other = Outcome("refused", "effect e is shut on asset:a")
+    assert apply(effector, target="asset:b") == verify(effector, target="asset:b") == undo(effector, target="asset:b") == other
+    assert undo(effector, action="isolate_asset") == other
+    assert (verify(effector).result, effector.valve.calls) == ("ok", ["apply e"])
 
 
 def test_a_second_effect_of_a_kind_waits_until_the_first_is_gone(effector: Effector, world: World) -> None:

@@ -1,12 +1,14 @@
 """The socket from both ends: the runtime's client against the effector's server, in one process."""
 
+import errno
 import os
+import select
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from interferon.effector import privileges, server
 from interferon.effector.server import Conversation, serve
 from interferon.model.effects import Observed, Outcome
 from interferon.model.errors import InputError, UnreachableError
-from interferon.runtime.effector_client import EffectorClient
+from interferon.runtime.effector_client import PROBE_S, EffectorClient
 
 from .effector_world import Effector, World
 
@@ -151,9 +153,56 @@ def test_nobody_waits_behind_a_slow_effect(effector: Effector) -> None:
 
 def test_too_many_connections_are_refused(effector: Effector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "CONNECTIONS", 1)
-    with served(effector) as path, socket.socket(socket.AF_UNIX) as first:
+    with served(effector, frozenset({0, 1000, os.geteuid()})) as path, socket.socket(socket.AF_UNIX) as first:
         first.connect(str(path))
+        first.sendall(wire.framed(wire.Status(brief=True)))
+        assert first.recv(1)  # it has its place
+        monkeypatch.setattr(server, "_peer", lambda connection: (7, 1000))
         assert raw(path) == wire.Denied("1 connections are open, the most there may be")
+        monkeypatch.setattr(server, "_peer", lambda connection: (8, 0))  # root stops it all the same
+        assert raw(path, wire.framed(wire.Stop())) == wire.Answer(Outcome("ok"))
+
+
+def test_a_machine_without_threads_or_files_to_spare_ends_no_effector(effector: Effector, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(effector) as path:
+        with monkeypatch.context() as without:
+            without.setattr(threading.Thread, "start", lambda thread: (_ for _ in ()).throw(RuntimeError("can't start new thread")))
+            assert raw(path) == wire.Denied("can't start new thread")
+        with EffectorClient(path) as client:
+            assert client.precheck("shut", "asset:a") == Outcome("ok")
+    listening, said = Failing([errno.EMFILE, errno.ECONNABORTED, errno.EINVAL]), list[str]()
+    assert server._accepted(listening, said.append) is None  # type: ignore[arg-type]
+    assert [line.split(":")[0] for line in said] == ["no connection can be taken"] * 2
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        server._accepted(Failing([errno.EBADF]), said.append)  # type: ignore[arg-type]
+
+
+class Failing:
+    """A listening socket whose `accept` fails so."""
+
+    def __init__(self, errors: list[int]) -> None:
+        self._errors = errors
+
+    def accept(self) -> tuple[socket.socket, str]:
+        number = self._errors.pop(0)
+        raise OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize("begun", [b"\0", wire.HEAD.pack(50)[:3], wire.HEAD.pack(50) + b"{"], ids=["a byte", "half a head", "half a body"])
+def test_a_request_that_comes_in_drops_ends_in_time(effector: Effector, monkeypatch: pytest.MonkeyPatch, begun: bytes) -> None:
+    monkeypatch.setattr(server, "BODY_S", 0.2)
+    with served(effector) as path, socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(5)
+        peer.connect(str(path))
+        peer.sendall(begun)
+        begin = time.monotonic()
+        with suppress(OSError):  # until the effector hangs up
+            while time.monotonic() - begin < 5:
+                time.sleep(0.05)
+                peer.sendall(b"\0" * (len(begun) > 4))
+                if select.select([peer], [], [], 0)[0] and not peer.recv(100):
+                    break
+        assert time.monotonic() - begin < 2
 
 
 def test_without_an_effector_nothing_is_known(tmp_path: Path) -> None:
@@ -175,6 +224,29 @@ def test_an_effector_that_is_silent_is_unknown_in_time(tmp_path: Path) -> None:
                 "unknown", f"the effector at {tmp_path / 's'} gave no answer within 0.1 s"
             )
             assert time.monotonic() - begin < 1
+
+
+def test_who_waited_once_for_a_silent_effector_does_not_wait_as_long_for_each_call(effector: Effector) -> None:
+    path = effector.folder / "s"
+    with EffectorClient(path, answer_s=1) as client:
+        with socket.socket(socket.AF_UNIX) as mute:
+            mute.bind(str(path))
+            mute.listen()
+            assert client.verify("e", "shut", "asset:a").result == "unknown"
+            begin = time.monotonic()
+            assert {client.precheck("shut", "asset:a").result for _ in range(3)} == {"unknown"}
+            assert time.monotonic() - begin < 0.9
+        with served(effector):
+            assert client.precheck("shut", "asset:a") == Outcome("ok")
+
+
+def test_a_product_that_hangs_delays_no_status_beyond_a_second_and_no_brief_one_at_all(effector: Effector) -> None:
+    hanging = threading.Event()
+    effector.valve.ready = lambda: str(hanging.wait(10))  # type: ignore[method-assign]
+    with served(effector) as path, EffectorClient(path, answer_s=PROBE_S) as probe, EffectorClient(path, answer_s=2) as client:
+        assert probe.status(brief=True).actuators == {}
+        assert client.status().actuators == {"valve": "does not say within 1 s"}
+    hanging.set()
 
 
 def test_a_restart_in_the_middle_is_not_noticed(effector: Effector) -> None:

@@ -1,5 +1,7 @@
 """Screens *Approvals* and *Autonomy*, over a running installation: what waits and until when, the record, budgets, the kill switch."""
 
+import errno
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +10,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from interferon.decide.approval import yes
+from interferon.model.errors import InputError
 from interferon.model.events import Switch, Tick, Verdict
 from interferon.runtime.kill_switch import KillSwitch
+from interferon.store import policy_folder
 from interferon.store.examples import START
 from interferon.trust.policy import Decision
 from interferon.web.app import create_app
@@ -129,6 +133,30 @@ def test_the_kill_switch_is_a_file_with_who_and_why(tmp_path: Path) -> None:
     assert not switch.engaged().endswith("\n")
 
 
+def test_a_pipe_in_the_place_of_the_switch_stops_effects_and_holds_up_nobody(tmp_path: Path) -> None:
+    switch = KillSwitch(tmp_path)
+    switch.path.parent.mkdir()
+    os.mkfifo(switch.path)
+    assert switch.engaged() == "the kill switch is engaged"
+    switch.path.unlink()
+    switch.path.symlink_to("/dev/zero")
+    assert switch.engaged()
+
+
+def test_a_stop_that_the_disk_does_not_take_holds_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    switch = KillSwitch(tmp_path)
+
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(policy_folder, "replace", full)
+    with pytest.raises(InputError, match="No space left on device; no new effect begins while this process runs"):
+        switch.set(Switch(START, "ann", True, "the line behaves oddly"))
+    assert switch.engaged().endswith(": the line behaves oddly")
+    switch.set(Switch(START, "ann", False, "seen to"))
+    assert switch.engaged() == ""
+
+
 def test_the_switch_on_the_page_works_at_once_and_wants_a_reason(waiting: Shown, page: TestClient, tmp_path: Path) -> None:
     form = {"engaged": "yes", "reason": "drill"}
     assert "nothing is carried out here" in page.get("/autonomy").text
@@ -139,6 +167,9 @@ def test_the_switch_on_the_page_works_at_once_and_wants_a_reason(waiting: Shown,
     assert page.post("/autonomy/switch", data={**form, "csrf": csrf}).status_code == 303
     assert waiting.run.switch.engaged().endswith(": drill")
     assert "No new effect begins" in page.get("/approvals").text
+    for other in ("YES", "false", "x"):  # what is not clear lets nothing go on
+        assert page.post("/autonomy/switch", data={"engaged": other, "reason": "over", "csrf": csrf}).status_code == 409
+        assert waiting.run.switch.engaged().endswith(": drill")
     assert page.post("/autonomy/switch", data={"engaged": "no", "reason": "over", "csrf": csrf}).status_code == 303
     assert waiting.run.switch.engaged() == ""
     assert [(word.engaged, word.reason) for word in waiting.said if isinstance(word, Switch)] == [(True, "drill"), (False, "over")]

@@ -67,6 +67,15 @@ def test_what_was_used_stays_used_after_a_restart(tmp_path: Path) -> None:
     assert again.take("b" * 64)
 
 
+def test_a_line_that_a_crash_cut_off_lets_no_other_link_be_used_twice(tmp_path: Path) -> None:
+    (tmp_path / used_links.USED).write_text("a" * 30)
+    assert UsedLinks(tmp_path).take("b" * 64)
+    assert not UsedLinks(tmp_path).take("b" * 64)
+    (tmp_path / used_links.USED).write_bytes(b"\xff")
+    with pytest.raises(InputError, match="which links were used is not known"):
+        UsedLinks(tmp_path)
+
+
 def test_the_key_is_made_once_and_is_the_owners_alone(tmp_path: Path) -> None:
     made = used_links.secret(tmp_path)
     assert (len(made), used_links.secret(tmp_path)) == (32, made)
@@ -165,3 +174,11 @@ def test_a_list_that_cannot_be_written_is_told_and_nothing_counts(page: TestClie
     answer = page.post(path(), data={"word": "approve"})
     assert (answer.status_code, "cannot be written" in answer.text) == (503, True)
     assert source.decision.status == "waiting"
+
+
+@pytest.mark.parametrize("word", ["Veto", "veto ", "no", "approved", "x"])
+def test_what_is_neither_approve_nor_veto_is_no_word_and_uses_no_link(page: TestClient, source: Staged, word: str) -> None:
+    answer = page.post(path(), data={"word": word})
+    assert (answer.status_code, "A word is approve or veto" in answer.text) == (422, True)
+    assert source.decision.status == "waiting"
+    assert page.post(path(), data={"word": "veto"}).status_code == 200

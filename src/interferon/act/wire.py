@@ -74,7 +74,9 @@ class Resume(_Request, frozen=True, tag="resume"):
 
 
 class Status(_Request, frozen=True, tag="status"):
-    pass
+    """How the effector stands. `brief`: without asking its actuators, whose products may be slow to answer."""
+
+    brief: bool = False
 
 
 Request = Fence | Precheck | Apply | Verify | Undo | Observe | Stop | Resume | Status

@@ -14,13 +14,13 @@ from interferon.decide.situation import Situation, Under
 from interferon.model.effects import State
 from interferon.model.network import Network
 
-REMEMBERED: Final = 10  # the last so many judged effects of a kind in a zone count
+REMEMBERED: Final = 10  # the last so many judged cases of a kind in a zone count
 LEVELS: Final = (3, 2, 1)  # with no, one, two wrong ones among them; with more than that 0
 HAPPENED: Final = frozenset({State.VERIFIED, State.DUE, State.UNDOING, State.UNDONE, State.ESCALATED})
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one action in one zone. `right` and `wrong` are of the last `REMEMBERED` judged; `open` were not judged yet."""
+    """What became of one action in one zone, in incidents. `right` and `wrong` are of the last `REMEMBERED` judged; `open` were not yet."""
 
     action: str
     zone: str  # '' where the targets are in no zone
@@ -41,12 +41,16 @@ def situation(book: Book, verdicts: Mapping[str, str], under: Under, now: int) -
 
 
 def records(book: Book, verdicts: Mapping[str, str], network: Network) -> dict[tuple[str, str], Record]:
-    """(action, zone) → its record. Only what was in the world counts; `verdicts` are the last ones people gave, by incident."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """(action, zone) → its record. Only what was in the world counts; `verdicts` are the last ones people gave, by incident.
+
+    An incident counts once, however many effects it had: one right case of ten targets must not outweigh ten wrong cases of one.
+    """
+    found: dict[tuple[str, str], dict[str, str]] = {}
     happened = [effect for effect in book.effects.values() if effect.status in HAPPENED]
     for effect in sorted(happened, key=lambda effect: (effect.since, effect.plan, effect.target)):
-        found.setdefault((effect.action, zone_of(effect, network)), []).append(verdicts.get(effect.incident, ""))
-    return {key: _record(*key, judged) for key, judged in found.items()}
+        cases = found.setdefault((effect.action, zone_of(effect, network)), {})
+        cases.setdefault(effect.incident, verdicts.get(effect.incident, ""))
+    return {key: _record(*key, list(cases.values())) for key, cases in found.items()}
 
 
 def zone_of(effect: Standing, network: Network) -> str:

@@ -43,8 +43,8 @@ class Carrier:
         known = self._book.find(request.effect)
         if known is None:
             return self._try(request, row, None)
-        if (known.job.action, known.job.target.ref) != (request.action, request.target):
-            return Outcome("refused", f"effect {request.effect} is {known.job.action} on {known.job.target.ref}")
+        if why := _another(known, request.action, request.target):
+            return Outcome("refused", why)
         if known.life in ("undoing", "undone"):
             return Outcome("refused", f"effect {request.effect} was undone")
         seen = self.look(known)
@@ -70,6 +70,8 @@ class Carrier:
             if not isinstance(actuator, Census):
                 return Outcome("failed", f"effect {effect} was never applied here")
             seen = actuator.look(job)
+        elif why := _another(entry, action, target):
+            return Outcome("refused", why)
         else:
             seen = self.look(entry)
             if seen.standing == "absent":
@@ -82,6 +84,8 @@ class Carrier:
         entry = self._book.find(effect)
         if entry is None:
             return self._never_applied(effect, action, target)
+        if why := _another(entry, action, target):
+            return Outcome("refused", why)
         actuator = self._actuators.get(entry.actuator)
         if actuator is None:
             return Outcome("failed", _gone(entry)) if entry.actuator else Outcome("ok", "it was never applied here")
@@ -170,6 +174,12 @@ class Carrier:
 
     def _tell(self, what: str, job: Job, outcome: Outcome) -> None:
         self._say(f"{what} {job.effect} {job.action} {job.target.ref}: {outcome.result} {outcome.detail}".rstrip())
+
+
+def _another(entry: Entry, action: str, target: str) -> str:
+    """'' where that is what the effect is. Else whoever asks holds the lock of another target, and means another effect."""
+    job = entry.job
+    return "" if (job.action, job.target.ref) == (action, target) else f"effect {entry.effect} is {job.action} on {job.target.ref}"
 
 
 def _gone(entry: Entry) -> str:

@@ -4,7 +4,7 @@ Holds the fence and one lock for each target; touches the world through `carry` 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from threading import Lock
 from typing import Final
@@ -24,6 +24,7 @@ from interferon.model.effects import Observed, Outcome
 from interferon.model.errors import InputError
 
 LOOKS: Final = 16  # at the world at once
+READY_S: Final = 1.0  # within which actuators say what they lack; who asks for the status waits no longer
 OK: Final = Outcome("ok")
 
 
@@ -49,10 +50,12 @@ class Core:
         self._targets = {name: tuple(row.target for row in settings.targets.values() if row.actuator == name) for name in actuators}
         self._elsewhere = Lock()  # for effects whose target is not in the file any more
         self._pool = ThreadPoolExecutor(LOOKS, thread_name_prefix="look")
+        self._asking = ThreadPoolExecutor(LOOKS, thread_name_prefix="ready")  # its own: a product that hangs must not hold up a look
         list(self._pool.map(self._carrier.reconcile, self._book.open()))
 
     def close(self) -> None:
         """Wait for looks that are under way."""
+        self._asking.shutdown(cancel_futures=True)
         self._pool.shutdown()
 
     def answer(self, request: wire.Request) -> wire.Reply:
@@ -76,7 +79,7 @@ class Core:
             case wire.Resume():
                 return wire.Answer(self._resume())
             case wire.Status():
-                return self._status()
+                return self._status(brief=request.brief)
 
     def stop(self, *, undo_all: bool = False) -> Outcome:
         """Engage the kill switch; with `undo_all` take back every effect on record."""
@@ -136,7 +139,7 @@ class Core:
         self._say(f"kill switch not released: {why}" if why else "kill switch released")
         return Outcome("failed", why) if why else OK
 
-    def _status(self) -> wire.Standing:
+    def _status(self, *, brief: bool) -> wire.Standing:
         due = self._clock() - self._settings.limits.max_ttl_s * 1_000_000
         return wire.Standing(
             stopped=self._switch.engaged(),
@@ -144,8 +147,14 @@ class Core:
             effects=tuple(wire.Kept(e.effect, e.job.action, e.job.target.ref, e.since, e.since < due) for e in self._book.open()),
             isolated=self._book.gate.isolated,
             limits=msgspec.to_builtins(self._settings.limits),
-            actuators={name: actuator.ready() for name, actuator in self._actuators.items()},
+            actuators={} if brief else self._ready(),
         )
+
+    def _ready(self) -> dict[str, str]:
+        """What each actuator lacks, all asked at once."""
+        asked = {name: self._asking.submit(actuator.ready) for name, actuator in self._actuators.items()}
+        wait(asked.values(), READY_S)
+        return {name: told.result() if told.done() else f"does not say within {READY_S:g} s" for name, told in asked.items()}
 
     # ---- small parts
 

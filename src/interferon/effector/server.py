@@ -31,7 +31,10 @@ from interferon.model.effects import Outcome
 from interferon.model.errors import InputError
 
 CONNECTIONS: Final = 128  # at once
+SPARE: Final = 8  # beyond these for root, who must be able to stop whatever fills them
 BODY_S: Final = 10.0  # within which a request that has begun must be complete
+PASSING: Final = frozenset({errno.ECONNABORTED, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})  # of accept(2)
+AGAIN_S: Final = 0.1
 _PEER: Final = struct.Struct("3i")  # struct ucred of SO_PEERCRED: pid, uid, gid
 
 
@@ -61,35 +64,53 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
 
 def serve(listening: socket.socket, core: Core, uids: frozenset[int], say: Callable[[str], None]) -> None:
     """Answer whoever connects and is one of `uids`, until `listening` is shut down."""
-    places = threading.BoundedSemaphore(CONNECTIONS)
-    while (connection := _accepted(listening)) is not None:
-        pid, uid, _ = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
-        why = "" if uid in uids else f"user {uid} may not speak to the effector"
-        if not why and not places.acquire(blocking=False):
-            why = f"{CONNECTIONS} connections are open, the most there may be"
-        if why:
-            say(f"refused pid {pid}: {why}")
-            _send(connection, wire.Denied(why))
-            connection.close()
+    places, spare = threading.BoundedSemaphore(CONNECTIONS), threading.BoundedSemaphore(SPARE)
+    while (connection := _accepted(listening, say)) is not None:
+        pid, uid = _peer(connection)
+        place = next((each for each in ((places, spare) if uid == 0 else (places,)) if uid in uids and each.acquire(blocking=False)), None)
+        if place is None:
+            full = f"{CONNECTIONS} connections are open, the most there may be"
+            _turned_away(connection, pid, full if uid in uids else f"user {uid} may not speak to the effector", say)
             continue
         serving = Conversation(connection, core, uid, lambda line, pid=pid: say(f"pid {pid}: {line}"))  # type: ignore[misc]
-        threading.Thread(target=_converse, args=(serving, places), name=f"pid-{pid}", daemon=True).start()
+        try:
+            threading.Thread(target=_converse, args=(serving, place), name=f"pid-{pid}", daemon=True).start()
+        except RuntimeError as error:  # the machine has no more threads to give
+            place.release()
+            _turned_away(connection, pid, str(error), say)
 
 
-def _accepted(listening: socket.socket) -> socket.socket | None:
-    try:
-        return listening.accept()[0]
-    except OSError as error:
-        if error.errno == errno.EINVAL:  # shut down
-            return None
-        raise
+def _turned_away(connection: socket.socket, pid: int, why: str, say: Callable[[str], None]) -> None:
+    say(f"refused pid {pid}: {why}")
+    _send(connection, wire.Denied(why))
+    connection.close()
 
 
-def _converse(serving: "Conversation", places: threading.BoundedSemaphore) -> None:
+def _peer(connection: socket.socket) -> tuple[int, int]:
+    """Process and user at the other end, as the kernel knows them."""
+    pid, uid, _ = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+    return pid, uid
+
+
+def _accepted(listening: socket.socket, say: Callable[[str], None]) -> socket.socket | None:
+    """The next connection; None once `listening` is shut down. What passes by itself, such as too many open files, ends no effector."""
+    while True:
+        try:
+            return listening.accept()[0]
+        except OSError as error:
+            if error.errno == errno.EINVAL:  # shut down
+                return None
+            if error.errno not in PASSING:
+                raise
+            say(f"no connection can be taken: {error.strerror}; tried again")
+        time.sleep(AGAIN_S)
+
+
+def _converse(serving: "Conversation", place: threading.BoundedSemaphore) -> None:
     try:
         serving.run()
     finally:
-        places.release()
+        place.release()
 
 
 class Conversation:
@@ -120,16 +141,18 @@ class Conversation:
             return wire.Denied(why) if isinstance(request, (wire.Observe, wire.Status)) else wire.Answer(Outcome("unknown", why))
 
     def _heard(self) -> bytes | None:
+        """One request. Its first byte may be long in coming, all others are here within `BODY_S`."""
         self._connection.settimeout(None)
-        head = _exactly(self._connection, wire.HEAD.size)
-        if head is None:
+        first = _exactly(self._connection, 1)
+        end = time.monotonic() + BODY_S
+        rest = first and _exactly(self._connection, wire.HEAD.size - 1, end)
+        if not first or not rest:
             return None
-        (size,) = wire.HEAD.unpack(head)
+        (size,) = wire.HEAD.unpack(first + rest)
         if size > wire.REQUEST_BYTES:
             _send(self._connection, self._denied(f"a request of {size} bytes; at most {wire.REQUEST_BYTES} are read"))
             return None
-        self._connection.settimeout(BODY_S)
-        return _exactly(self._connection, size)
+        return _exactly(self._connection, size, end)
 
     def _denied(self, why: str) -> wire.Denied:
         why = " ".join(why.split())  # it may quote what was sent: one line all the same
@@ -146,11 +169,13 @@ def _send(connection: socket.socket, reply: wire.Reply) -> bool:
     return True
 
 
-def _exactly(connection: socket.socket, size: int) -> bytes | None:
-    """`size` bytes; None where the peer left before."""
+def _exactly(connection: socket.socket, size: int, end: float | None = None) -> bytes | None:
+    """`size` bytes; None where the peer left before, or they are not here at `end` of the monotonic clock."""
     found = bytearray()
     while len(found) < size:
         try:
+            if end is not None:
+                connection.settimeout(max(end - time.monotonic(), 0.001))
             part = connection.recv(size - len(found))
         except OSError:
             return None

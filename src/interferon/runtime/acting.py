@@ -15,12 +15,11 @@ from interferon.model.effects import Receipt, State, receipt
 from interferon.model.errors import UnreachableError
 from interferon.model.network import Network
 from interferon.pipeline import State as Pipeline
-from interferon.runtime.effector_client import EffectorClient
+from interferon.runtime.effector_client import PROBE_S, EffectorClient
 from interferon.runtime.effects import Effects
 from interferon.runtime.kill_switch import KillSwitch
 from interferon.store.journal import Journal
 
-PROBE_S: Final = 0.1
 HANDED_OVER_US: Final = 300_000_000  # so long after it was decided a lost command is still begun
 
 
@@ -53,7 +52,7 @@ class Acting:
         if self._looked:
             return
         try:
-            self._probe.status()
+            self._probe.status(brief=True)
             self._looked = True  # what is brought to its end may be applied again
             found = self.effects.recover()
         except UnreachableError as error:

@@ -20,6 +20,7 @@ from interferon.model.errors import UnreachableError
 
 R = TypeVar("R", wire.World, wire.Standing)
 ANSWER_S: Final = 20.0  # for one call, with every new try
+PROBE_S: Final = 0.1  # for one that is silent, before it is asked anything again
 _FIRST_PAUSE_S: Final = 0.01
 _LONGEST_PAUSE_S: Final = 0.25
 
@@ -31,6 +32,7 @@ class EffectorClient:
         self._path, self._answer_s = path, answer_s
         self._lock = threading.Lock()
         self._idle: list[socket.socket] = []
+        self._silent = False  # the last call got no answer: whoever waited once does not wait so long for each of many
 
     def __enter__(self) -> Self:
         return self
@@ -76,9 +78,9 @@ class EffectorClient:
     def resume(self) -> Outcome:
         return self._asked(wire.Resume())
 
-    def status(self) -> wire.Standing:
-        """Raises `UnreachableError`."""
-        return self._expected(wire.Status(), wire.Standing)
+    def status(self, *, brief: bool = False) -> wire.Standing:
+        """`brief`: without what its actuators lack. Raises `UnreachableError`."""
+        return self._expected(wire.Status(brief), wire.Standing)
 
     # ---- one exchange
 
@@ -103,12 +105,23 @@ class EffectorClient:
             message = wire.framed(request)
         except ValueError as error:
             return wire.Denied(str(error))
-        end, pause = time.monotonic() + self._answer_s, _FIRST_PAUSE_S
+        try:
+            if self._silent:
+                self._tried(wire.framed(wire.Status(brief=True)), min(PROBE_S, self._answer_s))
+            reply = self._tried(message, self._answer_s)
+        except UnreachableError:
+            self._silent = True
+            raise
+        self._silent = False
+        return reply
+
+    def _tried(self, message: bytes, answer_s: float) -> wire.Reply:
+        end, pause = time.monotonic() + answer_s, _FIRST_PAUSE_S
         while True:
             try:
                 return self._once(message, end)
             except TimeoutError:
-                raise UnreachableError(f"the effector at {self._path} gave no answer within {self._answer_s:g} s") from None
+                raise UnreachableError(f"the effector at {self._path} gave no answer within {answer_s:g} s") from None
             except (OSError, msgspec.MsgspecError) as error:
                 why = getattr(error, "strerror", None) or str(error)
             if time.monotonic() + pause >= end:

@@ -81,7 +81,7 @@ def post(url: str, content: bytes, headers: dict[str, str], ca_file: Path | None
     try:
         trusted = ssl.create_default_context(cafile=str(ca_file)) if ca_file else True
         answer = httpx.post(url, content=content, headers=headers, timeout=TIMEOUT_S, verify=trusted)
-    except (httpx.HTTPError, ssl.SSLError, OSError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
         raise Unreached(f"{type(error).__name__}: {error}") from None
     if answer.status_code in AGAIN or answer.status_code >= 500:
         raise Unreached(f"answered {answer.status_code}")

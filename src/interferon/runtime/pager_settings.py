@@ -1,5 +1,7 @@
 """`pagers.toml` of a network folder: how people on the roster are told that a plan waits for them. Read by `up` and `interferon check`."""
 
+import base64
+import ipaddress
 import os
 import re
 import tomllib
@@ -13,6 +15,9 @@ from interferon.model.errors import InputError
 from interferon.model.problem import Problem
 
 FILE: Final = "pagers.toml"
+ADDRESS: Final = re.compile(
+    r"[\w.!#$%&'*+/=?^`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII
+)  # as HTML has it for a field of kind email
 SCHEMES: Final = {"email": ("smtp", "smtps"), "webhook": ("https", "http")}
 
 
@@ -28,10 +33,19 @@ class Pager(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     secret_env: str = ""  # name of the environment variable that holds the secret
     secret_file: str = ""  # below the network folder or absolute
     ca_file: str = ""  # PEM of the certificate authorities to believe, in place of the system's
-    plain: bool = False  # a mail server without TLS is accepted: on the same machine, or in a network of its own
+    plain: bool = False  # without TLS is accepted: a mail server on the same machine, or in a network of its own
 
     def secret(self, folder: Path) -> str:
-        """The secret, or '' where none is named. InputError where it is named and not there."""
+        """The secret, or '' where none is named. InputError where it is named and not there, or is none that can sign."""
+        found = self._named(folder)
+        if self.kind == "webhook" and found.startswith("whsec_"):
+            try:
+                base64.b64decode(found.removeprefix("whsec_"), validate=True)
+            except ValueError:
+                raise InputError(f"{FILE}: pager {self.name}: after whsec_ the secret is base64, and this is not") from None
+        return found
+
+    def _named(self, folder: Path) -> str:
         if self.secret_env:
             if self.secret_env not in os.environ:
                 raise InputError(f"{FILE}: pager {self.name}: the environment has no {self.secret_env}")
@@ -67,16 +81,36 @@ def load(folder: Path) -> tuple[Pager, ...]:
 def _wrong(pager: Pager, taken: set[str]) -> str:
     if not re.fullmatch(r"[\w.-]+", pager.name) or pager.name in taken:
         return "each pager needs a name of its own, of letters, digits, '-', '_' and '.'"
-    place, schemes = urlsplit(pager.url), SCHEMES[pager.kind]
-    if place.scheme not in schemes or not place.hostname:
+    scheme, host = _place(pager.url)
+    schemes = SCHEMES[pager.kind]
+    if scheme not in schemes or not host:
         return f"url is {pager.url!r}; of {pager.kind} it begins with {' or '.join(f'{each}://HOST' for each in schemes)}"
-    if pager.link and urlsplit(pager.link).scheme not in ("https", "http"):
+    if scheme == "http" and not pager.plain and not _here(host):
+        return f"url is {pager.url!r}: who reads along could answer by the link; https, or plain = true where that is meant"
+    if pager.link and _place(pager.link)[0] not in ("https", "http"):
         return f"link is {pager.link!r}; write the address of the screens, as https://interferon.example"
-    if pager.kind == "email" and "@" not in pager.sender:
-        return f"sender is {pager.sender!r}; name the address that mails come from"
+    if pager.kind == "email" and not ADDRESS.fullmatch(pager.sender):
+        return f"sender is {pager.sender!r}; name the address that mails come from, as interferon@plant.example"
     if pager.kind == "webhook" and not (pager.secret_env or pager.secret_file):
         return "a webhook is signed; name secret_env or secret_file"
     return ""
+
+
+def _place(url: str) -> tuple[str, str]:
+    """Scheme and host of a URL; ('', '') where it is none, or would break a message that holds it."""
+    try:
+        place = urlsplit(url)
+        place.port  # noqa: B018 - raises where it is no port
+    except ValueError:
+        return "", ""
+    return ("", "") if re.search(r"[\s\x00-\x1f]", url) else (place.scheme, place.hostname or "")
+
+
+def _here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def problems(folder: Path) -> list[Problem]:

@@ -3,16 +3,11 @@
 Who is asked, and from when on, stands in what waits; each person is told once of each plan, on disk, so that a restart does not page twice.
 """
 
-import re
-import smtplib
-import ssl
 import threading
 from collections.abc import Callable, Sequence
-from email.message import EmailMessage
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
-from urllib.parse import urlsplit
+from typing import Final, Literal, Protocol, Self
 
 import msgspec
 
@@ -20,15 +15,14 @@ from interferon.flow.telling import iso
 from interferon.model.errors import InputError
 from interferon.model.records import Incident, Plan
 from interferon.runtime.outlets import Refusal, Unreached, post, webhook_headers
-from interferon.runtime.pager_settings import FILE, Pager
+from interferon.runtime.pager_mail import Deferred, deliver, mail_address
+from interferon.runtime.pager_settings import Pager
 from interferon.trust.word_link import WordLink, written
 
 PAUSE_S: Final = 1.0
 LONGEST_S: Final = 60.0
-TIMEOUT_S: Final = 20.0
-FOR_GOOD: Final = 500  # an answer of a mail server from here on will be no other tomorrow
 TOLD: Final = "paged"  # folder in `state`: a file a pager
-_ADDRESS: Final = re.compile(r"[^\s<>,;]+@[^\s<>,;]+\.[^\s<>,;]+|[^\s<>,;]+@localhost")
+AGAIN_US: Final = 60_000_000  # after which a message is tried again that the server would not take yet
 
 
 class Asked(Protocol):
@@ -79,11 +73,13 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     person: str
     role: str
     contact: str
+    asks: Literal["approve", "veto"]
     link: str = ""
 
     @property
     def key(self) -> str:
-        return f"{self.plan}:{self.person}"
+        """A plan that was to start by itself and now waits for an approval is told anew: the first message said otherwise."""
+        return f"{self.plan}:{self.person}:{self.asks}"
 
 
 def page(one: Waits, person: Asked, base: str, secret: bytes) -> Page:
@@ -108,19 +104,13 @@ def page(one: Waits, person: Asked, base: str, secret: bytes) -> Page:
         person=person.id,
         role=person.role,
         contact=person.contact,
+        asks="veto" if one.decision.status == "veto" else "approve",
         link=link,
     )
 
 
-def _code(error: Exception) -> int:
-    """What the mail server answered, RFC 5321, 4.2.1; 0 where it answered nothing."""
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return max(code for code, _ in error.recipients.values())
-    return error.smtp_code if isinstance(error, smtplib.SMTPSenderRefused | smtplib.SMTPDataError) else 0
-
-
 class Sender:
-    """Carries one message at a time. Raises Refusal or Unreached."""
+    """Carries one message at a time. Raises Refusal, Deferred or Unreached."""
 
     def __init__(self, pager: Pager, folder: Path, clock: Callable[[], int]) -> None:
         self._pager, self._folder, self._clock = pager, folder, clock
@@ -137,38 +127,14 @@ class Sender:
         return self._folder / self._pager.ca_file if self._pager.ca_file else None
 
     def _mail(self, told: Page) -> None:
-        to = _ADDRESS.search(told.contact)
-        if to is None:
+        to = mail_address(told.contact)
+        if not to:
             raise Refusal(f"people.csv has no mail address as the contact of {told.person}")
-        message = EmailMessage()
-        message["From"], message["To"] = self._pager.sender, to.group()
-        message["Subject"] = " ".join(told.title.split())[:200]
-        message["Message-ID"] = f"<{told.key.replace(':', '.')}@interferon>"
-        message.set_content(f"{told.text}\n\n{told.link}\n" if told.link else f"{told.text}\n")
-        try:
-            with self._server() as server:
-                server.send_message(message)
-        except (smtplib.SMTPException, ssl.SSLError, OSError) as error:
-            if _code(error) >= FOR_GOOD:
-                raise Refusal(f"the mail server refuses it: {error}") from None
-            raise Unreached(f"{type(error).__name__}: {error}") from None
+        deliver(self._pager, self._folder, f"<{told.key.replace(':', '.')}@interferon>", to, told.title, _text(told))
 
-    def _server(self) -> smtplib.SMTP:
-        """A session, in TLS unless the file says that it may be plain."""
-        place, trusted = urlsplit(self._pager.url), ssl.create_default_context(cafile=self._authorities())
-        if place.scheme == "smtps":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(place.hostname or "", place.port or 465, timeout=TIMEOUT_S, context=trusted)
-        else:
-            server = smtplib.SMTP(place.hostname or "", place.port or 587, timeout=TIMEOUT_S)
-            server.ehlo()
-            if server.has_extn("starttls"):
-                server.starttls(context=trusted)
-            elif not self._pager.plain:
-                server.close()
-                raise Unreached(f"{self._pager.url} offers no TLS; {FILE} may say plain = true where that is meant")
-        if self._pager.username:
-            server.login(self._pager.username, self._pager.secret(self._folder))
-        return server
+
+def _text(told: Page) -> str:
+    return f"{told.text}\n\n{told.link}\n" if told.link else f"{told.text}\n"
 
 
 class Pagers:
@@ -187,9 +153,15 @@ class Pagers:
         """`waiting`: what waits now; `clock`: microseconds; `tell` takes a line for whoever runs the installation."""
         self._waiting, self._secret, self._clock, self._tell = waiting, secret, clock, tell
         self._stopped = threading.Event()
-        self._places = state / TOLD
-        self._senders = [(pager, Sender(pager, folder, clock)) for pager in pagers]
-        self._threads = [threading.Thread(target=self._run, args=one, name=f"pager {one[0].name}", daemon=True) for one in self._senders]
+        self._threads = [
+            threading.Thread(
+                target=self._run,
+                args=(each, Sender(each, folder, clock), Told(state / TOLD / each.name)),
+                name=f"pager {each.name}",
+                daemon=True,
+            )
+            for each in pagers
+        ]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -201,8 +173,7 @@ class Pagers:
         for thread in self._threads:
             thread.join()
 
-    def _run(self, pager: Pager, sender: Sender) -> None:
-        told = Told(self._places / pager.name)
+    def _run(self, pager: Pager, sender: Sender, told: "Told") -> None:
         pause = PAUSE_S
         while not self._stopped.wait(pause):
             pause = PAUSE_S if self._round(pager, sender, told) else min(2 * pause, LONGEST_S)
@@ -213,11 +184,16 @@ class Pagers:
         due = [(one, person) for one in self._waiting() for person in one.asked if person.time <= now]
         for one, person in due:
             message = page(one, person, pager.link, self._secret)
-            if told.known(message.key):
+            if self._stopped.is_set():
+                return True
+            if told.known(message.key, now):
                 continue
             try:
                 sender.send(message)
                 told.add(message.key)
+            except Deferred as error:
+                told.put_off(message.key, now + AGAIN_US)
+                self._tell(f"pager {pager.name}: {person.name} was not told of plan {message.plan} yet: {error}")
             except (Unreached, OSError) as error:
                 self._tell(f"pager {pager.name} does not get through: {error}")
                 return False
@@ -228,21 +204,30 @@ class Pagers:
 
 
 class Told:
-    """Who was told of what by one pager, one line each, on disk."""
+    """Who was told of what by one pager, one line each, on disk. Raises `InputError` where its file cannot be read."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._keys = set(path.read_text(encoding="utf-8").splitlines()) if path.exists() else set[str]()
+        self._later: dict[str, int] = {}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._keys = set(path.read_text(encoding="utf-8").splitlines()) if path.exists() else set[str]()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read: {error}; remove it, and people are told once more of what waits") from None
 
-    def known(self, key: str) -> bool:
-        return key in self._keys
+    def known(self, key: str, now: int) -> bool:
+        """Whether there is nothing to tell at `now`, in microseconds."""
+        return key in self._keys or now < self._later.get(key, 0)
+
+    def put_off(self, key: str, until: int) -> None:
+        self._later[key] = until
 
     def forget(self, key: str) -> None:
         """Not to be tried again before the next start."""
         self._keys.add(key)
 
     def add(self, key: str) -> None:
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(key + "\n")
+        """In memory first: on a full disk nobody is told of the same again and again."""
         self._keys.add(key)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(f"\n{key}\n")  # begins a line of its own, whatever a crash left of the one before

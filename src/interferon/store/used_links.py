@@ -23,19 +23,25 @@ def secret(state: Path) -> bytes:
         pass
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror})") from error
-    found = path.read_bytes()
+    try:
+        found = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     if len(found) != SIZE:
         raise InputError(f"{path}: is damaged: it holds {len(found)} bytes instead of {SIZE}; remove it, and links sent before end to work")
     return found
 
 
 class UsedLinks:
-    """Names of links that were used, one a line, on disk before the word counts."""
+    """Names of links that were used, one a line, on disk before the word counts. Raises `InputError` where they cannot be read."""
 
     def __init__(self, state: Path) -> None:
         self._path = state / USED
         self._lock = threading.Lock()
-        self._names = set(self._path.read_text(encoding="ascii").split()) if self._path.exists() else set[str]()
+        try:
+            self._names = set(self._path.read_text(encoding="ascii").split()) if self._path.exists() else set[str]()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{self._path}: cannot be read: {error}; which links were used is not known") from error
 
     def known(self, name: str) -> bool:
         with self._lock:
@@ -48,7 +54,7 @@ class UsedLinks:
                 return False
             try:
                 with self._path.open("a", encoding="ascii") as file:
-                    file.write(name + "\n")
+                    file.write(f"\n{name}\n")  # begins a line of its own, whatever a crash or a full disk left of the one before
                     file.flush()
                     os.fsync(file.fileno())
             except OSError as error:

@@ -46,10 +46,12 @@ class Changes:
         return self.pages.plan(request, name, 409, refusal) if refusal else _to(f"/plan/{name}")
 
     def switch(self, request: Request, engaged: Annotated[str, Form()], reason: Annotated[str, Form()] = "", csrf: Token = "") -> Response:
-        """The kill switch: `yes` stops all new effects, anything else lets them begin again."""
+        """The kill switch: `yes` stops all new effects, `no` lets them begin again."""
         person = self._person(request, "stop", csrf)
         source, why = self.pages.source, " ".join(reason.split())
-        if not 0 < len(why) <= REASON_MOST:
+        if engaged not in ("yes", "no"):
+            refusal = f"The kill switch is set by yes or no, not {engaged!r}."
+        elif not 0 < len(why) <= REASON_MOST:
             refusal = f"Say why, in at most {REASON_MOST} characters: those who come later will ask."
         else:
             refusal = source.stop(person, why) if engaged == "yes" else source.go_on(person, why)

@@ -41,8 +41,10 @@ class Word:
         return self._page(request, self._opened(token), token)
 
     def answer(self, request: Request, token: str, word: Annotated[str, Form()]) -> Response:
-        """`approve` or `veto`."""
+        """`approve` or `veto`; anything else is nobody's word, and leaves the link unused."""
         link = self._opened(token)
+        if word not in ("approve", "veto"):
+            raise Refused(422, f"A word is approve or veto, not {word!r}.")
         verb: Verb = "veto" if word == "veto" else "approve"
         if why := self._pages.gate.lets(link.person, verb):
             raise Refused(403, why)
