@@ -205,6 +205,26 @@ def test_effects_are_found_where_the_record_is_lost(plant: Plant) -> None:
         assert told.status is State.UNDONE
 
 
+def test_a_packet_filter_flushed_behind_our_back_is_put_right(plant: Plant) -> None:
+    with plant.ready() as client, driver(plant, client) as effects:
+        plant.start("plc", "plc")
+        until(lambda: plant.reaches("host", "plc", 502))
+        effects.submit([intent("e"), intent("u", "asset:historian")])
+        effects.undo(["u"], "over")
+        assert not plant.reaches("host", "plc", 502)
+        assert effects.watch() == []
+        run("ip", "netns", "exec", plant.gateway, "nft", "flush ruleset")
+        until(lambda: plant.reaches("host", "plc", 502))
+        (told,) = effects.watch()
+        assert (told.effect, told.status) == ("e", State.VERIFIED)
+        assert not plant.reaches("host", "plc", 502)
+        assert {each.effect for each in client.observed()} == {"e"}
+        client.stop()
+        run("ip", "netns", "exec", plant.gateway, "nft", "flush ruleset")
+        assert [(told.effect, told.status) for told in effects.watch()] == [("e", State.ESCALATED)]
+        assert plant.reaches("host", "plc", 502)
+
+
 def test_killed_at_any_moment_every_effect_is_verified_or_undone(tmp_path: Path, record_property: Told) -> None:
     """SIGKILL at random moments while effects come and go; nothing is lost, done twice or left behind, and nobody has to look."""
     with planted(tmp_path, limits=WIDE, extra_hosts=40) as plant, plant.ready() as client, driver(plant, client) as effects:

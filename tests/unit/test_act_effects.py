@@ -229,7 +229,9 @@ def test_recovery_finds_orphans_and_what_is_missing_once(effects: Effects, world
     recovery = effects.recover()
     assert world.epoch == 1
     assert [(told.effect, told.status) for told in recovery.orphans] == [("stranger", State.ORPHAN), ("undone", State.ORPHAN)]
-    assert [(told.effect, told.detail) for told in recovery.missing] == [("lost", "not in the world any more")]
+    assert [(told.effect, told.status, told.detail) for told in recovery.missing] == [
+        ("lost", State.VERIFIED, "not in the world any more: put back")
+    ]
     assert recovery.resumed == ()
     again = effects.recover()
     assert (again.resumed, again.orphans, again.missing) == ((), (), ())

@@ -3,9 +3,11 @@
 The effect journal calls `advance` inside each transaction, so that no history outside this table can be stored. Pure.
 
     intent → applying → applied → verified → due → (verified | undoing → undone | escalated)
+    verified → applying: it was in force and is not any more, and is put back under its own id.
     refused, failed and undone are ends; escalated waits for a person; orphan is in the world without an explanation.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from interferon.model.effects import State
@@ -15,7 +17,7 @@ NEXT: Final[dict[State, frozenset[State]]] = {
     State.INTENT: frozenset({State.APPLYING, State.FAILED}),
     State.APPLYING: frozenset({State.APPLIED, State.FAILED, State.ESCALATED}),
     State.APPLIED: frozenset({State.VERIFIED, State.FAILED, State.ESCALATED}),
-    State.VERIFIED: frozenset({State.DUE, State.UNDOING, State.ESCALATED}),
+    State.VERIFIED: frozenset({State.APPLYING, State.DUE, State.UNDOING, State.ESCALATED}),
     State.DUE: frozenset({State.VERIFIED, State.UNDOING, State.ESCALATED}),
     State.ESCALATED: frozenset({State.VERIFIED, State.UNDOING}),
     State.ORPHAN: frozenset({State.VERIFIED, State.UNDOING, State.ESCALATED}),
@@ -34,6 +36,11 @@ IN_FLIGHT: Final = frozenset({State.INTENT, State.APPLYING, State.APPLIED, State
 
 RENEWABLE: Final = frozenset({State.DUE, State.ESCALATED, State.ORPHAN})
 """A decision may put it in force for another time to live, after looking at the world."""
+
+REPAIRS_PER_HOUR: Final = 3
+"""So often an effect is put back; who takes it away once more works against us, and a person has to look."""
+
+HOUR_US: Final = 3_600_000_000
 
 
 class IllegalTransition(JournalError):
@@ -56,3 +63,8 @@ def holds(state: State) -> bool:
 def expiry(at: int, ttl_s: int) -> int:
     """When an effect that was applied or renewed at `at` must be decided again, microseconds."""
     return at + ttl_s * 1_000_000
+
+
+def spent(repairs: Sequence[int], now: int) -> bool:
+    """Whether an effect that was put back at these times, microseconds, may not be put back once more at `now`."""
+    return sum(now - at < HOUR_US for at in repairs) >= REPAIRS_PER_HOUR

@@ -4,6 +4,7 @@ Called by `service` on the pipeline's thread. Until the world was looked at once
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from interferon.runtime.effects import Effects
 from interferon.runtime.kill_switch import KillSwitch
 from interferon.store.journal import Journal
 
+WATCH_US: Final = 30_000_000  # so often it is looked whether what is in force still holds
 HANDED_OVER_US: Final = 300_000_000  # so long after it was decided a lost command is still begun
 
 
@@ -35,10 +37,14 @@ class Acting:
         self._journal, self._network, self._tell = journal, network, tell
         self._clock = clock
         self._looked = False  # whether the world was looked at since the start
+        self._watcher = ThreadPoolExecutor(1, thread_name_prefix="watch")
+        self._watching: Future[list[Receipt]] | None = None
+        self._watched = 0  # when that was begun
         self.effects = Effects(journal, self._client, ACTIONS, network, clock, halted=self._halted)
 
     def close(self) -> None:
         """Waits for what is under way; what is in force stays in force."""
+        self._watcher.shutdown()
         self.effects.close()
         self._client.close()
         self._probe.close()
@@ -47,9 +53,11 @@ class Acting:
         return self.switch.engaged() or ("" if self._looked else "the effector has not answered since the start")
 
     def look(self, pipeline: Pipeline) -> Iterator[Receipt]:
-        """Once after a start: brings what was under way to its end, carries out what was decided and never handed over, and tells the
-        pipeline whatever it has not heard of. Where the effector does not answer: nothing, and it is tried again at the next call."""
+        """After a start: brings what was under way to its end, carries out what was decided and never handed over, and tells the
+        pipeline whatever it has not heard of. Where the effector does not answer: nothing, and it is tried again at the next call.
+        Later, every half minute: what does not hold any more, and whether it was put back."""
         if self._looked:
+            yield from self._drifted()
             return
         try:
             self._probe.status(brief=True)
@@ -63,6 +71,32 @@ class Acting:
             self._tell(f"{len(found.orphans)} effects are in the world without a record, {len(found.missing)} on record are not there")
         yield from self._never_handed_over(pipeline)
         yield from self._unheard(pipeline)
+
+    def _drifted(self) -> Iterator[Receipt]:
+        """What the last watch found, and a new one when it is time. It looks beside the pipeline, which no slow machine may hold up."""
+        if self._watching is not None:
+            if self._watching.done():
+                watched, self._watching = self._watching, None
+                yield from self._present(watched)
+        elif self._clock() - self._watched >= WATCH_US:
+            self._watched = self._clock()
+            self._watching = self._watcher.submit(self._watch)
+
+    def _watch(self) -> list[Receipt]:
+        """Nothing where the effector does not answer: then nobody knows."""
+        try:
+            self._probe.status()
+        except UnreachableError:
+            return []
+        return self.effects.watch()
+
+    def _present(self, watched: Future[list[Receipt]]) -> Iterator[Receipt]:
+        """As they stand now: what was taken back since it was looked at must not come to life in the pipeline."""
+        for told in watched.result():
+            effect = self._journal.effect(told.effect)
+            if effect is not None:
+                self._tell(f"{effect.intent.action} on {effect.intent.target} ({effect.state}): {told.detail}")
+                yield receipt(effect)
 
     def _never_handed_over(self, pipeline: Pipeline) -> Iterator[Receipt]:
         """What the log commands and the journal does not hold: the crash came in between, or nothing acted then. What is old is not

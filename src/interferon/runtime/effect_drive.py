@@ -5,6 +5,8 @@ Journal first, then the world, then the journal again. The caller holds the effe
 
 from collections.abc import Callable, Mapping
 
+import msgspec
+
 from interferon.act import lifecycle
 from interferon.act.protocol import Action, Executor
 from interferon.model.effects import Effect, Intent, Outcome, State
@@ -62,14 +64,41 @@ class Drive:
         """An effect that is in the world already has passed; its journal lost the step."""
         if seen:
             return self.step(effect, State.APPLYING, "found in the world", expires=self._end(effect, seen))
-        why = self._hindrance(effect.intent)
+        why = self._hindrance(effect)
         return self.step(effect, State.FAILED, why) if why else self.step(effect, State.APPLYING)
 
-    def _hindrance(self, intent: Intent) -> str:
+    def put_back(self, effect: Effect, gone: str) -> Effect:
+        """One on record as verified or due that does not hold any more, with what looking said: applied again, or escalated.
+
+        What cannot simply be repeated is not: that somebody approved it once does not say that it may happen twice.
+        """
+        why = self._final(effect) or self._hindrance(effect)
+        if why:
+            return self.step(effect, State.ESCALATED, f"{gone}; not put back: {why}")
+        return self._apply(self.step(effect, State.APPLYING, f"{gone}: put back"), seen=False)
+
+    def _final(self, effect: Effect) -> str:
+        """'' where it may be put back as far as its record goes, else one line why not."""
+        if effect.state is State.DUE or effect.expires <= self._clock():
+            return "its time to live is over"
+        action = self._actions.get(effect.intent.action)
+        if action is not None and (action.kind != "reversible" or action.controller_write):
+            return f"{action.name} is {'a write to a controller' if action.controller_write else action.kind}"
+        if lifecycle.spent(self._repairs(effect.id), self._clock()):
+            return f"it was put back {lifecycle.REPAIRS_PER_HOUR} times within an hour"
+        return ""
+
+    def _repairs(self, effect_id: str) -> list[int]:
+        """When it was put back, from the ledger: a restart forgets none."""
+        steps = [(entry.time, msgspec.json.decode(entry.body)) for entry in self._journal.history(effect_id)]
+        return [time for time, step in steps if (step["from"], step["to"]) == (State.VERIFIED, State.APPLYING)]
+
+    def _hindrance(self, effect: Effect) -> str:
         """'' where it may be applied here and now, else one line why not."""
+        intent = effect.intent
         if stopped := self._halted():
             return stopped
-        if lifecycle.expiry(intent.time, intent.ttl_s) <= self._clock():
+        if (effect.expires or lifecycle.expiry(intent.time, intent.ttl_s)) <= self._clock():
             return "its time to live was over before it was applied"
         action = self._actions.get(intent.action)
         why = action.precheck(self.network, intent.target) if action else f"no action is called {intent.action!r}"
@@ -83,7 +112,7 @@ class Drive:
 
         What may not be any more is taken back, for what was not seen may still be there in part.
         """
-        why = self._hindrance(effect.intent)
+        why = self._hindrance(effect)
         if not why:
             return effect
         outcome = self._call_undo(effect)
@@ -105,7 +134,7 @@ class Drive:
             return self.step(effect, State.ESCALATED, f"no answer whether it took hold: {outcome.detail}")
         if there:
             return self.step(effect, State.ESCALATED, f"apply {outcome.result}, but it is in the world in part: {outcome.detail}")
-        return self.step(effect, State.FAILED, f"apply {outcome.result}: {outcome.detail}")
+        return self.step(effect, _without(effect), f"apply {outcome.result}: {outcome.detail}")
 
     def _end(self, effect: Effect, seen: bool) -> int:
         """When its time to live ends. One that was found in the world got there after its last step: it is not given the time since."""
@@ -125,10 +154,10 @@ class Drive:
         """What does not hold but is in the world in part is left there: a person decides, and its budget stays taken."""
         outcome = self._executor.verify(effect.id, effect.intent.action, effect.intent.target)
         if outcome.result == "ok":
-            return State.VERIFIED, outcome.detail
+            return State.VERIFIED, outcome.detail or (effect.detail if effect.state is State.APPLYING else "")
         why = f"verify {outcome.result}: {outcome.detail}"
         there = outcome.result == "unknown" or self.present(effect.id) is not False
-        return State.ESCALATED if there else State.FAILED, why
+        return State.ESCALATED if there else _without(effect), why
 
     def take_back(self, effect: Effect) -> Effect:
         """One that is on record as being undone."""
@@ -136,3 +165,8 @@ class Drive:
         if outcome.result == "ok" and self.present(effect.id) is False:
             return self.step(effect, State.UNDONE, outcome.detail or effect.detail)
         return self.step(effect, State.ESCALATED, f"undo {outcome.result}, still in the world or unknown: {outcome.detail}")
+
+
+def _without(effect: Effect) -> State:
+    """What becomes of one that did not take hold. One that was in force before is missed, so a person has to look."""
+    return State.ESCALATED if effect.state is State.APPLYING and effect.expires else State.FAILED

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Final, Self, TypeVar
 
 import msgspec
 
@@ -22,6 +22,9 @@ from interferon.model.network import Network
 from interferon.runtime.effect_drive import Drive
 from interferon.store.journal import Journal
 
+T = TypeVar("T")
+
+IN_FORCE: Final = (State.VERIFIED, State.DUE)  # what the world has to show as long as the record says so
 LOCKS = 256  # effects are locked by stripe: two threads never drive one effect
 
 
@@ -30,7 +33,7 @@ class Recovery(msgspec.Struct, frozen=True):
 
     resumed: tuple[Receipt, ...]  # were in flight; each now stands where its receipt says
     orphans: tuple[Receipt, ...]  # in the world, but nothing on record explains them
-    missing: tuple[Receipt, ...]  # on record as in force, but not in the world: escalated
+    missing: tuple[Receipt, ...]  # on record as in force, but not in the world: put back, or escalated
     due: tuple[Receipt, ...] = ()  # their time to live ended meanwhile: to be decided again, or escalated where nobody did
 
 
@@ -123,6 +126,15 @@ class Effects:
                 receipts.append(receipt(step.result()))
         return receipts
 
+    def watch(self) -> list[Receipt]:
+        """Looks at the world for every effect on record as in force, and puts back what does not hold any more, or escalates it.
+
+        Receipts of those that changed. Changes nothing where nobody answers. What was taken back, has ended or is held by the kill switch
+        is never applied. To be called every now and then, from any thread: it takes as long as the slowest look.
+        """
+        looked = self._each(self._watched, [effect.id for effect in self._journal.effects(IN_FORCE)])
+        return [told for told in looked if told is not None]
+
     def recover(self) -> Recovery:
         """Bring what was in flight to its end, compare world and record, and let what ended meanwhile become due. Safe to call at any time.
 
@@ -131,13 +143,12 @@ class Effects:
         before and after must be in the world. Raises `UnreachableError` where the world cannot be looked at; nothing was judged then.
         """
         self._executor.fence(self._journal.epoch)
-        in_force = [State.VERIFIED, State.DUE]
-        before = {effect.id for effect in self._journal.effects(in_force)}
+        before = {effect.id for effect in self._journal.effects(IN_FORCE)}
         world = self._executor.observed()
         present = {seen.effect for seen in world}
         resumed = self._each(lambda i: self._settle(i, present), [e.id for e in self._journal.effects(lifecycle.IN_FLIGHT)])
         orphans = [self._unexplained(seen) for seen in sorted(world, key=lambda seen: seen.effect)]
-        missing = [e for e in self._journal.effects(in_force) if e.id in before and e.id not in present]
+        missing = [e for e in self._journal.effects(IN_FORCE) if e.id in before and e.id not in present]
         lost = self._each(self._lost, [e.id for e in missing])
         found = tuple(receipt(e) for e in orphans if e is not None)
         return Recovery(tuple(resumed), found, tuple(lost), tuple(self.expire(self._clock())))
@@ -160,9 +171,20 @@ class Effects:
     def _lost(self, effect_id: str) -> Receipt:
         with self._lock(effect_id):
             effect = self._known(effect_id)
-            if effect.state in (State.VERIFIED, State.DUE):  # else another thread has just taken it back
-                effect = self._drive.step(effect, State.ESCALATED, "not in the world any more")
+            if effect.state in IN_FORCE:  # else another thread has just taken it back
+                effect = self._drive.put_back(effect, "not in the world any more")
             return receipt(effect)
+
+    def _watched(self, effect_id: str) -> Receipt | None:
+        """None where nothing changed: it holds, nobody can look, or another thread has just taken it back."""
+        with self._lock(effect_id):
+            effect = self._known(effect_id)
+            if effect.state not in IN_FORCE:
+                return None
+            outcome = self._executor.verify(effect.id, effect.intent.action, effect.intent.target)
+            if outcome.result != "failed":
+                return None
+            return receipt(self._drive.put_back(effect, f"it does not hold any more ({outcome.detail})"))
 
     def _undo(self, effect_id: str, reason: str) -> Receipt:
         with self._lock(effect_id):
@@ -189,11 +211,11 @@ class Effects:
     def _lock(self, effect_id: str) -> threading.Lock:
         return self._locks[hash(effect_id) % LOCKS]
 
-    def _each(self, work: Callable[[str], Receipt], effect_ids: Iterable[str]) -> list[Receipt]:
+    def _each(self, work: Callable[[str], T], effect_ids: Iterable[str]) -> list[T]:
         """`work` on each id, in parallel; the first error is raised when all have ended. A single one is done by the caller."""
         names = list(effect_ids)
         if len(names) == 1:
             return [work(names[0])]
-        futures: list[Future[Receipt]] = [self._pool.submit(work, name) for name in names]
+        futures: list[Future[T]] = [self._pool.submit(work, name) for name in names]
         wait(futures)
         return [future.result() for future in futures]
