@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from interferon.detect.settings import LIVE
 from interferon.runtime import arms, guarded
 from interferon.runtime.arms import after_approval
 from interferon.runtime.show import Show
@@ -54,7 +55,7 @@ def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
     with pytest.MonkeyPatch.context() as patch:
         for module in (guarded, arms):
             patch.setattr(module, "HISTORY_H", 6.0)
-        patch.setattr(guarded, "LIVE", replace(guarded.LIVE, learn_rows=240))
+        patch.setattr(guarded, "LIVE", replace(LIVE, learn_rows=240))
         with Show(network, scenario.parse(SCENARIO, "warehouse", network), 5, 20.0, after_approval(policy.ask)) as show:
             yield show
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from interferon import cli
 from interferon.cli import demo as demo_command
+from interferon.detect.settings import LIVE
 from interferon.runtime import arms, guarded
 from interferon.store import examples
 
@@ -47,7 +48,7 @@ def brief() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in (guarded, arms):
             patch.setattr(module, "HISTORY_H", 6.0)
-        patch.setattr(guarded, "LIVE", replace(guarded.LIVE, learn_rows=240))
+        patch.setattr(guarded, "LIVE", replace(LIVE, learn_rows=240))
         yield
 
 
