@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Position, expect
 
 from tests.browser.planned import Planned
-from tests.browser.test_screens import Open, browser, opened, show, shown, stage  # noqa: F401 - fixtures
+from tests.browser.test_screens import CONTRAST, Open, browser, opened, show, shown, stage  # noqa: F401 - fixtures
 
 ASKED = "/whatif?close=zone:plant-1-ops&close=node:plant-1&until=48h"
 
@@ -114,7 +114,7 @@ def test_axe_finds_nothing(url: str, opened: Open, dark: bool) -> None:  # noqa:
         if path == ASKED:
             expect(page.locator("svg.curve")).to_be_visible()
         page.evaluate("document.querySelectorAll('details').forEach(twin => { twin.open = true })")
-        found = Axe().run(page)
+        found = Axe().run(page, options=CONTRAST if dark else None)
         assert found.violations_count == 0, f"{path}: {found.generate_report()}"
 
 

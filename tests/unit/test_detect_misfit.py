@@ -1,7 +1,7 @@
 """The running test of the baseline: silent while p-values are p-values, sure within a day when they are too small for too long."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interferon.detect import misfit
@@ -55,6 +55,7 @@ def test_a_baseline_that_fits_again_is_believed_within_a_week() -> None:
     assert misfit.since(state, 0) == -1
 
 
+@settings(max_examples=30)
 @given(st.lists(st.floats(1e-12, 1.0), min_size=1, max_size=8), st.integers(1, 3))
 def test_an_entity_is_judged_alike_whoever_shares_its_rows(levels: list[float], shards: int) -> None:
     rows = np.repeat(np.array(levels), BLOCK)[:, None] * np.array([1.0, 0.5, 0.1])
