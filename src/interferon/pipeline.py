@@ -12,10 +12,10 @@ import pyarrow as pa
 from interferon import sense
 from interferon.correlate import declared, fdr, incidents, suppress
 from interferon.correlate.case import IncidentState
-from interferon.decide import approval, autonomy
+from interferon.decide import approval, autonomy, recovery
 from interferon.decide import book as ledger
 from interferon.decide.plan import decide
-from interferon.decide.release import ReleaseSettings, release, renew
+from interferon.decide.release import ReleaseSettings, renew
 from interferon.decide.situation import Ask, Closures, DecideState
 from interferon.detect import budget, shadows, watch
 from interferon.detect.settings import Settings
@@ -148,13 +148,13 @@ def _on_time(state: State, rules: Rules, now: int) -> list[Output]:
 
 
 def _release(state: State, rules: Rules, name: str, now: int) -> list[Output]:
-    incident, standing = state.latest.get(name), ledger.in_force(state.book, name)
-    if incident is None or not standing:
+    incident, verdict = state.latest.get(name), state.verdicts.get(name, "")
+    if incident is None:
         return []
-    undone = release(incident, standing, state.verdicts.get(name, ""), {name: incident.updated}, now, rules.release)
+    undone = recovery.ready(state.decisions, state.book, state.latest, incident, verdict, now, rules.release)
     for undo in undone:
         incidents.note_released(state.incidents, name, [state.book.effects[effect].target for effect in undo.effects])
-    return [command for undo in undone for command in ledger.take_back(state.book, undo)]
+    return [ledger.take_back(state.book, undo) for undo in undone]
 
 
 def _control(state: State, rules: Rules, item: Control) -> list[Output]:
@@ -184,17 +184,17 @@ def _control(state: State, rules: Rules, item: Control) -> list[Output]:
 
 
 def _received(state: State, rules: Rules, receipt: Receipted) -> list[Output]:
-    ledger.received(state.book, receipt)
+    found: list[Output] = [*ledger.received(state.book, receipt)]
     incident = state.latest.get(receipt.incident)
     if receipt.status == "verified":
         incident = incidents.note_contained(state.incidents, receipt.incident, [receipt.target], receipt.time)
         if incident is not None:
             state.latest[incident.id] = incident
-            return [incident]
+            found.append(incident)
     if receipt.status == "due" and incident is not None:
         ended = [one for one in ledger.in_force(state.book, receipt.incident) if one.effect == receipt.effect]
-        return [
+        found += [
             Renew(receipt.time, one.plan, receipt.incident, one.effects, one.answer, state.book.plans[one.plan].ttl_s, one.reason)
             for one in renew(state.decisions, incident, ended, rules.release)
         ]
-    return []
+    return found

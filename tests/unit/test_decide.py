@@ -168,6 +168,23 @@ def test_does_not_act_alone_on_weak_evidence_and_says_nothing_below_the_threshol
     assert doubtful.mode == "execute_approved"
 
 
+def test_what_came_back_a_short_while_ago_is_contained_on_less_evidence_and_policy_is_told() -> None:
+    weak = incident(("asset:wks", 1.0), p=0.25)
+    assert plan_for(weak) is None
+    told: list[tuple[str, bool, int]] = []
+
+    def ask(principal: str, action: str, kind: str, target: str, case: Mapping[str, Any], /) -> Decision:
+        told.append((target, case["watched"], case["p_target"]))
+        return Decision("execute_auto", ("all",))
+
+    watched = msgspec.structs.replace(ACTIVE, watched=frozenset({"asset:wks"}))
+    plan = decide(DecideState(), weak, network(), Table(LATE), ask, watched, NOW)
+    assert plan is not None
+    assert ("isolate_asset", "asset:wks") in actions(plan)
+    assert {(watched, p) for target, watched, p in told if target == "asset:wks"} == {(True, 571)}
+    assert not any(watched for target, watched, _ in told if target != "asset:wks")
+
+
 def test_a_declared_change_is_never_contained_without_a_person() -> None:
     assert planned(incident(("asset:wks", 1.0), p=0.95, declared="WO-17")).mode == "execute_approved"
 

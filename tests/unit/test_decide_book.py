@@ -201,7 +201,19 @@ def test_receipts_tell_what_is_in_force_and_releasing_it_opens_the_way_again() -
     ledger.received(book, receipt("stray", "orphan", target="asset:b"))
     assert ledger.in_force(book, "i-1") == [InForce(effect="i-1.1/1.0", plan="i-1.1", act=ISOLATE, since=NOW + 7)]
     undo = Undo(time=NOW + 9, plan="i-1.1", incident="i-1", effects=("i-1.1/1.0",), reason="judged benign")
-    same, solve = ledger.take_back(book, undo)
-    assert same is undo
-    assert isinstance(solve, Solve)
-    assert solve.closed == ("asset:b",)
+    assert ledger.take_back(book, undo) is undo
+    (solve,) = ledger.received(book, receipt("i-1.1/1.0", "undone", at=NOW + 10))
+    assert (solve.time, solve.plan, solve.closed) == (NOW + 10, "i-1.1", ("asset:b",))
+
+
+def test_the_goods_way_waits_for_the_last_thing_to_come_back_and_a_failed_undo_frees_nothing() -> None:
+    book = Book()
+    ledger.enter(book, plan("i-1.1", "execute_auto", ISOLATE, CUT), NOW)
+    for name, act in (("i-1.1/1.0", ISOLATE), ("i-1.1/1.1", CUT)):
+        assert ledger.received(book, receipt(name, "verified", *act)) == []
+    ledger.take_back(book, Undo(time=NOW + 9, plan="i-1.1", incident="i-1", effects=("i-1.1/1.0", "i-1.1/1.1"), reason="judged benign"))
+    assert ledger.received(book, receipt("i-1.1/1.0", "undoing", *ISOLATE)) == []
+    assert ledger.received(book, receipt("i-1.1/1.0", "undone", *ISOLATE)) == []
+    (solve,) = ledger.received(book, receipt("i-1.1/1.1", "escalated", *CUT))
+    assert solve.closed == ("zone:z",)
+    assert ledger.received(book, receipt("i-1.1/1.1", "escalated", *CUT)) == []

@@ -151,10 +151,13 @@ def test_what_was_contained_long_enough_and_stayed_clean_is_opened_again_and_onl
     undone = [output for output in outputs if isinstance(output, Undo)]
     assert [(undo.plan, undo.effects) for undo in undone] == [(plan.id, tuple(sorted(one.effect for one in done)))]
     assert undone[0].reason.startswith("contained for 12 h")
-    solves = [output for output in outputs if isinstance(output, Solve)]
-    assert [solve.closed for solve in solves] == [()]
     assert {state.book.effects[one.effect].status for one in done} == {str(Effect.UNDOING)}
     assert commands(step(state, under, Tick(time=quiet + 2 * MINUTE))) == []
+    told = [Receipted(quiet + 3 * MINUTE, r.effect, r.plan, r.incident, r.action, r.target, "undone") for r in done]
+    *before, last = [commands(step(state, under, one)) for one in told]
+    assert [output for outputs in before for output in outputs] == []  # the goods' way follows the last thing that is back
+    assert last == [Solve(time=quiet + 3 * MINUTE, plan=plan.id, closed=())]
+    assert state.book.returned == {one.target: quiet + 3 * MINUTE for one in done}
 
 
 def test_a_benign_verdict_closes_the_incident_and_an_attack_verdict_makes_it_certain() -> None:

@@ -8,10 +8,11 @@ import pytest
 from interferon.decide.approval import digest, yes
 from interferon.detect.settings import LIVE
 from interferon.flow.reroute import Move, Route, to_dict
-from interferon.model.events import Approval, Receipted, Rerouted, Verdict
+from interferon.model.events import Approval, Receipted, Rerouted, Tick, Verdict
 from interferon.model.records import DeadLetter, Plan
 from interferon.store.examples import START
 from interferon.trust.policy import builtin_policy
+from interferon.web import tables
 from interferon.web.live import policy_lines
 from interferon.web.view import RouteView
 
@@ -116,6 +117,27 @@ def test_what_is_contained_outranks_what_is_abnormal() -> None:
     assert state.until == state.since + plan.ttl_s * 1_000_000
     one.tell("undone")
     assert "contained" not in {state.state for state in one.source.now().states}
+
+
+def test_what_came_back_is_watched_for_a_while_and_waits_for_its_checks_before() -> None:
+    one = shown()
+    plan = one.attacked()
+    one.tell("verified")
+    one.now = START + 13 * HOUR
+    again = msgspec.structs.replace(one.loop.state.latest[plan.incident], id="i-2", status="open")
+    one.loop.state.latest["i-2"] = again
+    (held,) = [state for state in one.source.now().states if state.state == "contained"]
+    assert held.note == f"isolate asset by plan {plan.id}; checked before it comes back: incident i-2 on it is open"
+    del one.loop.state.latest["i-2"]
+    one.loop.feed(Tick(time=one.now))
+    one.tell("undone")
+    one.now = START + 4 * HOUR
+    (back,) = one.source.now().states
+    assert (back.ref, back.state, back.since, back.until) == ("asset:srv-1", "watched", START + 3 * MINUTE, START + 4 * HOUR + 3 * MINUTE)
+    assert tables.back(one.source.now()) == (back,)
+    assert tables.in_force(one.source.now()) == ()
+    one.now += 4 * MINUTE
+    assert one.source.now().states == ()
 
 
 def test_an_effect_without_a_plan_is_contained_without_an_end() -> None:

@@ -29,6 +29,7 @@ CASE: Mapping[str, Any] = {
     "earned_level": 3,
     "p_attack": 950,
     "p_target": 950,
+    "watched": False,
     "severity": 800,
     "confidence": 1000,
     "actions": 1,

@@ -26,6 +26,7 @@ CASE: Final[dict[str, Any]] = {
     "earned_level": 3,
     "p_attack": 950,
     "p_target": 950,
+    "watched": False,
     "severity": 700,
     "confidence": 900,
     "actions": 1,

@@ -10,6 +10,7 @@ import msgspec
 
 from interferon.decide.book import Book, Standing
 from interferon.decide.book import situation as standing
+from interferon.decide.recovery import watched
 from interferon.decide.situation import Situation, Under
 from interferon.model.effects import State
 from interferon.model.network import Network
@@ -35,9 +36,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def situation(book: Book, verdicts: Mapping[str, str], under: Under, now: int) -> Situation:
-    """What deciding has to know: which containments stand, what is left of the budgets, and the level that each action has earned."""
+    """What deciding has to know: which containments stand, what came back, what is left of the budgets, and the earned levels."""
     earned = {key: record.level for key, record in records(book, verdicts, under.network).items() if record.wrong}
-    return msgspec.structs.replace(standing(book, under, now), earned=earned)
+    back = watched(book, now, under.network.settings.recovery.watch_hours)
+    return msgspec.structs.replace(standing(book, under, now), earned=earned, watched=back)
 
 
 def records(book: Book, verdicts: Mapping[str, str], network: Network) -> dict[tuple[str, str], Record]:

@@ -45,6 +45,7 @@ class Book:
     carried: dict[str, int] = field(default_factory=dict)  # plan id → alternative that was commanded
     given: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)  # plan id → digest approved → by whom
     vetoed: set[str] = field(default_factory=set)  # plans that a person said no to
+    returned: dict[str, int] = field(default_factory=dict)  # reference → since when it is back after a containment
     lapsed: dict[str, str] = field(default_factory=dict)  # plan id → why it did not start when its time for a veto was over
 
 
@@ -108,13 +109,23 @@ def stands(effect: Standing) -> bool:
     return effect.status == ASKED or effect.status in IN_FORCE
 
 
-def received(book: Book, receipt: Receipted) -> None:
-    """Notes how an effect stands."""
+def received(book: Book, receipt: Receipted) -> list[Solve]:
+    """Notes how an effect stands. Once the last one that was being taken back has been looked at, the goods' way is asked for anew."""
     known = book.effects.get(receipt.effect)
+    if receipt.status == State.UNDONE and receipt.target in book.returned:
+        book.returned[receipt.target] = receipt.time
+    if receipt.status == State.VERIFIED:
+        book.returned.pop(receipt.target, None)  # contained again
     late = known.orders_late if known else 0.0
     book.effects[receipt.effect] = Standing(
         receipt.plan, receipt.incident, receipt.action, receipt.target, receipt.status, receipt.time, late
     )
+    if known is None or known.status != State.UNDOING or receipt.status == State.UNDOING:
+        return []
+    if any(e.plan == receipt.plan and e.status == State.UNDOING for e in book.effects.values()):
+        return []
+    closed = {e.target for e in book.effects.values() if e.action in CLOSING and stands(e)}
+    return [Solve(time=receipt.time, plan=receipt.plan, closed=tuple(sorted(closed)))]
 
 
 def in_force(book: Book, incident: str) -> list[InForce]:
@@ -126,9 +137,8 @@ def in_force(book: Book, incident: str) -> list[InForce]:
     ]
 
 
-def take_back(book: Book, undo: Undo) -> list[Execute | Undo | Solve]:
-    """Notes that effects are being taken back, and asks for the goods' way without them."""
+def take_back(book: Book, undo: Undo) -> Undo:
+    """Notes that effects are being taken back. The thing comes back first, the goods' way after it: see `received`."""
     for name in undo.effects:
         book.effects[name] = msgspec.structs.replace(book.effects[name], status=str(State.UNDOING))
-    closed = {e.target for e in book.effects.values() if e.action in CLOSING and stands(e) and e.status != State.UNDOING}
-    return [undo, Solve(time=undo.time, plan=undo.plan, closed=tuple(sorted(closed)))]
+    return undo

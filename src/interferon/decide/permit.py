@@ -44,7 +44,7 @@ def permit(priced: Priced, incident: Incident, network: Network, situation: Situ
     for action, target in priced.option.actions:
         where = place(network, action, target)
         earned = min(situation.earned_level, situation.earned.get((action, str(where["zone"])), situation.earned_level))
-        aim = {"p_target": int(suspicion(incident, network, target) * 1000), "earned_level": earned}
+        aim = {"p_target": int(suspicion(incident, network, target) * 1000), "earned_level": earned, "watched": target in situation.watched}
         answer = ask(SYSTEM, action, target_type(network, target), target, {**shared, **where, **aim})
         reasons.update(dict.fromkeys(answer.reasons))
         if STRENGTH[answer.mode] < STRENGTH[mode]:

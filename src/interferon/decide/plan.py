@@ -13,6 +13,7 @@ from interferon.decide.combine import combined, rank
 from interferon.decide.options import Act, Option, foremost, options
 from interferon.decide.permit import STRENGTH, Permit, permit
 from interferon.decide.price import Priced, Pricing
+from interferon.decide.recovery import reweighed
 from interferon.decide.settings import HOUR_US, TTL_H, DecideSettings
 from interferon.decide.situation import Ask, Closures, Considered, DecideState, Situation
 from interferon.decide.terrain import Terrain, survey
@@ -38,6 +39,7 @@ def decide(
     answer is the same as before. `state` remembers what was considered. `now`: microseconds UTC. The id is the incident's and a counter.
     """
     last = state.considered.get(incident.id)
+    incident = reweighed(incident, situation.watched, network, state.settings.watched_odds)
     if incident.status == "closed" or incident.p_attack < state.settings.p_suggest or not _moved(last, incident, now, state.settings):
         return None
     terrain = ground(state, network, closures)
@@ -76,6 +78,7 @@ def reconsidered(
     now: int,
 ) -> Permit:
     """What policy and budgets say of one alternative on the evidence of this moment, whatever they said when its plan was made."""
+    incident = reweighed(incident, situation.watched, network, state.settings.watched_odds)
     pricing = Pricing(incident, network, ground(state, network, closures), closures, situation, state.settings, state.values)
     return permit(pricing.price(Option(wanted.label, wanted.actions)), incident, network, situation, ask, now)
 

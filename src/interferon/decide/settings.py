@@ -16,6 +16,7 @@ class DecideSettings(msgspec.Struct, frozen=True, kw_only=True):
     suspects: int = 4  # suspects that alternatives are made for
     logit_step: float = 0.4  # the evidence has to move this far (log odds) before the case is decided again
     retry_h: float = 0.25  # the same answer is given again only after this long, where it is not in force
+    watched_odds: float = 4.0  # odds of an attack on what came back a short while ago, as a multiple of what the evidence says
 
     # How long things last
     repair_h: float = 12.0  # a contained thing that was attacked: found, cleaned, restored, re-admitted

@@ -200,6 +200,12 @@ class Approvals(msgspec.Struct, frozen=True, kw_only=True):
     escalate_minutes: float = 15.0
 
 
+class Recovery(msgspec.Struct, frozen=True, kw_only=True):
+    """How a thing comes back after a containment."""
+
+    watch_hours: float = 4.0
+
+
 class Finance(msgspec.Struct, frozen=True, kw_only=True):
     """What the books say of a financial period, in the network's currency; None where it is not stated."""
 
@@ -238,6 +244,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     journal: str | None = None  # file or postgresql://… of the effect journal; None: state/journal.sqlite
     budgets: Budgets = Budgets()
     approvals: Approvals = Approvals()
+    recovery: Recovery = Recovery()
     finance: Finance = Finance()
 
     def late_weight(self, priority: int) -> float:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from interferon.decide.approval import digest
+from interferon.decide.recovery import held_back, stage, watched
+from interferon.decide.settings import HOUR_US
 from interferon.detect import stream, telemetry_state
 from interferon.detect.baselines import refusal
 from interferon.flow.problem import Snapshot
@@ -142,7 +144,7 @@ class LiveSource:
 
     def _states(self, now: int) -> tuple[ThingState, ...]:
         run = self._run
-        found: dict[str, ThingState] = {}
+        found = self._watched(now)
         for incident in run.incidents.values():
             if incident.status == "open" and incident.p_attack >= 0.3:
                 for ref in incident.entities:
@@ -151,7 +153,7 @@ class LiveSource:
             if effect.status in ("verified", "due", "escalated", "undoing"):
                 plan = run.plans.get(effect.plan)
                 until = effect.since + plan.ttl_s * 1_000_000 if plan and plan.ttl_s else 0
-                note = f"{effect.action.replace('_', ' ')} by plan {effect.plan}"
+                note = f"{effect.action.replace('_', ' ')} by plan {effect.plan}{self._checking(effect.target, now)}"
                 found[effect.target] = ThingState(
                     ref=effect.target,
                     state="contained",
@@ -162,6 +164,20 @@ class LiveSource:
                     plan=effect.plan,
                 )
         return tuple(found[ref] for ref in sorted(found))
+
+    def _checking(self, ref: str, now: int) -> str:
+        """What a contained thing that stood long enough still waits for."""
+        book, cases, rules = self._run.state.book, self._run.state.latest, self._run.rules.release
+        if stage(book, cases, ref, now, rules, self.network.settings.recovery.watch_hours) != "checking":
+            return ""
+        return f"; checked before it comes back: {held_back(book, cases, ref, now, rules)}"
+
+    def _watched(self, now: int) -> dict[str, ThingState]:
+        """What came back from a containment a short while ago."""
+        hours, since = self.network.settings.recovery.watch_hours, self._run.state.book.returned
+        until = {ref: since[ref] + int(hours * HOUR_US) for ref in watched(self._run.state.book, now, hours)}
+        note = "back from a containment; evidence counts more"
+        return {ref: ThingState(ref=ref, state="watched", since=since[ref], until=end, note=note) for ref, end in until.items()}
 
     def _flows(self) -> tuple[LaneFlow, ...]:
         base = self._run.base

@@ -12,7 +12,7 @@ from interferon.model.network import Network
 from interferon.web.layout import Box, Layout, laid_out
 from interferon.web.view import LaneFlow, Now, State, ThingState
 
-_WORST: dict[State, int] = {"contained": 3, "lost": 2, "degraded": 1, "abnormal": 0}
+_WORST: dict[State, int] = {"contained": 4, "lost": 3, "degraded": 2, "abnormal": 1, "watched": 0}
 
 
 class ZoneMark(msgspec.Struct, frozen=True):
@@ -177,11 +177,11 @@ def _goods(network: Network, now: Now, drawn: dict[str, Box]) -> list[Line]:
 
 
 def _conduits(network: Network, known: dict[str, ThingState]) -> list[Line]:
-    """Conduits that are closed or abnormal; all the others stay undrawn."""
+    """Conduits that are closed or abnormal (not those that are only watched); all the others stay undrawn."""
     return [
         Line(f"zone:{row.from_zone}", f"zone:{row.to_zone}", "conduit", known[f"conduit:{row.id}"].state, row.id)
         for row in network.conduits.values()
-        if f"conduit:{row.id}" in known
+        if f"conduit:{row.id}" in known and known[f"conduit:{row.id}"].state != "watched"
     ]
 
 

@@ -50,6 +50,7 @@ class Pages:
             now=now,
             cases=tables.cases(now),
             held=tables.in_force(now),
+            back=tables.back(now),
             unusual=tables.out_of_order(network, now),
             zones=maps.zone_marks(network, now),
             lanes=maps.lane_marks(network, now),

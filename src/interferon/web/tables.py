@@ -77,6 +77,11 @@ def in_force(now: Now) -> tuple[ThingState, ...]:
     return tuple(sorted(held, key=lambda state: (not state.ref.startswith("zone:"), -state.since)))
 
 
+def back(now: Now) -> tuple[ThingState, ...]:
+    """What came back from a containment a short while ago, newest first."""
+    return tuple(sorted((state for state in states(now).values() if state.state == "watched"), key=lambda state: (-state.since, state.ref)))
+
+
 def out_of_order(network: Network, now: Now) -> tuple[tuple[ThingState, str], ...]:
     """Everything that is not as usual, with its zone or site: the network map as a table."""
     return tuple((state, network.zone_of(state.ref) or network.site_of(state.ref)) for state in states(now).values())

@@ -16,6 +16,7 @@ from interferon.model.records import Closure, Finding, Incident, Plan
 
 State = Literal[
     "abnormal",  # an open incident names it (asset, zone, conduit)
+    "watched",  # back from a containment a short while ago: evidence on it counts more
     "contained",  # isolated, cut, disabled or held by a verified effect
     "degraded",  # part of its capacity is gone (node, lane)
     "lost",  # all of its capacity is gone (node, lane)
@@ -44,7 +45,7 @@ class ThingState(msgspec.Struct, frozen=True, kw_only=True):
     ref: str  # asset:, zone:, conduit:, node:, lane:, identity: …
     state: State
     since: int
-    until: int = 0  # contained: when its time to live ends; 0 = none
+    until: int = 0  # contained: when its time to live ends; watched: when it is trusted as before; 0 = none
     note: str = ""  # one short phrase: what was seen or done, e.g. "isolated by plan p-1"
     incident: str = ""
     plan: str = ""

@@ -54,10 +54,16 @@ STATUSES: Final = {
     "lapsed": "not approved in time",
 }
 
-STATES: Final = {"abnormal": "abnormal", "contained": "contained", "degraded": "reduced capacity", "lost": "out of service"}
+STATES: Final = {
+    "abnormal": "abnormal",
+    "contained": "contained",
+    "watched": "watched",
+    "degraded": "reduced capacity",
+    "lost": "out of service",
+}
 
 # each state has a mark of its own, so that it can be told without its colour
-MARKS: Final = {"abnormal": "▲", "contained": "■", "degraded": "◐", "lost": "✕"}
+MARKS: Final = {"abnormal": "▲", "contained": "■", "watched": "◉", "degraded": "◐", "lost": "✕"}
 
 VERDICTS: Final = {"attack": "attack", "benign": "benign", "unsure": "not sure"}
 
