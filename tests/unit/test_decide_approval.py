@@ -120,6 +120,22 @@ def test_a_veto_ends_what_was_approved_by_one_and_a_vetoed_plan_is_not_approved_
     assert approval.refusal(book, yes(made, 1, "cid", NOW + 7), granted) == "plan i-1.1 was vetoed"
 
 
+def test_a_word_on_a_plan_that_was_replaced_counts_no_more() -> None:
+    """Else a case that was vetoed could be acted on by the link of an older plan, and a veto be taken for one of the newer plan."""
+    book, old = entered("execute_unless_vetoed")
+    new = msgspec.structs.replace(old, id="i-1.2")
+    ledger.enter(book, new, NOW + 1)
+    ledger.enter(book, msgspec.structs.replace(old, id="i-2.1", incident="i-2"), NOW + 2)
+    why = "plan i-1.1 was replaced by plan i-1.2; look at that one"
+    veto = Approval(NOW + 5, old.id, "ann", 0, False)
+    assert approval.refusal(book, veto, granted) == approval.refusal(book, yes(old, 1, "ann", NOW + 5), granted) == why
+    assert tell(book, veto) == []
+    assert (new.id in book.waiting, book.vetoed) == (True, set())
+    assert tell(book, msgspec.structs.replace(veto, plan=new.id)) == []
+    assert book.vetoed == {new.id}
+    assert tell(book, yes(old, 1, "eve", NOW + 6)) == []
+
+
 def test_what_policy_does_not_allow_any_more_does_not_start_by_itself_but_a_person_may_start_it() -> None:
     book, made = entered("execute_unless_vetoed")
     assert approval.due(book, NOW + 300_000_000, said_now("execute_approved", "limit.earned")) == []

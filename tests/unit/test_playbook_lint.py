@@ -2,6 +2,7 @@
 
 import copy
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interferon.model.errors import InputError
+from interferon.openc2 import check as messages
 from interferon.playbooks import document as documents
 from interferon.playbooks import lint
 
@@ -310,6 +312,25 @@ def test_bytes_that_are_no_json_object_are_one_line(data: bytes, told: str) -> N
     assert told in str(problem)
     with pytest.raises(InputError):
         documents.read(data)
+
+
+def test_a_key_that_stands_twice_among_very_many_is_found_at_once() -> None:
+    data = ("{" + "".join(f'"k{number}":0,' for number in range(60_000)) + '"k59999":1}').encode()
+    begin = time.process_time()
+    for told in (*lint.check(data).fatal, *messages.problems(data, "command")):
+        assert "'k59999' stands twice" in told
+    assert time.process_time() - begin < 5  # by counting each one: minutes, and hours for the largest file that is read
+
+
+@pytest.mark.parametrize(
+    ("property_of", "told"),
+    [
+        ({"playbook_processing_summary": {"strange": 1}}, "playbook_processing_summary[...]: expected `bool`, got `int`"),
+        ({"target_definitions": {TARGET: {"type": "net-address", "name": "n", "address": {"strange": 5}}}}, "expected `array`, got `int`"),
+    ],
+)
+def test_a_property_that_nobody_knows_is_judged_and_ends_in_no_traceback(property_of: dict[str, Any], told: str) -> None:
+    assert told in lint.check(json.dumps(plain() | property_of).encode()).fatal[-1]
 
 
 def test_a_byte_order_mark_and_brackets_in_text_are_fine() -> None:

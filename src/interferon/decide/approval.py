@@ -57,10 +57,17 @@ def refusal(book: Book, word: Approval, may: May) -> str:
     if plan is None:
         return f"there is no plan {word.plan}"
     if not word.approved:
-        return "" if plan.id not in book.carried else f"plan {plan.id} has been started already; take its effects back instead"
+        started = f"plan {plan.id} has been started already; take its effects back instead" if plan.id in book.carried else ""
+        return started or _replaced(book, plan)
     if not 0 <= word.alternative < len(plan.alternatives):
         return f"plan {plan.id} has no alternative {word.alternative}; it has {len(plan.alternatives)}"
     return _as_made(book, plan, word, plan.alternatives[word.alternative]) or _now(book, plan, word, may)
+
+
+def _replaced(book: Book, plan: Plan) -> str:
+    """Why a word on it counts no more: who sees an older plan of a case, in a message or on an old page, means the case as it was then."""
+    newest = next(each for each in reversed(book.plans.values()) if each.incident == plan.incident)
+    return "" if newest.id == plan.id else f"plan {plan.id} was replaced by plan {newest.id}; look at that one"
 
 
 def _as_made(book: Book, plan: Plan, word: Approval, wanted: Alternative) -> str:
@@ -75,6 +82,8 @@ def _as_made(book: Book, plan: Plan, word: Approval, wanted: Alternative) -> str
         return f"plan {plan.id} has been started already"
     if plan.id in book.vetoed:
         return f"plan {plan.id} was vetoed"
+    if replaced := _replaced(book, plan):
+        return replaced
     if word.digest != digest(plan, word.alternative):
         return f"what was approved is not what plan {plan.id} holds; look at it again"
     return ""

@@ -4,6 +4,7 @@ Repeated member names, NaN, infinities, lone surrogates and texts nested too dee
 """
 
 import json
+from collections import Counter
 from typing import Any, Final
 
 DEEPEST: Final = 64  # nested arrays and objects; what a person or a product writes has fewer than ten
@@ -45,7 +46,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        again = next(name for name in names if names.count(name) > 1)
+        again = next(name for name, times in Counter(names).items() if times > 1)
         raise Unreadable(f"the member {again!r} stands twice in one object: once would be right (RFC 7493, 2.3)")
     return found
 

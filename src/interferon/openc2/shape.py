@@ -4,6 +4,7 @@ A `Check` gets a value and the path that it stands at, and gives one line a prob
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -155,7 +156,9 @@ def _unique(inner: Check) -> Check:
     def check(value: Any, where: str) -> Iterator[str]:
         yield from inner(value, where)
         if isinstance(value, list):
-            again = sorted({shown(each) for each in value if value.count(each) > 1})
+            written = [json.dumps(each, sort_keys=True) for each in value]
+            times = Counter(written)  # by counting each one a long array takes hours
+            again = sorted({shown(each) for each, text in zip(value, written, strict=True) if times[text] > 1})
             yield from (f"{where} has {each} twice: once would be right" for each in again)
 
     return check

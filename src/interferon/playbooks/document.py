@@ -1,6 +1,7 @@
 """Bytes into a JSON object, strictly: UTF-8, no key twice, no NaN, bounded size and depth. Called by `lint` and the command line. Pure."""
 
 import json
+from collections import Counter
 from typing import Any, Final
 
 from interferon.model.errors import InputError
@@ -56,7 +57,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        twice = next(key for key, times in Counter(keys).items() if times > 1)
         raise InputError(f"the key {twice!r} stands twice in one object")
     return found
 

@@ -48,7 +48,12 @@ def check(data: bytes) -> Checked:
     report_shape(document, report)
     if report.fatal:
         return Checked(tuple(report.found), None, document)
-    playbook = records.playbook(document)
+    try:
+        playbook = records.playbook(document)
+    except msgspec.ValidationError as error:  # a property that the specification does not know, in a dictionary whose values have a type
+        what, _, place = str(error).partition(" - at ")
+        report.error(place.strip("`").removeprefix("$."), what[:1].lower() + what[1:])
+        return Checked(tuple(report.found), None, document)
     lint_references.report(playbook, document, report)
     lint_flow.report(playbook, report)
     lint_variables.report(playbook, document, report)
