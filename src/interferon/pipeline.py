@@ -19,7 +19,7 @@ from interferon.decide.release import ReleaseSettings, renew
 from interferon.decide.situation import Ask, Closures, DecideState
 from interferon.detect import budget, shadows, watch
 from interferon.detect.settings import Settings
-from interferon.model.events import Approval, Baseline, Control, Receipted, Rerouted, Suppression, Suppressions, Switch, Tick, Verdict
+from interferon.model.events import Approval, Baseline, Control, Receipted, Rerouted, Suppression, Suppressions, Tick, Verdict
 from interferon.model.network import Network
 from interferon.model.records import Command, DeadLetter, Finding, Incident, Plan, Renew
 
@@ -148,10 +148,10 @@ def _on_time(state: State, rules: Rules, now: int) -> list[Output]:
 
 
 def _release(state: State, rules: Rules, name: str, now: int) -> list[Output]:
-    incident, verdict = state.latest.get(name), state.verdicts.get(name, "")
-    if incident is None:
+    if name not in state.latest:
         return []
-    undone = recovery.ready(state.decisions, state.book, state.latest, incident, verdict, now, rules.release)
+    case, verdict = state.latest[name], state.verdicts.get(name, "")
+    undone = recovery.ready(state.decisions, state.book, state.latest, case, verdict, now, rules.release)
     for undo in undone:
         incidents.note_released(state.incidents, name, [state.book.effects[effect].target for effect in undo.effects])
     return [ledger.take_back(state.book, undo) for undo in undone]
@@ -176,8 +176,6 @@ def _control(state: State, rules: Rules, item: Control) -> list[Output]:
             state.suppressions = item.entries
         case Baseline():
             shadows.take(state.watch, state.admission.entities.index.get(item.entity, -1), item)
-        case Switch():
-            pass  # whether an effect may begin is asked where it begins
         case Tick():
             raise AssertionError("ticks move time, they are not for the judge")
     return []
