@@ -1,5 +1,7 @@
 """The way back from a containment: checks, a time at reduced trust, and trust as before."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from interferon.decide.book import Book
 from interferon.decide.recovery import held_back, ready, reweighed, stage, watched
 from interferon.decide.settings import HOUR_US
 from interferon.model.records import Incident
+from interferon.store import examples, folder
 
 from .test_decide_book import ISOLATE, LOCK, NETWORK, NOW, plan, receipt
 
@@ -151,3 +154,11 @@ def test_the_odds_are_multiplied() -> None:
     seen = reweighed(incident(p=0.2, suspects=((LOCK[1], 0.1), ("asset:a", 0.1))), {LOCK[1]}, NETWORK, 4.0)
     assert seen.p_attack == pytest.approx(0.5)
     assert dict(seen.suspects) == {LOCK[1]: pytest.approx(4 / 13), "asset:a": 0.1}
+
+
+def test_how_long_a_thing_is_watched_is_a_setting_of_the_network(tmp_path: Path) -> None:
+    examples.write("minimal", tmp_path / "net")
+    assert folder.load(tmp_path / "net").settings.recovery.watch_hours == WATCH_H
+    file = tmp_path / "net" / "network.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace("watch_hours = 4", "watch_hours = 2"), encoding="utf-8")
+    assert folder.load(tmp_path / "net").settings.recovery.watch_hours == 2.0

@@ -160,6 +160,19 @@ def test_what_was_contained_long_enough_and_stayed_clean_is_opened_again_and_onl
     assert state.book.returned == {one.target: quiet + 3 * MINUTE for one in done}
 
 
+def test_a_renewal_begins_neither_the_containment_nor_the_quiet_anew() -> None:
+    under = rules()
+    state, plan, done = standing(under)
+    for hour in (4, 8):
+        for status in ("due", "verified"):
+            for one in done:
+                step(state, under, Receipted(START + hour * HOUR, one.effect, one.plan, one.incident, one.action, one.target, status))
+    quiet = START + int(under.release.contained_h * HOUR) + 3 * MINUTE
+    undone = [output for output in step(state, under, Tick(time=quiet)) if isinstance(output, Undo)]
+    assert [undo.plan for undo in undone] == [plan.id]
+    assert {state.book.effects[one.effect].told for one in done} == {START + 8 * HOUR}
+
+
 def test_a_benign_verdict_closes_the_incident_and_an_attack_verdict_makes_it_certain() -> None:
     under = rules()
     for verdict, certain in (("benign", False), ("attack", True)):

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from interferon.model import tables
-from interferon.model.network import ROWS, Approvals, Budgets, Finance, Network, Settings
+from interferon.model.network import ROWS, Approvals, Budgets, Finance, Network, Recovery, Settings
 from interferon.model.tables import Column
 from interferon.store import folder_docs
 from interferon.store.cells import convert
@@ -36,9 +36,12 @@ def test_every_table_is_described_and_part_of_a_network() -> None:
 
 
 def test_settings_data_match_the_struct_and_its_defaults() -> None:
-    fields = {field.name: field for field in msgspec.structs.fields(Settings) if field.name not in ("budgets", "approvals", "finance")}
+    fields = {
+        field.name: field for field in msgspec.structs.fields(Settings) if field.name not in ("budgets", "approvals", "recovery", "finance")
+    }
     fields |= {f"budgets.{field.name}": field for field in msgspec.structs.fields(Budgets)}
     fields |= {f"approvals.{field.name}": field for field in msgspec.structs.fields(Approvals)}
+    fields |= {f"recovery.{field.name}": field for field in msgspec.structs.fields(Recovery)}
     fields |= {f"finance.{field.name}": field for field in msgspec.structs.fields(Finance)}
     columns = {column.column: column for column in tables.settings()}
     assert set(columns) == set(fields)

@@ -49,15 +49,16 @@ def update(state: IncidentState, network: Network, findings: Sequence[Finding], 
 
 
 def note_contained(state: IncidentState, incident: str, targets: Iterable[str], time: int) -> Incident | None:
-    """Receipts say that these references are shut off. None if the incident is not known (any more)."""
+    """Receipts say that these references are shut off, or still are. None if the incident is not known (any more)."""
     case = state.cases.get(incident)
     if case is None:
         return None
-    for target in targets:
-        case.contained.setdefault(target, time)
+    new = [target for target in targets if target not in case.contained]
+    case.contained.update(dict.fromkeys(new, time))
     if case.status == "open":
         case.status = "contained"
-    case.updated = max(case.updated, time)
+    if new:  # a renewal is no news of the attack: a case that is renewed every few hours must be able to fall quiet
+        case.updated = max(case.updated, time)
     return _revise(state, case)
 
 

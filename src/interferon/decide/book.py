@@ -30,8 +30,9 @@ class Standing(msgspec.Struct, frozen=True):
     action: str
     target: str
     status: str
-    since: int
+    since: int  # of being asked for, and then of being in force or of having ended; renewing it changes nothing
     orders_late: float
+    told: int = 0  # time of the newest receipt
 
 
 @dataclass
@@ -117,8 +118,10 @@ def received(book: Book, receipt: Receipted) -> list[Solve]:
     if receipt.status == State.VERIFIED:
         book.returned.pop(receipt.target, None)  # contained again
     late = known.orders_late if known else 0.0
+    stayed = known is not None and known.status in IN_FORCE and receipt.status in IN_FORCE
+    since = known.since if known is not None and stayed else receipt.time
     book.effects[receipt.effect] = Standing(
-        receipt.plan, receipt.incident, receipt.action, receipt.target, receipt.status, receipt.time, late
+        receipt.plan, receipt.incident, receipt.action, receipt.target, receipt.status, since, late, receipt.time
     )
     if known is None or known.status != State.UNDOING or receipt.status == State.UNDOING:
         return []

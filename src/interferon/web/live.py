@@ -152,7 +152,7 @@ class LiveSource:
         for effect in run.state.book.effects.values():
             if effect.status in ("verified", "due", "escalated", "undoing"):
                 plan = run.plans.get(effect.plan)
-                until = effect.since + plan.ttl_s * 1_000_000 if plan and plan.ttl_s else 0
+                until = effect.told + plan.ttl_s * 1_000_000 if plan and plan.ttl_s else 0
                 note = f"{effect.action.replace('_', ' ')} by plan {effect.plan}{self._checking(effect.target, now)}"
                 found[effect.target] = ThingState(
                     ref=effect.target,
