@@ -113,6 +113,7 @@ def test_its_life_from_the_outside(run: Run, file: Path) -> None:
     assert not (file.parent / "s").exists()
     log = (file.parent / "log").read_text()
     assert "Traceback" not in log
+    assert "kill switch engaged by a signal\n" in log
 
 
 def test_without_the_process_the_file_is_the_switch(run: Run, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

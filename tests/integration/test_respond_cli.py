@@ -221,6 +221,8 @@ def test_a_journal_is_resumed(run: Run, folder: Path) -> None:
         (lines[0], "the run stopped before it began"),
         (head % b"1", "the script of the run cannot be read"),
         (head % b"{}" + lines[1], "the playbook of the run cannot be read"),
+        (head % b'{}, "playbooks": 5' + lines[1], "the playbook of the run cannot be read"),
+        (lines[0] + lines[1].replace(b'"playbook":"playbook--', b'"playbook":"playbook--0'), "the journal was changed"),
     ]
     for line, what in wrong:
         journal.write_bytes(line)

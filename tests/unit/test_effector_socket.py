@@ -19,9 +19,12 @@ from interferon.effector import privileges, server
 from interferon.effector.server import Conversation, serve
 from interferon.model.effects import Observed, Outcome
 from interferon.model.errors import InputError, UnreachableError
+from interferon.runtime.acting import Acting
 from interferon.runtime.effector_client import PROBE_S, EffectorClient
+from interferon.store.journal import Journal, journal_place
 
 from .effector_world import Effector, World
+from .test_decide_book import NETWORK, NOW
 
 
 @pytest.fixture
@@ -332,3 +335,15 @@ def test_the_capabilities_in_force_are_those_of_the_kernel() -> None:
     (line,) = [each for each in Path("/proc/self/status").read_text().splitlines() if each.startswith("CapEff:")]
     mask = int(line.split()[1], 16)
     assert privileges.held() == {name for number, name in enumerate(privileges.NAMES) if mask >> number & 1}
+
+
+def test_what_keeps_effects_from_beginning_beyond_the_switch_of_the_installation(effector: Effector, tmp_path: Path) -> None:
+    journal = Journal(journal_place(tmp_path, ""))
+    acting = Acting(effector.folder / "s", tmp_path, journal, NETWORK, lambda: NOW, effector.said.append)
+    assert "cannot be reached: No such file or directory" in acting.beyond()
+    with served(effector):
+        assert acting.beyond() == ""
+        effector.switch.engage()
+        assert acting.beyond().startswith("the kill switch is engaged (")
+        acting.close()
+    journal.close()

@@ -136,6 +136,9 @@ def test_journals_that_cannot_be_used_are_one_line(tmp_path: Path) -> None:
         events([{"intent": "a"}, {"event": {"type": "other"}}])
     with pytest.raises(InputError, match="line 2: is neither"):
         events([{}])
+    running = Running(BOOKS, World(), VirtualClock(), None)
+    with pytest.raises(InputError, match=r"event 1 does not follow from those before it \('playbook--x'\): the journal was changed"):
+        running.restore([Begin(0, "playbook--x", {})], set())
 
 
 def test_a_disk_that_is_full_stops_the_run(tmp_path: Path) -> None:

@@ -175,6 +175,15 @@ def test_the_switch_on_the_page_works_at_once_and_wants_a_reason(waiting: Shown,
     assert [(word.engaged, word.reason) for word in waiting.said if isinstance(word, Switch)] == [(True, "drill"), (False, "over")]
 
 
+def test_an_effector_that_lets_nothing_begin_is_told_beside_the_switch(waiting: Shown, page: TestClient, tmp_path: Path) -> None:
+    waiting.run.switch = KillSwitch(tmp_path)
+    waiting.run.beyond = lambda: "the effector cannot be reached"
+    text = page.get("/autonomy").text
+    assert "nothing begins</b> <span>the effector cannot be reached" in text
+    assert "Stop all new effects" in text  # its own switch is where it was
+    assert "No new effect begins: the effector cannot be reached" in page.get("/approvals").text
+
+
 def test_where_nothing_is_carried_out_there_is_nothing_to_stop(waiting: Shown) -> None:
     assert waiting.source.stop("ann", "why") == "nothing is carried out here: there is nothing to stop"
 

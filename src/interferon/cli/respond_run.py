@@ -79,7 +79,10 @@ def resume(
         if not past:
             raise InputError(f"{journal}: the run stopped before it began; nothing was done: run it again with a new journal")
         running = Running(shelve(_books(journal, head)), Simulated(said), VirtualClock(max(each.now for each in past)), kept)
-        running.restore(past, begun)
+        try:
+            running.restore(past, begun)
+        except InputError as error:
+            raise InputError(f"{journal}: {error}") from None
         running.finish()
     _end(_report(running, [], False), as_json)
 
@@ -92,7 +95,8 @@ def _head(journal: Path, head: dict[str, Any]) -> Script:
 
 
 def _books(journal: Path, head: dict[str, Any]) -> list[Playbook]:
-    found = [lint.check(json.dumps(each).encode()).playbook for each in head.get("playbooks", [])]
+    kept = head.get("playbooks")
+    found = [lint.check(json.dumps(each).encode()).playbook for each in kept] if isinstance(kept, list) else []
     if not found or None in found:
         raise InputError(f"{journal}:1: the playbook of the run cannot be read")
     return [each for each in found if each is not None]

@@ -12,9 +12,13 @@ import httpx
 import msgspec
 
 from interferon.effector.answers import Denied, Gone, Unanswered
+from interferon.effector.deadline import within
 from interferon.model.errors import InputError
 
 T = TypeVar("T")
+MOST_BYTES: Final = 1 << 20  # of an answer
+FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, Unanswered)
+PLAIN: Final = {"accept-encoding": "identity"}  # what is packed may unpack to anything
 LOCAL: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -47,7 +51,9 @@ class Rest:
             trusted = ssl.create_default_context(cafile=ca_file or None)  # once: reading every authority takes a tenth of a second
         except OSError as error:
             raise InputError(f"ca_file {ca_file} cannot be used: {error}") from error
-        self._http = httpx.Client(verify=trusted, timeout=answer_s, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+        self._answer_s = answer_s  # for a whole exchange: one that dribbles must not hold the target, nor a node that takes over
+        no_more = httpx.Limits(max_keepalive_connections=0)
+        self._http = httpx.Client(verify=trusted, timeout=answer_s, trust_env=False, limits=no_more, headers=PLAIN)
 
     def read(self, method: str, url: str, shape: type[T], **content: Any) -> T:
         """The JSON of an answer in that shape. `Gone` only where the thing is not there; whatever else goes wrong tells nothing."""
@@ -71,9 +77,20 @@ class Rest:
 
     def _send(self, method: str, url: str, **content: Any) -> httpx.Response:
         try:
-            return self._http.request(method, url, **content)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            return within(self._answer_s, url, lambda: self._bounded(method, url, **content), FAILURES)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             raise Unanswered(f"{url}: {error}") from error
+
+    def _bounded(self, method: str, url: str, **content: Any) -> httpx.Response:
+        with self._http.stream(method, url, **content) as answer:
+            if answer.headers.get("content-encoding", "identity") != "identity":
+                raise Unanswered(f"{url} answers in {answer.headers['content-encoding']}, which was not asked for")
+            read = b""
+            for chunk in answer.iter_raw():
+                read += chunk
+                if len(read) > MOST_BYTES:
+                    raise Unanswered(f"{url} answers more than {MOST_BYTES} bytes")
+        return httpx.Response(answer.status_code, headers=answer.headers, content=read, request=answer.request)
 
 
 def _said(url: str, answer: httpx.Response) -> str:

@@ -51,7 +51,9 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
         core = Core(settings, settings.actuators(), record, switch, _now, say)
 
         def engage(number: int, frame: FrameType | None) -> None:
-            core.stop()
+            """In the middle of anything, a line of the log too: what writes through a buffer may not be called."""
+            unwritten = switch.engage()
+            os.write(2, f"kill switch engaged by a signal{f', until this process ends: {unwritten}' if unwritten else ''}\n".encode())
 
         signal.signal(signal.SIGUSR1, engage)
         say(f"listens at {head.socket}; {switch.engaged() or 'effects are let through'}")

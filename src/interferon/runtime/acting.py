@@ -49,6 +49,13 @@ class Acting:
         self._client.close()
         self._probe.close()
 
+    def beyond(self) -> str:
+        """What the effector itself keeps effects from beginning by, or that it does not answer; '' where nothing does. From any thread."""
+        try:
+            return self._probe.status(brief=True).stopped
+        except UnreachableError as error:
+            return str(error)
+
     def _halted(self) -> str:
         return self.switch.engaged() or ("" if self._looked else "the effector has not answered since the start")
 

@@ -80,9 +80,12 @@ class Running:
         self._apply(begin)
 
     def restore(self, events: Iterable[Event], begun: set[str]) -> None:
-        """The state of a run from its journal; `begun` are the commands whose intent is in it."""
-        for event in events:
-            self._move(event)
+        """The state of a run from its journal; `begun` are the commands whose intent is in it. Raises `InputError` where it is no run."""
+        for number, event in enumerate(events, 1):
+            try:
+                self._move(event)
+            except LookupError as error:  # a playbook, step or timer that is not there: somebody changed the file
+                raise InputError(f"event {number} does not follow from those before it ({error}): the journal was changed") from None
         self.given = [run for run in self.given if run.id not in self.state.pending or run.id in begun]
         self._waiting = deque(run for run in self.state.pending.values() if run.id not in begun)
         for run in [run for run in self.state.pending.values() if run.id in begun]:

@@ -72,6 +72,7 @@ class Running:
     without: Callable[[int], tuple[float, int] | None] = lambda now: None  # OTIF and late orders of a twin without response
     recent: Recent = field(default_factory=Recent)
     switch: KillSwitch | None = None  # None: nothing is carried out here
+    beyond: Callable[[], str] = lambda: ""  # what else keeps effects from beginning; asked without the lock, for it may take a moment
     books: Callable[[int], Snapshot] | None = None  # stock, orders, goods under way; None: as the tables have them
 
     def __post_init__(self) -> None:

@@ -107,7 +107,8 @@ class Service:
         self._journal = journal or Journal(journal_place(folder, network.settings.journal))
         place = network.settings.effector
         self._acting = Acting(Path(place), folder, self._journal, network, clock, self.tell) if place else None
-        self.running.switch = self._acting.switch if self._acting else None
+        if self._acting is not None:
+            self.running.switch, self.running.beyond = self._acting.switch, self._acting.beyond
         self._records = Records(folder / STATE / "records", before.lengths if before else None)
         self._health = before.health if before else Health()
         if before:

@@ -207,8 +207,9 @@ class LiveSource:
             return respond.waiting(run, [self._decision(plan) for plan in newest.values()])
 
     def autonomy(self) -> AutonomyView:
+        beyond = self._run.beyond()
         with self._run.lock:
-            return respond.autonomy(self._run)
+            return respond.autonomy(self._run, beyond)
 
     # ---- what if
 

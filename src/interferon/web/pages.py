@@ -108,7 +108,8 @@ class Pages:
 
     def approvals(self, request: Request, status: int = 200, refusal: str = "") -> Response:
         visitor = self.gate.enter(request, "view")
-        facts = {"waiting": self.source.approvals(), "stopped": self.source.autonomy().stopped, "refusal": refusal}
+        autonomy = self.source.autonomy()
+        facts = {"waiting": self.source.approvals(), "stopped": autonomy.stopped or autonomy.beyond, "refusal": refusal}
         return self.show(request, visitor, "approvals.html", status, here="/approvals", **facts)
 
     def autonomy(self, request: Request, status: int = 200, refusal: str = "") -> Response:

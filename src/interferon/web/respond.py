@@ -37,8 +37,8 @@ def _asked(rung: Rung, network: Network) -> list[Asked]:
     return [Asked(id=one.id, name=one.name, role=rung.role, contact=one.contact, time=rung.time, on_duty=rung.on_duty) for one in people]
 
 
-def autonomy(run: Running) -> AutonomyView:
-    """Records, budgets and the kill switch."""
+def autonomy(run: Running, beyond: str) -> AutonomyView:
+    """Records, budgets and the kill switch; `beyond`: what else keeps effects from beginning."""
     state, under, now = run.state, run.rules, run.clock()
     records = earned.records(state.book, state.verdicts, under.network).values()
     rows = [
@@ -57,6 +57,7 @@ def autonomy(run: Running) -> AutonomyView:
         budgets=_budgets(run, now),
         level=0 if under.observing else under.earned_level,
         stopped=run.switch.engaged() if run.switch else "",
+        beyond=beyond,
         can_stop=run.switch is not None,
     )
 

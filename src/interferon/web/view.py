@@ -199,6 +199,7 @@ class AutonomyView(msgspec.Struct, frozen=True, kw_only=True):
     budgets: tuple[Budget, ...]
     level: int  # what the installation may do at most, whatever the record says
     stopped: str = ""  # who has stopped all new effects, when and why; '' while they may begin
+    beyond: str = ""  # what else keeps them from beginning, which this switch does not release: the effector's own, or its silence
     can_stop: bool = False  # whether anything is carried out here at all
 
 
