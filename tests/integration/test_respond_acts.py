@@ -106,18 +106,38 @@ def test_a_question_without_a_terminal_is_not_answered(run: Run, standing: Actin
     assert (code, told["steps"][1]["detail"]) == (1, "nobody could be asked: standard input is no terminal")
 
 
-@pytest.mark.parametrize(("typed", "code"), [(b"what\ndone\n", 0), (b"not done\n", 1)])
-def test_a_person_is_asked_at_the_terminal(standing: Acting, tmp_path: Path, typed: bytes, code: int) -> None:
+def test_a_person_is_asked_at_the_terminal(standing: Acting, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     words = standing.words(alone(tmp_path / "p.json", {"type": "manual", "command": "walk to the gate"}))
     with subprocess.Popen([*PROGRAM, *words], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as asked:
-        os.write(ours, typed)
-        _, told = asked.communicate(timeout=30)
+        os.write(ours, b"what\nnot done\n")
+        out, told = asked.communicate(timeout=30)
     os.close(ours)
     os.close(theirs)
-    assert asked.returncode == code
+    assert (asked.returncode, b"a person says that it was not done" in out) == (1, True)
     assert "walk to the gate" in told.decode()
-    assert ("'what' is neither: type done, or not done." in told.decode()) == (code == 0)
+    assert "'what' is neither: type done, or not done." in told.decode()
+
+
+def test_a_run_that_is_stopped_at_a_question_ends_at_once_and_asks_again(standing: Acting, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    kept = tmp_path / "run.jsonl"
+    words = standing.words(alone(tmp_path / "p.json", {"type": "manual", "command": "walk to the gate"}), "--journal", str(kept))
+    with subprocess.Popen([*PROGRAM, *words], stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as asked:
+        until = time.monotonic() + 20
+        while not (kept.exists() and '"intent"' in kept.read_text()):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        asked.terminate()
+        assert asked.wait(timeout=5) == 128 + signal.SIGTERM
+    with subprocess.Popen(
+        [*PROGRAM, "respond", "resume", str(kept)], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as again:
+        os.write(ours, b"done\n")
+        out, _ = again.communicate(timeout=30)
+    os.close(ours)
+    os.close(theirs)
+    assert (again.returncode, b"it is given again, which does no harm" in out) == (0, True)
 
 
 def test_wrong_use_is_one_line_and_nothing_is_begun(run: Run, standing: Acting, tmp_path: Path) -> None:
@@ -126,6 +146,7 @@ def test_wrong_use_is_one_line_and_nothing_is_begun(run: Run, standing: Acting, 
     for asked, why in (
         (["respond", "run", str(good), "--executor", "effector"], "--executor effector needs --network DIR, "),
         ([*words, "--script", str(good)], "--script says how a simulated run goes"),
+        (["respond", "run", str(good), "--network", str(standing.net)], "sim touches nothing"),
         (standing.words(bad), "bash commands are not carried out: only manual and openc2-http are; nothing was begun"),
         (standing.words(good, person="nobody"), "nobody has no account in"),
         (standing.words(good, person=""), "and --person NAME, who answers for it"),

@@ -51,12 +51,7 @@ def run(
 ) -> None:
     """Run a playbook; exit 1 where it does not complete."""
     acts = executor == "effector" and not dry_run
-    if acts and (network is None or not person):
-        raise InputError(
-            "--executor effector needs --network DIR, the folder whose effector is used, and --person NAME, who answers for it"
-        )
-    if acts and script is not None:
-        raise InputError("--script says how a simulated run goes; what is really done ends as it ends: leave one of them away")
+    _fitting(executor, network, person, script if acts else None)
     checked = lint.check(playbook_files.read(file))
     playbook = checked.playbook
     if playbook is None:
@@ -84,6 +79,16 @@ def run(
         running.begin(begin)
         running.finish()
     _end(_report(running, notes, dry_run), as_json)
+
+
+def _fitting(executor: str, network: Path | None, person: str, script: Path | None) -> None:
+    """Raises `InputError` where options contradict each other. `script`: of a run that acts."""
+    if executor == "sim" and (network is not None or person):
+        raise InputError("--network and --person are for --executor effector; sim touches nothing")
+    if executor == "effector" and (network is None or not person):
+        raise InputError("--executor effector needs --network DIR, whose effector is used, and --person NAME, who answers for it")
+    if script is not None:
+        raise InputError("--script says how a simulated run goes; what is really done ends as it ends: leave one of them away")
 
 
 def resume(

@@ -21,6 +21,7 @@ from interferon.runtime.playbook_crew import AtOnce, Hands, WallClock
 from interferon.runtime.playbook_effects import KINDS, EffectorExecutor
 from interferon.runtime.playbook_people import Terminal
 from interferon.runtime.playbook_permission import Permission
+from interferon.store.accounts import Accounts
 from interferon.store.folder import load
 from interferon.store.journal import LEASE_S, Journal, journal_place
 
@@ -64,7 +65,7 @@ def hands(acting: Acting, begin: int, tell: Callable[[str], None]) -> Iterator[H
     network = load(folder)
     if not network.settings.effector:
         raise InputError(f"{folder / 'network.toml'}: no effector is set, so nothing can be carried out; set effector to its socket")
-    permission, clock = Permission(folder, acting.person, network), WallClock(begin)
+    permission, clock = Permission(folder, acting.person, network, Accounts(folder)), WallClock(begin)
     if why := permission.refusal("approve", ()):
         raise InputError(f"nothing is carried out: {why}")
     with ExitStack() as stack:

@@ -17,9 +17,9 @@ from interferon.store.accounts import Accounts
 class Permission:
     """What the folder's signed policy lets one person do, as it stands at the moment of asking."""
 
-    def __init__(self, folder: Path, person: str, network: Network) -> None:
+    def __init__(self, folder: Path, person: str, network: Network, accounts: Accounts) -> None:
         self.person = person
-        self._folder, self._network, self._accounts = folder, network, Accounts(folder)
+        self._folder, self._network, self._accounts = folder, network, accounts
 
     def refusal(self, verb: str, effects: Iterable[tuple[str, str]]) -> str:
         """'' where the person may `approve` or `undo` each (action, reference), else one line why not."""
@@ -38,10 +38,11 @@ class Permission:
         return ""
 
     def _matter(self, action: str, target: str) -> dict[str, object]:
+        known = ACTIONS.get(action)  # an effect on record may be of an action that is not there any more: the cautious answer
         kind, _, name = target.partition(":")
         asset = self._network.assets.get(name) if kind == "asset" else None
         return {
-            "irreversible": ACTIONS[action].kind == "irreversible",
-            "controller_write": ACTIONS[action].controller_write,
+            "irreversible": known is None or known.kind == "irreversible",
+            "controller_write": known is None or known.controller_write,
             "owner": asset is not None and asset.owner == self.person,
         }
