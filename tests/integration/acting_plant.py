@@ -28,6 +28,7 @@ class SlowErp(Erp):
     def __init__(self, folder: Path, takes_s: float = 0.0) -> None:
         self.takes_s = takes_s
         self.came: dict[str, float] = {}
+        self.done = 0.0  # when the last one was taken
         super().__init__(folder, "csv")
         self.status = {f"o-{number}": "open" for number in range(1, 6)}
         self.write()
@@ -35,6 +36,7 @@ class SlowErp(Erp):
     def _take(self, path: Path) -> None:
         if time.monotonic() - self.came.setdefault(path.name, time.monotonic()) >= self.takes_s:
             super()._take(path)
+            self.done = time.monotonic()
 
 
 class Acting:
