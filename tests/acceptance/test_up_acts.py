@@ -18,7 +18,9 @@ import pytest
 
 from interferon.model.effects import State
 from interferon.store import examples, policy_folder
+from interferon.store.accounts import Accounts, Cost
 from interferon.store.journal import Journal, journal_path
+from tests.integration.acting_plant import alone, openc2
 from tests.integration.test_up import PROGRAM, cases, plans, records, token
 from tests.integration.test_up import lines as attack
 
@@ -133,6 +135,19 @@ def test_the_kill_switch_stops_what_would_begin_and_not_what_is_there(plant: Pla
         assert client.observed() == frozenset()
         assert "works on the network" in browser.get("/autonomy").text
     assert plant.reaches("host", "mes")
+
+
+def test_a_playbook_cuts_the_host_off_and_lets_it_back_in(plant: Plant, folder: Path) -> None:
+    Accounts(folder, Cost(n=2**10)).add("olga", "operator", "a long enough password", "2025-01-01T00:00:00Z")
+    words = [*PROGRAM, "respond", "run", "--executor", "effector", "--network", str(folder), "--person", "olga"]
+    with plant.ready() as client:
+        for verb, reaches in (("contain", False), ("allow", True)):
+            file = alone(folder.parent / f"{verb}.json", openc2(verb, "x-interferon:asset", "asset:wks-1"))
+            ran = subprocess.run([*words, str(file)], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+            assert ran.returncode == 0, ran.stdout + ran.stderr
+            assert len(client.observed()) == (not reaches)
+            assert plant.reaches("host", "mes") is reaches
+    assert statuses(folder) == [State.UNDONE]
 
 
 def statuses_of(folder: Path) -> list[State]:

@@ -9,7 +9,8 @@ import pytest
 from interferon.model.errors import InputError, JournalError
 from interferon.playbooks.machine import shelve
 from interferon.playbooks.run_records import Begin, Run, Scripted
-from interferon.runtime.playbook_run import NotDone, Running, Simulated, VirtualClock, events
+from interferon.runtime.playbook_crew import NotDone
+from interferon.runtime.playbook_run import Running, Simulated, VirtualClock, events
 from interferon.store.run_journal import RunJournal
 
 from .playbook_parts import action, build, command, ident, read, says

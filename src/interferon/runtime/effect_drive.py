@@ -4,6 +4,7 @@ Journal first, then the world, then the journal again. The caller holds the effe
 """
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,9 @@ from interferon.model.effects import Effect, Intent, Outcome, State
 from interferon.model.errors import UnreachableError
 from interferon.model.network import Network
 from interferon.store.journal import Journal
+
+NO_ANSWER: Final = "no answer whether it took hold"
+"""How the detail of an escalated effect begins that may or may not be in the world."""
 
 
 class Drive:
@@ -131,7 +135,7 @@ class Drive:
             steps = ((State.APPLIED, outcome.detail, end), (*self._verified(effect), None))
             return self._journal.walk(effect.id, steps, self._clock()).result()
         if outcome.result == "unknown":
-            return self.step(effect, State.ESCALATED, f"no answer whether it took hold: {outcome.detail}")
+            return self.step(effect, State.ESCALATED, f"{NO_ANSWER}: {outcome.detail}")
         if there:
             return self.step(effect, State.ESCALATED, f"apply {outcome.result}, but it is in the world in part: {outcome.detail}")
         return self.step(effect, _without(effect), f"apply {outcome.result}: {outcome.detail}")

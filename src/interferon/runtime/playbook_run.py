@@ -6,7 +6,7 @@ the events, and a command with an intent and no result is the only thing that is
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import msgspec
 
@@ -14,28 +14,10 @@ from interferon.model.errors import InputError
 from interferon.playbooks import simulate
 from interferon.playbooks.machine import step
 from interferon.playbooks.repeatable import repeatable
-from interferon.playbooks.run_records import Abort, Alarm, Begin, Event, Result, Run, Script, Scripted, State, Told
+from interferon.playbooks.run_records import Abort, Alarm, Begin, Cancel, Event, Result, Run, Script, Scripted, State, Told
 from interferon.playbooks.scopes import Books
+from interferon.runtime.playbook_crew import Clock, Crew, Executor, InTurn, NotDone
 from interferon.store.run_journal import RunJournal
-
-NotDone = Literal["not done"]
-
-
-class Executor(Protocol):
-    """What carries out commands."""
-
-    def run(self, command: Run) -> Scripted | None:
-        """Does it; None where no answer has come when its time is up."""
-
-    def precheck(self, command: Run) -> "Scripted | NotDone | None":
-        """Looks at the world for a command whose result was lost: how it ended, that it was not done, or None where nobody can tell."""
-
-
-class Clock(Protocol):
-    """Milliseconds. `wait` returns at that moment."""
-
-    def now(self) -> int: ...
-    def wait(self, until: int) -> None: ...
 
 
 class VirtualClock:
@@ -63,18 +45,22 @@ class Simulated:
     def precheck(self, command: Run) -> NotDone:
         return "not done"
 
+    def cancel(self, command_id: str) -> None:
+        pass
+
 
 class Running:
     """One run: its state, and what has been told and given so far."""
 
-    def __init__(self, books: Books, executor: Executor, clock: Clock, journal: RunJournal | None) -> None:
+    def __init__(self, books: Books, executor: Executor, clock: Clock, journal: RunJournal | None, crew: Crew | None = None) -> None:
+        """`crew`: how commands that wait at the same time are carried out; one after the other where none is given."""
         self.state = State()
         self.told: list[Told] = []
         self.given: list[Run] = []
         self.notes: list[str] = []
         self._books, self._executor, self._clock, self._journal = books, executor, clock, journal
+        self._crew = crew or InTurn(executor, clock)
         self._waiting: deque[Run] = deque()
-        self._silent: set[str] = set()  # commands that will not answer before their time is up
 
     def begin(self, begin: Begin) -> None:
         self._apply(begin)
@@ -109,26 +95,31 @@ class Running:
     def finish(self) -> None:
         """Goes on until the run is over."""
         while not self.state.over:
-            run = self._waiting.popleft() if self._waiting else None
-            if run is not None:
-                self._give(run)
-            elif self.state.timers:
-                name = min(self.state.timers, key=lambda each: (self.state.timers[each], each))
-                self._clock.wait(self.state.timers[name])
-                self._apply(Alarm(self._clock.now(), name))
+            if self._waiting and self._crew.free():
+                self._give(self._waiting.popleft())
             else:
-                self._apply(Abort(self._clock.now(), "nothing is left that could move it"))
+                self._hear()
+        done = [run for run, found in self._crew.late() if found.result == "success"]
+        self.notes += [f"{run.step}: was done, but only when nobody waited for it any more" for run in done]
 
     def _give(self, run: Run) -> None:
-        if run.id not in self.state.pending or run.id in self._silent:
+        if run.id not in self.state.pending:
             return
         if self._journal is not None:
             self._journal.write({"intent": run.id})
-        found = self._executor.run(run)
-        if found is None:
-            self._silent.add(run.id)
+        self._crew.give(run)
+
+    def _hear(self) -> None:
+        """The next thing that happens: an answer, a timer, or nothing any more."""
+        timers = self.state.timers
+        name = min(timers, key=lambda each: (timers[each], each), default=None)
+        answer = self._crew.answer(None if name is None else timers[name])
+        if answer is not None:
+            self._result(*answer)
+        elif name is not None:
+            self._apply(Alarm(self._clock.now(), name))
         else:
-            self._result(run, found)
+            self._apply(Abort(self._clock.now(), "nothing is left that could move it"))
 
     def _result(self, run: Run, found: Scripted) -> None:
         self._apply(Result(self._clock.now(), run.id, found.result, found.out, found.detail))
@@ -145,6 +136,8 @@ class Running:
                 self.told.append(command)
             elif isinstance(command, Run):
                 new.append(command)
+            elif isinstance(command, Cancel):
+                self._executor.cancel(command.command)
         self.given += new
         return new
 

@@ -150,8 +150,12 @@ class Journal:
 
     def history(self, effect_id: str) -> list[LedgerEntry]:
         """Every step of an effect, oldest first."""
-        rows = self._read(lambda reader: journal_ledger.entries(reader, 0, None, effect_id))
-        return [entry for entry in rows if entry.kind == "effect"]
+        return self.rows("effect", effect_id)
+
+    def rows(self, kind: str, subject: str) -> list[LedgerEntry]:
+        """What the ledger holds of that kind about a subject, oldest first."""
+        found = self._read(lambda reader: journal_ledger.entries(reader, 0, None, subject))
+        return [entry for entry in found if entry.kind == kind]
 
     def ledger(self, after: int = 0, limit: int = 1000) -> list[LedgerEntry]:
         """Rows of the ledger after number `after`, oldest first."""

@@ -1,0 +1,105 @@
+"""A run that acts: the folder's journal, effector, policy and kill switch put together for one playbook. Called by `cli.respond_run`.
+
+While it is open it holds the folder's effect journal, as `up` does: one of them acts at a time.
+"""
+
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from interferon.actions import ACTIONS
+from interferon.model.errors import InputError, JournalError, UnreachableError
+from interferon.playbooks.records import Action, Playbook
+from interferon.runtime.effector_client import EffectorClient
+from interferon.runtime.effects import Effects
+from interferon.runtime.kill_switch import KillSwitch
+from interferon.runtime.playbook_crew import AtOnce, Hands, WallClock
+from interferon.runtime.playbook_effects import KINDS, EffectorExecutor
+from interferon.runtime.playbook_people import Terminal
+from interferon.runtime.playbook_permission import Permission
+from interferon.store.accounts import Accounts
+from interferon.store.folder import load
+from interferon.store.journal import LEASE_S, Journal, journal_place
+
+WAIT_S: Final = LEASE_S + 2.0  # the lease of one that died has lapsed by then
+
+
+@dataclass(frozen=True)
+class Acting:
+    """For which network folder a run acts, who answers for it, and the run's id, which the ids of its effects follow from."""
+
+    network: str
+    person: str
+    run: str
+
+
+def refuse_foreign(playbooks: Iterable[Playbook]) -> None:
+    """`InputError` with the first step whose command would be somebody else's code: nothing of such a playbook is begun."""
+    for playbook in playbooks:
+        for name, step in playbook.workflow.items():
+            for command in step.commands if isinstance(step, Action) else ():
+                if command.type not in KINDS:
+                    can = " and ".join(KINDS)
+                    raise InputError(f"{name}: {command.type} commands are not carried out: only {can} are; nothing was begun")
+
+
+def run_file(acting: Acting) -> Path:
+    """Where a run's own journal lies if nobody names another place."""
+    folder = Path(acting.network, "state", "runs")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{acting.run}.jsonl"
+
+
+@contextmanager
+def hands(acting: Acting, begin: int, tell: Callable[[str], None]) -> Iterator[Hands]:
+    """What a run acts with. `begin`: the last moment it knows, milliseconds; `tell` gets a line for the person.
+
+    Raises `InputError` where nothing can be carried out: no effector, no signed policy, no such person, a journal that another process
+    has. What an earlier process left half-done is brought to its end first.
+    """
+    folder = Path(acting.network)
+    network = load(folder)
+    if not network.settings.effector:
+        raise InputError(f"{folder / 'network.toml'}: no effector is set, so nothing can be carried out; set effector to its socket")
+    permission, clock = Permission(folder, acting.person, network, Accounts(folder)), WallClock(begin)
+    if why := permission.refusal("approve", ()):
+        raise InputError(f"nothing is carried out: {why}")
+    with ExitStack() as stack:
+        journal = stack.enter_context(_journal(folder, network.settings.journal, acting.run, tell))
+        client = stack.enter_context(EffectorClient(Path(network.settings.effector)))
+        effects = Effects(journal, client, ACTIONS, network, _us, halted=KillSwitch(folder).engaged)
+        stack.callback(effects.close)
+        try:
+            effects.recover()
+        except UnreachableError as error:
+            raise InputError(f"nothing is carried out: {error}") from None
+        executor = EffectorExecutor(acting.run, journal, effects, permission, Terminal(clock.now), _us)
+        crew = AtOnce(executor, clock)
+        stack.callback(crew.close)
+        stack.callback(executor.close)
+        yield Hands(executor, clock, crew)
+
+
+def _journal(folder: Path, named: str | None, run_id: str, tell: Callable[[str], None]) -> Journal:
+    """Under a node's name of the run's own: another process on this machine keeps the lease it has."""
+    place = journal_place(folder, named)
+    if isinstance(place, Path):
+        place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return Journal(
+            place,
+            node=f"{platform.node()} run {run_id}",
+            wait_s=WAIT_S,
+            standing_by=lambda holder: tell(f"node {holder} holds the effect journal; waiting {WAIT_S:.0f} s for it at most"),
+        )
+    except JournalError as error:
+        raise InputError(f"nothing is carried out: {error}; where that is `interferon up`, stop it first") from None
+
+
+def _us() -> int:
+    """Microseconds UTC."""
+    return time.time_ns() // 1000
