@@ -30,7 +30,7 @@ from interferon.twin.scenario import parse
 
 Item: TypeAlias = "pa.RecordBatch | Control"
 
-HISTORY_H, HOURS, SEED = 10.0, 5.0, 3
+HISTORY_H, HOURS, SEED = 6.0, 5.0, 3
 ATTACKS = (
     (0.5, "rogue_command", "asset:plc-1"),
     (0.8, "change_bank_details", "partner:supplier-3"),

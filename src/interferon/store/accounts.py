@@ -11,6 +11,7 @@ import re
 import secrets
 import tomllib
 import unicodedata
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,7 +52,11 @@ class Accounts:
         self._cost = cost or Cost()
         self._stamp: tuple[int, int] | None = None
         self._accounts: dict[str, Account] = {}
-        self._nobody = hashed(secrets.token_urlsafe(16), self._cost)
+
+    @cached_property
+    def _nobody(self) -> str:
+        """What an unknown name's password is held against. Made at the first log-in: commands that only list people have none."""
+        return hashed(secrets.token_urlsafe(16), self._cost)
 
     def exists(self) -> bool:
         """True when there is at least one account, be it disabled: locking the last one must not open the doors."""
@@ -59,8 +64,8 @@ class Accounts:
 
     def verify(self, name: str, password: str) -> str | None:
         """The role, or None for an unknown name, a wrong password or a disabled account: the same work in each case."""
-        account = self._read().get(name)
-        right = matches(password, account.hash if account else self._nobody)
+        account, nobody = self._read().get(name), self._nobody  # also for a known name: the first log-in takes as long for either
+        right = matches(password, account.hash if account else nobody)
         return account.role if account and right and not account.disabled else None
 
     def role(self, name: str) -> str | None:
