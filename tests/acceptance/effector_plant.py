@@ -5,7 +5,6 @@ Each machine is a process in a namespace of its own, one hop from the gateway; e
 
 import errno
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -36,13 +35,6 @@ setattr(owner, method, dying)
 from interferon.cli import main
 main()
 """
-
-
-def lacking() -> str:
-    """'' where namespaces and a packet filter can be used."""
-    if os.geteuid() != 0:
-        return "network namespaces need root"
-    return next((f"{each} is not installed" for each in ("nft", "ip") if not shutil.which(each)), "")
 
 
 def run(*words: str) -> str:

@@ -3,7 +3,6 @@
 Needs root, nft and ip; without them it is skipped with the reason (a failure where everything must be there).
 """
 
-import os
 import random
 import re
 import signal
@@ -26,8 +25,9 @@ from interferon.model.network import Asset, Budgets, Conduit, Network, Settings,
 from interferon.runtime.effector_client import EffectorClient
 from interferon.runtime.effects import Effects
 from interferon.store.journal import Journal
+from tests.namespaces import needed
 
-from .effector_plant import MACHINES, Plant, answers, lacking, lines, run, until
+from .effector_plant import MACHINES, Plant, answers, lines, run, until
 
 WIDE = "[limits]\neffects = 5000\neffects_a_minute = 100000\nisolated_assets = 5000\n"
 KILLS = 50
@@ -38,10 +38,7 @@ Told = Callable[[str, object], None]
 
 @pytest.fixture(scope="module", autouse=True)
 def possible() -> None:
-    if why := lacking():
-        if os.environ.get("INTERFERON_REQUIRE_ALL") == "1":
-            pytest.fail(why, pytrace=False)
-        pytest.skip(why)
+    needed("nft", "ip")
 
 
 @contextmanager

@@ -4,7 +4,6 @@ Needs root, nft and ip; without them it is skipped with the reason (a failure wh
 """
 
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -23,8 +22,9 @@ from interferon.store.journal import Journal, journal_path
 from tests.integration.acting_plant import alone, openc2
 from tests.integration.test_up import PROGRAM, cases, plans, records, token
 from tests.integration.test_up import lines as attack
+from tests.namespaces import needed
 
-from .effector_plant import Plant, lacking, until
+from .effector_plant import Plant, until
 
 SECOND = 1_000_000
 Up = Callable[[], AbstractContextManager["subprocess.Popen[bytes]"]]
@@ -32,10 +32,7 @@ Up = Callable[[], AbstractContextManager["subprocess.Popen[bytes]"]]
 
 @pytest.fixture(scope="module", autouse=True)
 def possible() -> None:
-    if why := lacking():
-        if os.environ.get("INTERFERON_REQUIRE_ALL") == "1":
-            pytest.fail(why, pytrace=False)
-        pytest.skip(why)
+    needed("nft", "ip")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from interferon.effector import kit
 from interferon.effector.actuators import cgroup
 from interferon.effector.protocol import Job, Target
 
-from .live_feeds import absent, soon
+from .live_feeds import soon
 
 WORK = """
 import os, sys, time
@@ -81,7 +81,7 @@ class Victim:
 def victim(tmp_path: Path) -> Iterator[Victim]:
     actuator = cgroup.make(cgroup.Settings())
     if actuator.ready():
-        absent(f"a cgroup v2 hierarchy that can be written ({actuator.ready()})")
+        pytest.skip(f"this machine has no cgroup v2 hierarchy that can be written: {actuator.ready()}")
     hierarchy = cgroup.Cgroup(cgroup.Settings())._hierarchy()
     victim = Victim(tmp_path, hierarchy)
     yield victim

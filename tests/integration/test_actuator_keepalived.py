@@ -2,10 +2,8 @@
 
 import ctypes
 import os
-import shutil
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,8 +15,9 @@ import pytest
 from interferon.effector import kit
 from interferon.effector.actuators import keepalived
 from interferon.effector.protocol import Job, Target
+from tests.namespaces import needed
 
-from .live_feeds import absent, soon
+from .live_feeds import soon
 
 T = TypeVar("T")
 VIP, PORT = "10.99.7.100", 8080
@@ -117,11 +116,7 @@ class Pair:
 
 
 def need() -> None:
-    for program in ("ip", "keepalived"):
-        if shutil.which(program) is None:
-            absent(program)
-    if sys.platform != "linux" or os.getuid() != 0:
-        absent("root, for network namespaces,")
+    needed("ip", "keepalived", "nft")
 
 
 @pytest.fixture

@@ -16,13 +16,15 @@ from interferon.effector.nft_session import NftError, NftLost, NftSession
 from interferon.effector.protocol import Job, Target
 from interferon.model.effects import Observed, Outcome, Value
 from interferon.model.errors import InputError
+from tests.namespaces import needed
 
-LACKING = next((f"{each} is not installed" for each in ("nft", "ip") if not shutil.which(each)), "") or (
-    "network namespaces need root" if os.geteuid() else ""
-)
-pytestmark = pytest.mark.skipif(bool(LACKING) and os.environ.get("INTERFERON_REQUIRE_ALL") != "1", reason=LACKING)
 MAC = "02:00:00:00:66:02"
 HOST = "10.66.0.2"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _possible() -> None:
+    needed("nft", "ip")
 
 
 def run(*words: str) -> str:
