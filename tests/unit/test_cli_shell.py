@@ -145,7 +145,7 @@ def test_bench_detect_joins_its_parts_and_runs_one_alone(monkeypatch: pytest.Mon
     [
         (("detect", "--part", "speed"), "--part speed: detect has tables, watch, plants, start, poison, throughput, stream, rules"),
         (("flow", "--part", "tables"), "--part tables: flow has closures, simulation, speed, joint, stock"),
-        (("--part", "tables"), "only detect, flow and sense have parts"),
+        (("--part", "tables"), "only detect, flow, respond and sense have parts"),
     ],
 )
 def test_bench_names_the_parts_there_are(words: tuple[str, ...], message: str) -> None:
