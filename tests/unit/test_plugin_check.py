@@ -55,6 +55,10 @@ def told(path: Path) -> list[str]:
     return [str(problem).removeprefix(f"{path}:") for problem in plugin_check.problems(path)]
 
 
+TOUCHABLE = "fits=touchable"  # of the action: in the tables, and no safety system
+ABSENT = "lambda network, name: '' if name in network.assets else 'there is none'"
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=[path.stem for path in SHIPPED])
 def test_what_ships_keeps_every_promise(path: Path) -> None:
     assert told(path) == []
@@ -84,11 +88,11 @@ def test_what_ships_keeps_every_promise(path: Path) -> None:
         ("connectors/event_lines.py", "schema=FAMILIES[family])", "schema=FAMILIES[family].remove_metadata())", "batch of family ''"),
         ("actions/isolate_asset.py", 'kind="reversible"', 'kind="undoable"', "ACTION is of kind 'undoable'"),
         ("actions/isolate_asset.py", "{target} except", "it except", "a sentence without {target}"),
-        ("actions/isolate_asset.py", "asset.type == SAFETY", "False", "closes cuts off a safety system for asset:"),
+        ("actions/isolate_asset.py", TOUCHABLE, f"fits={ABSENT}", "closes cuts off a safety system for asset:"),
         (
             "actions/isolate_asset.py",
-            "if asset is None:",
-            "if asset is None:\n        return ''\n    if False:",
+            TOUCHABLE,
+            "fits=lambda network, name: '' if name not in network.assets else touchable(network, name)",
             "fits accepts asset:no-such-thing",
         ),
         ("actions/isolate_asset.py", "ACTION = Action(", "ACTION = dict(", "ACTION is a dict"),
@@ -122,14 +126,14 @@ def test_what_ships_keeps_every_promise(path: Path) -> None:
         ),
         (
             "actions/isolate_asset.py",
-            "if asset is None:",
-            "if asset:\n        return 'no\\n'\n    if not asset:",
+            TOUCHABLE,
+            "fits=lambda network, name: touchable(network, name) or 'no\\n'",
             "it must be '' or one line",
         ),
         (
             "actions/isolate_asset.py",
-            "if asset is None:",
-            "if asset:\n        return 'never'\n    if not asset:",
+            TOUCHABLE,
+            "fits=lambda network, name: touchable(network, name) or 'never'",
             "ACTION fits nothing in the example",
         ),
         ("scenarios/minimal-stop.toml", 'action = "spread"', 'action = "spreads"', "15: step 'servers': unknown action 'spreads'"),
@@ -150,7 +154,7 @@ def test_the_line_is_that_of_what_the_message_speaks_of(changed: Changed) -> Non
 
 
 def test_an_exception_inside_the_plugin_is_a_broken_promise_at_its_line(changed: Changed) -> None:
-    path = changed("actions/isolate_asset.py", "if asset is None:", "if misspelt is None:")
+    path = changed("actions/isolate_asset.py", TOUCHABLE, "fits=lambda network, name: misspelt(network, name)")
     (problem,) = plugin_check.problems(path)
     assert problem.message.startswith("fails on its own examples: NameError: name 'misspelt'")
     assert "misspelt" in path.read_text().splitlines()[problem.line - 1]

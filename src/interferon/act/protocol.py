@@ -47,6 +47,17 @@ class Action:
         return self.sentence.format(target=target)
 
 
+def no_safety_system(network: Network, name: str) -> str:
+    """'' unless the asset is a safety system. One that is in no table is none: clients and accounts come with the events."""
+    asset = network.assets.get(name)
+    return f"asset:{name} is a safety system: never a target" if asset is not None and asset.type == SAFETY else ""
+
+
+def touchable(network: Network, name: str) -> str:
+    """'' where the asset is in the tables and no safety system: what most actions on assets ask in `fits`."""
+    return no_safety_system(network, name) if name in network.assets else f"asset:{name} is not in the network"
+
+
 class Executor(Protocol):
     """Carries effects out in one world. Thread-safe; called by the runtime only.
 

@@ -1,14 +1,6 @@
 """Lock one client of a message broker: it is dropped and cannot come back. Used by plans, carried out by an executor."""
 
-from interferon.act.protocol import SAFETY, Action
-from interferon.model.network import Network
-
-
-def fits(network: Network, name: str) -> str:
-    """A client of a broker need not be in any table; a safety system that is one is left alone."""
-    asset = network.assets.get(name)
-    return f"asset:{name} is a safety system: never a target" if asset is not None and asset.type == SAFETY else ""
-
+from interferon.act.protocol import Action, no_safety_system
 
 ACTION = Action(
     name="disable_client",
@@ -20,5 +12,5 @@ ACTION = Action(
     ttl_s=4 * 3600,
     sentence="Disable {target} at its message broker: its connection is dropped and it cannot come back.",
     inverse="Let {target} connect to its broker again, with the roles that it had.",
-    fits=fits,
+    fits=no_safety_system,  # a client of a broker need not be in any table; a safety system that is one is left alone
 )

@@ -1,15 +1,12 @@
 """Hand the work of an asset to another one of its redundancy group. Used by plans, carried out by an executor."""
 
-from interferon.act.protocol import SAFETY, Action
+from interferon.act.protocol import Action, touchable
 from interferon.model.network import Network
 
 
 def fits(network: Network, name: str) -> str:
-    asset = network.assets.get(name)
-    if asset is None:
-        return f"asset:{name} is not in the network"
-    if asset.type == SAFETY:
-        return f"asset:{name} is a safety system: never a target"
+    if why := touchable(network, name):
+        return why
     groups = {row.group for row in network.depends.get(name, ()) if row.group}
     partners = {row.asset for row in network.dependencies if row.group in groups and row.asset != name}
     return "" if partners else f"asset:{name} has no redundancy partner to fail over to"

@@ -1,15 +1,6 @@
 """Take write access to variables of a controller or gateway away; reading goes on. Used by plans, carried out by an executor."""
 
-from interferon.act.protocol import SAFETY, Action
-from interferon.model.network import Network
-
-
-def fits(network: Network, name: str) -> str:
-    asset = network.assets.get(name)
-    if asset is None:
-        return f"asset:{name} is not in the network"
-    return f"asset:{name} is a safety system: never a target" if asset.type == SAFETY else ""
-
+from interferon.act.protocol import Action, touchable
 
 ACTION = Action(
     name="lock_writes",
@@ -18,6 +9,6 @@ ACTION = Action(
     ttl_s=4 * 3600,
     sentence="Take write access to the listed variables of {target} away; reading goes on.",
     inverse="Give the write access to {target} back as it stood.",
-    fits=fits,
+    fits=touchable,
     controller_write=True,  # the permissions of its variables are the controller's own configuration
 )
