@@ -152,6 +152,21 @@ def test_an_outage_and_a_restart_lose_nothing_and_double_nothing(place: Path) ->
     assert ids(again) == ["i-2-r1", "i-3-r1", "i-4-r1"]
 
 
+@pytest.mark.parametrize("broken", ["whsec_no base64", None])
+def test_a_secret_that_is_none_is_told_and_once_it_is_put_right_nothing_is_missing(place: Path, broken: str | None) -> None:
+    told: list[str] = []
+    good = (place / "secret").read_text()
+    (place / "secret").unlink() if broken is None else (place / "secret").write_text(broken)
+    with receiving() as receiver, outlets(place, told.append, url=f"http://127.0.0.1:{receiver.server_port}/hook", from_start=True):
+        written(place, 1, 2)
+        until(lambda: bool(told))
+        assert receiver.got == []
+        (place / "secret").write_text(good)
+        until(lambda: len(receiver.got) == 2)
+    assert ids(receiver) == ["i-1-r1", "i-2-r1"]
+    assert "after whsec_ the secret is base64" in told[0] if broken else "secret_file secret cannot be read" in told[0]
+
+
 def test_what_is_refused_for_good_is_put_aside_and_the_next_one_goes(place: Path) -> None:
     with receiving() as receiver, outlets(place, url=f"http://127.0.0.1:{receiver.server_port}/", from_start=True):
         receiver.answers = [400]

@@ -1,15 +1,13 @@
 """`outlets.toml` of a network folder: where findings and incidents are sent, in which format. Read by `up` and `interferon check`."""
 
-import os
-import tomllib
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
-from interferon.model.errors import InputError
 from interferon.model.problem import Problem
+from interferon.runtime import receiver_file
 
 FILE: Final = "outlets.toml"
 KINDS: Final = {  # kind → schemes of its url, formats that it carries
@@ -38,37 +36,13 @@ class Outlet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ca_file: str = ""  # PEM of the certificate authorities to believe, in place of the system's
 
     def secret(self, folder: Path) -> str:
-        """The secret, or '' where none is named. InputError where it is named and not there."""
-        if self.secret_env:
-            if self.secret_env not in os.environ:
-                raise InputError(f"{FILE}: outlet {self.name}: the environment has no {self.secret_env}")
-            return os.environ[self.secret_env]
-        if self.secret_file:
-            try:
-                return (folder / self.secret_file).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise InputError(f"{FILE}: outlet {self.name}: secret_file {self.secret_file} cannot be read: {error}") from None
-        return ""
+        """The secret, or '' where none is named. InputError where it is named and not there, or is none that can sign."""
+        return receiver_file.secret(self, folder, f"{FILE}: outlet")
 
 
 def load(folder: Path) -> tuple[Outlet, ...]:
     """The outlets of a folder; none where it has no such file. InputError with the first mistake."""
-    path = folder / FILE
-    if not path.is_file():
-        return ()
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-        found = msgspec.convert(table.get("outlet", []), list[Outlet])
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: not readable as TOML: {error}") from None
-    except msgspec.ValidationError as error:
-        raise InputError(f"{path}: {error}; an [[outlet]] has {', '.join(Outlet.__struct_fields__)}") from None
-    if strange := sorted(set(table) - {"outlet"}):
-        raise InputError(f"{path}: {strange[0]!r} is nothing; the file holds [[outlet]] tables")
-    for place, outlet in enumerate(found):
-        if wrong := _wrong(outlet, {each.name for each in found[:place]}):
-            raise InputError(f"{path}: outlet {outlet.name!r}: {wrong}")
-    return tuple(found)
+    return receiver_file.load(folder / FILE, "outlet", Outlet, _wrong)
 
 
 def _wrong(outlet: Outlet, taken: set[str]) -> str:
@@ -100,8 +74,4 @@ def _port(url: str) -> int | None:
 
 def problems(folder: Path) -> list[Problem]:
     """For `interferon check`."""
-    try:
-        load(folder)
-    except InputError as error:
-        return [Problem(file=FILE, line=1, message=str(error).removeprefix(f"{folder / FILE}: "))]
-    return []
+    return receiver_file.problems(folder / FILE, lambda: load(folder))

@@ -22,6 +22,7 @@ import msgspec
 
 from interferon.export import cef, ocsf, stix
 from interferon.export.about import About, Told, key, severity
+from interferon.model.errors import InputError
 from interferon.model.records import Finding, Incident
 from interferon.runtime.outlet_settings import Outlet
 
@@ -204,7 +205,7 @@ class Outlets:
                 self._news(sender)
                 wait = PAUSE_S
                 self.troubles.pop(outlet.name, None)
-            except Unreached as error:
+            except (Unreached, InputError) as error:  # also a secret that is not there or is none: it may be put right
                 wait = min(max(wait, PAUSE_S) * 2, LONGEST_S)
                 if outlet.name not in self.troubles:
                     self._tell(f"outlet {outlet.name}: {error}; tried again until it gets through, nothing is lost")

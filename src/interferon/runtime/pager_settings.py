@@ -1,18 +1,15 @@
 """`pagers.toml` of a network folder: how people on the roster are told that a plan waits for them. Read by `up` and `interferon check`."""
 
-import base64
 import ipaddress
-import os
 import re
-import tomllib
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
-from interferon.model.errors import InputError
 from interferon.model.problem import Problem
+from interferon.runtime import receiver_file
 
 FILE: Final = "pagers.toml"
 ADDRESS: Final = re.compile(
@@ -37,45 +34,12 @@ class Pager(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     def secret(self, folder: Path) -> str:
         """The secret, or '' where none is named. InputError where it is named and not there, or is none that can sign."""
-        found = self._named(folder)
-        if self.kind == "webhook" and found.startswith("whsec_"):
-            try:
-                base64.b64decode(found.removeprefix("whsec_"), validate=True)
-            except ValueError:
-                raise InputError(f"{FILE}: pager {self.name}: after whsec_ the secret is base64, and this is not") from None
-        return found
-
-    def _named(self, folder: Path) -> str:
-        if self.secret_env:
-            if self.secret_env not in os.environ:
-                raise InputError(f"{FILE}: pager {self.name}: the environment has no {self.secret_env}")
-            return os.environ[self.secret_env]
-        if self.secret_file:
-            try:
-                return (folder / self.secret_file).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise InputError(f"{FILE}: pager {self.name}: secret_file {self.secret_file} cannot be read: {error}") from None
-        return ""
+        return receiver_file.secret(self, folder, f"{FILE}: pager")
 
 
 def load(folder: Path) -> tuple[Pager, ...]:
     """The pagers of a folder; none where it has no such file. InputError with the first mistake."""
-    path = folder / FILE
-    if not path.is_file():
-        return ()
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-        found = msgspec.convert(table.get("pager", []), list[Pager])
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: not readable as TOML: {error}") from None
-    except msgspec.ValidationError as error:
-        raise InputError(f"{path}: {error}; a [[pager]] has {', '.join(Pager.__struct_fields__)}") from None
-    if strange := sorted(set(table) - {"pager"}):
-        raise InputError(f"{path}: {strange[0]!r} is nothing; the file holds [[pager]] tables")
-    for place, pager in enumerate(found):
-        if wrong := _wrong(pager, {each.name for each in found[:place]}):
-            raise InputError(f"{path}: pager {pager.name!r}: {wrong}")
-    return tuple(found)
+    return receiver_file.load(folder / FILE, "pager", Pager, _wrong)
 
 
 def _wrong(pager: Pager, taken: set[str]) -> str:
@@ -115,8 +79,4 @@ def _here(host: str) -> bool:
 
 def problems(folder: Path) -> list[Problem]:
     """For `interferon check`."""
-    try:
-        load(folder)
-    except InputError as error:
-        return [Problem(file=FILE, line=1, message=str(error).removeprefix(f"{folder / FILE}: "))]
-    return []
+    return receiver_file.problems(folder / FILE, lambda: load(folder))
