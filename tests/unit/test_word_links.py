@@ -120,6 +120,7 @@ def test_whoever_has_the_link_looks_without_changing_and_answers_once(page: Test
         text = page.get(path()).text
         assert "For omar" in text
         assert "isolate asset plc-4" in text
+        assert "nothing is done. This link works once, for omar alone." in text
     assert source.decision.status == "waiting"
     done = page.post(path(), data={"word": "approve"})
     assert (done.status_code, "Approved. Thank you, omar." in done.text) == (200, True)
