@@ -131,6 +131,8 @@ def test_a_url_needs_its_package_and_a_kind_that_is_known(monkeypatch: pytest.Mo
     with pytest.raises(InputError, match="an effect journal is a file or postgresql://HOST/DATABASE"):
         run("mysql://h/x")
     monkeypatch.setitem(sys.modules, "psycopg", None)
+    # A test before this one may have imported it: then the package still holds it by name.
     monkeypatch.delitem(sys.modules, "interferon.store.journal_postgres", raising=False)
+    monkeypatch.delattr("interferon.store.journal_postgres", raising=False)
     with pytest.raises(InputError, match=r"needs the package psycopg: pip install 'interferon\[postgres\]'"):
         run("postgresql://h/x")
