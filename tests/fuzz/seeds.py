@@ -5,8 +5,10 @@ where it lies.
 """
 
 import functools
+import json
 import os
 from collections.abc import Callable, Iterable
+from importlib import resources
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -17,10 +19,11 @@ import pytest
 from interferon.connectors import capture
 from interferon.dissect.conversations import readings
 from interferon.dissect.message import Plain
+from interferon.playbooks import library
 from interferon.runtime import formats
 from interferon.sense import sparkplug
 
-from . import checks, targets
+from . import checks, documents, targets
 
 LONGEST: Final = 1 << 15  # bytes of one seed
 MOST: Final = 600  # of one target
@@ -28,6 +31,8 @@ CAPTURE: Final = 1 << 22  # bytes of a recorded file that is read for what a dis
 FILES: Final = 400
 UNIT: Final = Path(__file__).parent.parent / "unit"
 ROOT: Final = UNIT.parent.parent
+
+LENGTHY: Final = frozenset({"external_references", "extension_definitions", "playbook_extensions"})
 
 Heard = Callable[[bytes], None]
 
@@ -39,6 +44,10 @@ def examples(name: str) -> list[bytes]:
         return [example] if (example := getattr(formats.connectors()[word], "EXAMPLE", b"")) else [TABLE]
     if name == "ingest":
         return [*_examples(("ndjson",)), _stream()]
+    if kind == "playbook":
+        return list(documents.CONDITIONS) if word else _playbooks()
+    if name == "openc2":
+        return list(documents.MESSAGES)
     if kind == "dissect":
         return [bytes([place]) + targets.joined([(1, each), (0, each)]) for each in BEGINNINGS.get(word, ()) for place in (0, 1)]
     return [targets.joined([(mark, each) for mark in range(len(targets.TOPICS))]) for each in PAYLOADS]
@@ -81,6 +90,13 @@ def _examples(words: Iterable[str]) -> list[bytes]:
     return [formats.connectors()[word].EXAMPLE for word in words]  # type: ignore[attr-defined]
 
 
+def _playbooks() -> list[bytes]:
+    """Those of our library, without what only makes them long."""
+    found = [json.loads(each.read_bytes()) for each in resources.files(library).iterdir() if each.name.endswith(".json")]
+    kept = [{name: value for name, value in each.items() if name not in LENGTHY} for each in found]
+    return sorted((json.dumps(each, separators=(",", ":")).encode() for each in kept), key=len)
+
+
 def _stream() -> bytes:
     """The events of an example as an Arrow stream."""
     (lines,) = _examples(("ndjson",))
@@ -109,6 +125,8 @@ def gathered(name: str) -> list[bytes]:
         _from_files(connector.SUFFIXES, hear)
     elif name == "mqtt_messages":
         _from_tests("sparkplug", _Messages(hear))
+    elif name in ("playbook", "openc2"):
+        _from_files((".json",), hear)
     return sorted(found, key=len)[:MOST]
 
 

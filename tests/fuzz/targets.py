@@ -29,6 +29,7 @@ from interferon.sense.live import batched
 from interferon.store.tokens import Token
 from interferon.web import ingest
 
+from . import documents
 from .checks import FEED, items_hold, one_line, rows_hold
 
 Target = Callable[[bytes], None]
@@ -254,7 +255,8 @@ def file_connectors() -> dict[str, Any]:
 def _named() -> dict[str, Target]:
     found: dict[str, Target] = {f"dissect_{name}": partial(converse, each) for name, each in dissectors().items()}
     found |= {f"file_{name}": partial(record, each) for name, each in file_connectors().items()}
-    return found | {"file_pcap": captured, "file_csv": table, "mqtt_messages": messages, "mqtt_packets": packets, "ingest": sent}
+    found |= {"file_pcap": captured, "file_csv": table, "mqtt_messages": messages, "mqtt_packets": packets, "ingest": sent}
+    return found | documents.TARGETS
 
 
 TARGETS: Final = _named()
