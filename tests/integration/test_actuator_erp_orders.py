@@ -141,7 +141,7 @@ def test_an_erp_that_takes_a_hold_and_goes_on_is_seen(erp: Erp, actuator: Actuat
 @pytest.mark.parametrize(
     ("task", "result", "why"),
     [
-        (job("order:o-2", "bolt"), "failed", 'answers 409: {"error": "it has left"}'),
+        (job("order:o-2", "bolt"), "failed", 'answers HTTP 409: {"error": "it has left"}'),
         (job("order:o-9"), "failed", "orders/o-9: there is none"),
         (job("lane:l-1"), "refused", "lane:l-1 cannot be held at the ERP; order:ID, payment:ID, shipment:ID can"),
         (job("order:x", number="a/b"), "ok", "order:x is held"),
@@ -158,4 +158,4 @@ def test_a_token_that_is_not_taken_tells_nothing_of_the_order(erp: Erp, tmp_path
     (tmp_path / "wrong").write_text("x")
     other = erp_orders.make(erp_orders.Settings(url=f"http://127.0.0.1:{erp.server_port}", token_file=str(tmp_path / "wrong")))
     assert other.look(job()).standing == "unknown"
-    assert "answers 401" in other.ready()
+    assert "answers HTTP 401" in other.ready()

@@ -259,7 +259,7 @@ def test_a_provider_that_does_not_let_us_is_told(keycloak: Keycloak, tmp_path: P
     keycloak.readonly = True
     outcome = oidc.make(account(keycloak, tmp_path)).apply(account_job())
     assert outcome.result == "failed"
-    assert "answers 403" in outcome.detail
+    assert "answers HTTP 403" in outcome.detail
 
 
 def test_settings_that_cannot_be_used_are_told(keycloak: Keycloak, tmp_path: Path) -> None:
@@ -271,5 +271,5 @@ def test_settings_that_cannot_be_used_are_told(keycloak: Keycloak, tmp_path: Pat
         oidc.make(account(keycloak, tmp_path)).before(token_job(str(tmp_path / "client")))
     other = oidc.Settings(issuer=f"http://localhost:{keycloak.server_port}", client_id="x", client_secret_file="x")
     assert "says that it is" in oidc.make(other).ready()
-    with pytest.raises(InputError, match="ca_file /no/such cannot be used"):
+    with pytest.raises(InputError, match=r"/no/such: .*PEM files that belong together would be right"):
         oidc.make(settings(tmp_path, keycloak.server_port, ca_file="/no/such"))

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from interferon.effector import rest
+from interferon.effector import exchange
 from interferon.effector.answers import Unanswered
 from interferon.effector.rest import Rest
 
@@ -60,14 +60,14 @@ def test_a_product_that_dribbles_is_not_waited_for_beyond_the_time_of_one_exchan
     with serving(dribbles) as url:
         begin = time.monotonic()
         with pytest.raises(Unanswered, match="did not answer in time"):
-            Rest("", 0.3).read("GET", url, object)
+            Rest(url, "", 0.3).read(url, object, {})
         assert time.monotonic() - begin < 1.5
 
 
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (body(b"[" + b" " * rest.MOST_BYTES + b"]"), "answers more than 1048576 bytes"),
+        (body(b"[" + b" " * exchange.MOST_BYTES + b"]"), "answers more than 1048576 bytes"),
         (body(b"x", content_encoding="gzip"), "answers in gzip, which was not asked for"),
         (body(b"{"), "answers otherwise than agreed"),
     ],
@@ -75,9 +75,9 @@ def test_a_product_that_dribbles_is_not_waited_for_beyond_the_time_of_one_exchan
 )
 def test_an_answer_out_of_bounds_tells_nothing(answer: Answer, why: str) -> None:
     with serving(answer) as url, pytest.raises(Unanswered, match=why):
-        Rest("", 5).read("GET", url, object)
+        Rest(url, "", 5).read(url, object, {})
 
 
 def test_an_answer_within_bounds_is_read() -> None:
     with serving(body(b'{"a": 1}')) as url:
-        assert Rest("", 5).read("GET", url, dict[str, int]) == {"a": 1}
+        assert Rest(url, "", 5).read(url, dict[str, int], {}) == {"a": 1}

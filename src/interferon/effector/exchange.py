@@ -65,6 +65,10 @@ class Answer:
     body: bytes
     certificate: str  # SHA-256 of the certificate that answered, hex; '' without TLS
 
+    @property
+    def good(self) -> bool:
+        return 200 <= self.status < 300
+
 
 def exchange(
     access: Access, method: str, url: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, again: bool = False
@@ -203,6 +207,6 @@ def posted(access: Access, url: str, body: bytes, headers: Mapping[str, str]) ->
     """Hands a message to a webhook that knows a repeated key, so that it may be asked again. `Denied` where it does not want it."""
     answer = exchange(access, "POST", url, body, {"content-type": "application/json", **headers}, again=True)
     said = f"{_place(url)} answers HTTP {answer.status}"
-    if 200 <= answer.status < 300:
+    if answer.good:
         return said
     raise (Denied if 400 <= answer.status < 500 else Unanswered)(said)

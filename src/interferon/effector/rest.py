@@ -1,25 +1,23 @@
-"""HTTP as an actuator needs it: reading that cannot be mistaken, changes that are done or not done, secrets only over TLS.
+"""REST as an actuator needs it, over one `exchange` each: reading that cannot be mistaken, changes that are done or not done.
 
 Called by the actuators that speak to a REST interface.
 """
 
-import ssl
-from pathlib import Path
+import base64
+from collections.abc import Mapping
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-import httpx
 import msgspec
 
 from interferon.effector.answers import Denied, Gone, Unanswered
-from interferon.effector.deadline import within
+from interferon.effector.exchange import Access, Answer, exchange, on_this_machine
 from interferon.model.errors import InputError
 
 T = TypeVar("T")
-MOST_BYTES: Final = 1 << 20  # of an answer
-FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, Unanswered)
-PLAIN: Final = {"accept-encoding": "identity"}  # what is packed may unpack to anything
-LOCAL: Final = ("127.0.0.1", "::1", "localhost")
+FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
+JSON: Final = {"content-type": "application/json"}
+NOT_FOUND: Final = 404
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -31,68 +29,52 @@ class Named(msgspec.Struct, frozen=True):
 def safe(key: str, address: str) -> None:
     """ValueError unless `address` is HTTPS, HTTP on this machine, or ''."""
     url = urlsplit(address)
-    if address and url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOCAL):
+    if address and url.scheme != "https" and not (url.scheme == "http" and on_this_machine(url.hostname or "")):
         raise ValueError(f"{key} is {address}; it must begin with https://, for it carries secrets")
 
 
-def secret(path: str, what: str) -> str:
-    """What the file holds, without blanks around it."""
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{what}, {path}, cannot be read: {error}") from error
+def basic(name: str, password: str) -> dict[str, str]:
+    """The header of HTTP Basic authentication (RFC 7617)."""
+    return {"authorization": f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"}
 
 
 class Rest:
-    """Sends requests; thread-safe. No proxy of the environment, no redirect, no connection that is kept."""
+    """Sends requests; thread-safe. Each is one exchange of `answer_s` seconds at the most, so that none holds a target for longer."""
 
-    def __init__(self, ca_file: str, answer_s: float) -> None:
-        try:
-            trusted = ssl.create_default_context(cafile=ca_file or None)  # once: reading every authority takes a tenth of a second
-        except OSError as error:
-            raise InputError(f"ca_file {ca_file} cannot be used: {error}") from error
-        self._answer_s = answer_s  # for a whole exchange: one that dribbles must not hold the target, nor a node that takes over
-        no_more = httpx.Limits(max_keepalive_connections=0)
-        self._http = httpx.Client(verify=trusted, timeout=answer_s, trust_env=False, limits=no_more, headers=PLAIN)
+    def __init__(self, url: str, ca_file: str, answer_s: float) -> None:
+        """`InputError` where the settings cannot be used with `url`, the first that is asked."""
+        self._access = Access(ca_file=ca_file, timeout_s=answer_s)
+        if trouble := self._access.trouble(url):
+            raise InputError(trouble)
 
-    def read(self, method: str, url: str, shape: type[T], **content: Any) -> T:
-        """The JSON of an answer in that shape. `Gone` only where the thing is not there; whatever else goes wrong tells nothing."""
-        answer = self._send(method, url, **content)
-        if answer.status_code == httpx.codes.NOT_FOUND:
+    def read(self, url: str, shape: type[T], headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> T:
+        """The JSON of an answer in that shape; with a form it is posted. `Gone` only where it is not there; all else tells nothing."""
+        if form is None:
+            answer = exchange(self._access, "GET", url, headers=headers, again=True)
+        else:
+            answer = exchange(self._access, "POST", url, urlencode(form).encode(), {**FORM, **headers}, again=True)
+        if answer.status == NOT_FOUND:
             raise Gone(f"{url}: there is none")
-        if not answer.is_success:
+        if not answer.good:
             raise Unanswered(_said(url, answer))
         try:
-            return msgspec.json.decode(answer.content, type=shape)
+            return msgspec.json.decode(answer.body, type=shape)
         except msgspec.MsgspecError as error:
             raise Unanswered(f"{url} answers otherwise than agreed: {error}") from error
 
-    def change(self, method: str, url: str, **content: Any) -> None:
-        """`Denied` where the answer is no: then nothing is changed."""
-        answer = self._send(method, url, **content)
-        if answer.is_client_error:
-            raise Denied(_said(url, answer))
-        if not answer.is_success:
-            raise Unanswered(_said(url, answer))
-
-    def _send(self, method: str, url: str, **content: Any) -> httpx.Response:
-        try:
-            return within(self._answer_s, url, lambda: self._bounded(method, url, **content), FAILURES)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            raise Unanswered(f"{url}: {error}") from error
-
-    def _bounded(self, method: str, url: str, **content: Any) -> httpx.Response:
-        with self._http.stream(method, url, **content) as answer:
-            if answer.headers.get("content-encoding", "identity") != "identity":
-                raise Unanswered(f"{url} answers in {answer.headers['content-encoding']}, which was not asked for")
-            read = b""
-            for chunk in answer.iter_raw():
-                read += chunk
-                if len(read) > MOST_BYTES:
-                    raise Unanswered(f"{url} answers more than {MOST_BYTES} bytes")
-        return httpx.Response(answer.status_code, headers=answer.headers, content=read, request=answer.request)
+    def change(
+        self, method: str, url: str, headers: Mapping[str, str], *, form: Mapping[str, str] | None = None, value: Any = None
+    ) -> None:
+        """`Denied` where the answer is no: then nothing is changed. Sends a form, a value as JSON, or nothing."""
+        if form is not None:
+            body, kind = urlencode(form).encode(), FORM
+        else:
+            body, kind = (b"", {}) if value is None else (msgspec.json.encode(value), JSON)
+        answer = exchange(self._access, method, url, body, {**kind, **headers})
+        if not answer.good:
+            raise (Denied if 400 <= answer.status < 500 else Unanswered)(_said(url, answer))
 
 
-def _said(url: str, answer: httpx.Response) -> str:
-    text = answer.text.strip()
-    return f"{url} answers {answer.status_code}: {text.splitlines()[0][:200] if text else answer.reason_phrase}"
+def _said(url: str, answer: Answer) -> str:
+    text = answer.body.decode(errors="replace").strip()
+    return f"{url} answers HTTP {answer.status}" + (f": {text.splitlines()[0][:200]}" if text else "")

@@ -11,6 +11,7 @@ import msgspec
 
 from interferon.effector import rest
 from interferon.effector.answers import Unanswered, identified, same, shown, stood, told, unfit
+from interferon.effector.exchange import secret
 from interferon.effector.protocol import Actuator, Job, Seen, Target
 from interferon.effector.rest import Named, Rest
 from interferon.model.effects import Outcome
@@ -50,7 +51,7 @@ class ErpOrders:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._rest = Rest(settings.ca_file, settings.answer_s)
+        self._rest = Rest(settings.url, settings.ca_file, settings.answer_s)
 
     def ready(self) -> str:
         return shown(lambda: Seen("absent", "" if self._get("", object) is not None else "the ERP's adapter tells nothing")).detail
@@ -87,7 +88,7 @@ class ErpOrders:
         """The effect's id is the key: at the ERP there is one hold of it at the most."""
         self._meant(job)
         body = {"reason": str(job.params.get("reason", "security")), "effect": job.effect}
-        self._rest.change("PUT", self._url(_hold_path(job)), json=body, headers={**self._token(), "Idempotency-Key": job.effect})
+        self._rest.change("PUT", self._url(_hold_path(job)), {**self._token(), "Idempotency-Key": job.effect}, value=body)
         return f"{job.target.ref} is held"
 
     def _look(self, job: Job) -> Seen:
@@ -102,20 +103,20 @@ class ErpOrders:
     def _release(self, job: Job) -> str:
         self._meant(job)
         if self._held(job):
-            self._rest.change("DELETE", self._url(_hold_path(job)), headers={**self._token(), "Idempotency-Key": f"{job.effect}/release"})
+            self._rest.change("DELETE", self._url(_hold_path(job)), {**self._token(), "Idempotency-Key": f"{job.effect}/release"})
         return f"{job.target.ref} has no hold of ours"
 
     def _held(self, job: Job) -> bool:
         return job.effect in [each.id for each in self._get(f"{_path(job)}/holds", list[Named])]
 
     def _get(self, path: str, shape: type[T]) -> T:
-        return self._rest.read("GET", self._url(path), shape, headers=self._token())
+        return self._rest.read(self._url(path), shape, self._token())
 
     def _url(self, path: str) -> str:
         return f"{self._settings.url.rstrip('/')}/{path}"
 
     def _token(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {rest.secret(self._settings.token_file, 'token_file of erp_orders')}"}
+        return {"Authorization": f"Bearer {secret(self._settings.token_file, 'token_file of erp_orders')}"}
 
 
 def _path(job: Job) -> str:

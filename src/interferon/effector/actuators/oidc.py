@@ -11,6 +11,7 @@ import msgspec
 
 from interferon.effector import rest
 from interferon.effector.answers import Unanswered, identified, reach, same, shown, stood, told, unfit
+from interferon.effector.exchange import secret
 from interferon.effector.protocol import Actuator, Job, Seen, Standing, Target
 from interferon.effector.rest import Named, Rest
 from interferon.model.effects import Outcome
@@ -58,7 +59,7 @@ class Oidc:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._rest = Rest(settings.ca_file, settings.answer_s)
+        self._rest = Rest(settings.issuer, settings.ca_file, settings.answer_s)
 
     def ready(self) -> str:
         return shown(lambda: Seen("absent", "" if self._endpoint("token_endpoint") else "the provider names no token_endpoint")).detail
@@ -107,9 +108,7 @@ class Oidc:
         if job.action != "revoke_sessions":
             raise InputError(f"{job.action} needs user_id in reach of {job.target.ref}: a token is not an account")
         data = {"token": self._secret(job)}
-        found: dict[str, Any] = self._rest.read(
-            "POST", self._endpoint("introspection_endpoint"), dict[str, Any], data=data, auth=self._client()
-        )
+        found: dict[str, Any] = self._rest.read(self._endpoint("introspection_endpoint"), dict[str, Any], self._client(), data)
         if found.get("active"):
             same(job, {key: found.get(key, "") for key in TOKEN_FACTS})
         return found
@@ -117,7 +116,7 @@ class Oidc:
     def _revoke(self, job: Job) -> str:
         if self._token(job).get("active"):
             data = {"token": self._secret(job)}
-            self._rest.change("POST", self._endpoint("revocation_endpoint"), data=data, auth=self._client())
+            self._rest.change("POST", self._endpoint("revocation_endpoint"), self._client(), form=data)
         return f"the token of {job.target.ref} is revoked"
 
     def _look_token(self, job: Job) -> Seen:
@@ -129,14 +128,14 @@ class Oidc:
 
     def _user(self, job: Job) -> dict[str, Any]:
         path = f"users/{quote(reach(job, 'user_id'), safe='')}"
-        user = self._rest.read("GET", self._url(path), dict[str, Any], headers=self._bearer())
+        user = self._rest.read(self._url(path), dict[str, Any], self._bearer())
         if not isinstance(user.get("enabled"), bool) or not all(isinstance(user.get(key), str) for key in ("id", "username")):
             raise Unanswered(f"{path} answers otherwise than agreed: id, username and enabled are not all there")
         same(job, {"username": user.get("username", ""), "email": user.get("email", ""), "created": user.get("createdTimestamp", 0)})
         return user
 
     def _sessions(self, user: str) -> list[str]:
-        found = self._rest.read("GET", self._url(f"users/{quote(user, safe='')}/sessions"), list[Named], headers=self._bearer())
+        found = self._rest.read(self._url(f"users/{quote(user, safe='')}/sessions"), list[Named], self._bearer())
         return sorted(each.id for each in found)
 
     def _end(self, job: Job) -> str:
@@ -145,7 +144,7 @@ class Oidc:
         if job.action == "disable_identity":
             self._enable(user, False)
         if self._sessions(user["id"]):
-            self._rest.change("POST", self._url(f"users/{quote(user['id'], safe='')}/logout"), headers=self._bearer())
+            self._rest.change("POST", self._url(f"users/{quote(user['id'], safe='')}/logout"), self._bearer())
         locked = "locked and its " if job.action == "disable_identity" else ""
         return f"account {user['username']}: {locked}sessions ended"
 
@@ -153,7 +152,7 @@ class Oidc:
         """The whole account is sent, for Keycloak takes what is missing for removed."""
         if user["enabled"] != enabled:
             path = f"users/{quote(user['id'], safe='')}"
-            self._rest.change("PUT", self._url(path), json={**user, "enabled": enabled}, headers=self._bearer())
+            self._rest.change("PUT", self._url(path), self._bearer(), value={**user, "enabled": enabled})
 
     def _look_account(self, job: Job) -> Seen:
         """A session that began after the effect is none of those that were to end, unless the account is locked."""
@@ -185,19 +184,19 @@ class Oidc:
     def _bearer(self) -> dict[str, str]:
         """A token for the effector's own client; asked for each time, for they live for a minute."""
         grant = {"grant_type": "client_credentials"}
-        token = self._rest.read("POST", self._endpoint("token_endpoint"), Granted, data=grant, auth=self._client())
+        token = self._rest.read(self._endpoint("token_endpoint"), Granted, self._client(), grant)
         return {"Authorization": f"Bearer {token.access_token}"}
 
     def _endpoint(self, name: str) -> str:
-        found = self._rest.read("GET", f"{self._settings.issuer.rstrip('/')}/.well-known/openid-configuration", dict[str, Any])
+        found = self._rest.read(f"{self._settings.issuer.rstrip('/')}/.well-known/openid-configuration", dict[str, Any], {})
         if found.get("issuer") != self._settings.issuer:
             raise Unanswered(f"{self._settings.issuer} says that it is {found.get('issuer')}")
         if name not in found:
             raise InputError(f"{self._settings.issuer} names no {name}: it cannot do this")
         return str(found[name])
 
-    def _client(self) -> tuple[str, str]:
-        return self._settings.client_id, rest.secret(self._settings.client_secret_file, "client_secret_file of oidc")
+    def _client(self) -> dict[str, str]:
+        return rest.basic(self._settings.client_id, secret(self._settings.client_secret_file, "client_secret_file of oidc"))
 
     def _secret(self, job: Job) -> str:
-        return rest.secret(reach(job, "token_file"), f"token_file of {job.target.ref}")
+        return secret(reach(job, "token_file"), f"token_file of {job.target.ref}")
