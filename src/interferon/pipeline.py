@@ -192,7 +192,7 @@ def _received(state: State, rules: Rules, receipt: Receipted) -> list[Output]:
     if receipt.status == "due" and incident is not None:
         ended = [one for one in ledger.in_force(state.book, receipt.incident) if one.effect == receipt.effect]
         found += [
-            Renew(receipt.time, one.plan, receipt.incident, one.effects, one.answer, state.book.plans[one.plan].ttl_s, one.reason)
+            Renew(receipt.time, one.plan, receipt.incident, one.effects, one.answer, ledger.ttl_s(state.book, one), one.reason)
             for one in renew(state.decisions, incident, ended, rules.release)
         ]
     return found

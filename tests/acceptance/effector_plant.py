@@ -1,4 +1,4 @@
-"""A plant in network namespaces, with a gateway between its machines and the effector on the gateway. Used by `test_effector_range.py`.
+"""A plant in network namespaces, with a gateway between its machines and the effector on the gateway. Used by the tests of ranges.
 
 Each machine is a process in a namespace of its own, one hop from the gateway; everything between two machines passes there.
 """
@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from interferon.model.errors import UnreachableError
 from interferon.runtime.effector_client import EffectorClient
@@ -37,6 +39,29 @@ main()
 """
 
 
+NURSERY = """
+import contextlib, os, sys
+import interferon.effector.actuators.nft, interferon.effector.server
+from interferon.cli import main
+
+asked, sys.argv = sys.argv, ["interferon", "effector", "check", sys.argv[-1]]
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr):
+    main()  # loads the rest of what the command needs
+sys.argv = asked
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        os.dup2(nothing, 1)
+        main()
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+P = TypeVar("P", bound="Plant")
+
+
 def run(*words: str) -> str:
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 
@@ -50,6 +75,9 @@ def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
 
 class Plant:
     """Namespaces, machines, and the effector's file. `close` takes all of it away."""
+
+    machines: tuple[str, ...] = MACHINES
+    beside: tuple[str, ...] = ()  # what the effector is started by: nothing where it reaches into the gateway from outside
 
     def __init__(self, folder: Path, limits: str = "", extra_hosts: int = 0) -> None:
         self.folder = folder
@@ -69,17 +97,19 @@ class Plant:
         return f"{self.mark}-{machine}"
 
     def address(self, machine: str) -> str:
-        return f"10.77.{MACHINES.index(machine) + 1}.2"
+        return f"10.77.{self.machines.index(machine) + 1}.2"
 
     def mac(self, machine: str) -> str:
-        return f"02:00:00:00:77:{MACHINES.index(machine) + 1:02x}"
+        return f"02:00:00:00:77:{self.machines.index(machine) + 1:02x}"
 
     def _network(self) -> None:
         run("ip", "netns", "add", self.gateway)
+        run("ip", "-n", self.gateway, "link", "set", "lo", "up")
         run("ip", "netns", "exec", self.gateway, "sysctl", "-qw", "net.ipv4.ip_forward=1")
-        for place, machine in enumerate(MACHINES, 1):
+        for place, machine in enumerate(self.machines, 1):
             space = self.space(machine)
             run("ip", "netns", "add", space)
+            run("ip", "-n", space, "link", "set", "lo", "up")
             run("ip", "link", "add", f"to{place}", "netns", self.gateway, "type", "veth", "peer", "name", "eth", "netns", space)
             run("ip", "-n", space, "link", "set", "eth", "address", self.mac(machine))
             run("ip", "-n", self.gateway, "addr", "add", f"10.77.{place}.1/24", "dev", f"to{place}")
@@ -137,7 +167,8 @@ class Plant:
         """Start the effector, without waiting for it. `dies_at`: module, class, method and `before` or `after`: where it kills itself."""
         command = [sys.executable, "-c", DYING, *dies_at] if dies_at else [*COMMAND[:3]]
         with (self.folder / "effector.log").open("ab") as log:
-            self.effector = subprocess.Popen([*command, "effector", "run", "--config", str(self.file)], stderr=log)
+            words = [*self.beside, *command, "effector", "run", "--config", str(self.file)]
+            self.effector = subprocess.Popen(words, stderr=log)
 
     def ready(self) -> EffectorClient:
         """Start the effector and wait until it answers."""
@@ -164,8 +195,60 @@ class Plant:
             if each.poll() is None:
                 each.kill()
             each.wait()
-        for machine in (*MACHINES, "gw"):
+        for machine in (*self.machines, "gw"):
             subprocess.run(["ip", "netns", "del", self.space(machine)], check=False, capture_output=True)
+
+
+class Nursed(Plant):
+    """Its effector is forked from a process that has loaded everything already: the next one is there in hundredths of a second."""
+
+    nursery: "subprocess.Popen[bytes] | None" = None
+    child = 0
+
+    def begin(self, dies_at: tuple[str, str, str, str] | None = None) -> None:
+        assert dies_at is None, "only a process that was started by itself can be made to die at a step"
+        if self.nursery is None:
+            words = [sys.executable, "-c", NURSERY, "effector", "run", "--config", str(self.file)]
+            with (self.folder / "effector.log").open("ab") as log:
+                self.nursery = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+            self.processes.append(self.nursery)
+        assert self.nursery.stdin is not None
+        self.nursery.stdin.write(b"another\n")
+        self.nursery.stdin.flush()
+        self.child = self._told()
+
+    def kill(self, how: int = signal.SIGKILL) -> None:
+        os.kill(self.child, how)
+        assert self._told() == -how, (self.folder / "effector.log").read_text()[-1000:]
+        self.child = 0
+
+    def _told(self) -> int:
+        assert self.nursery is not None
+        assert self.nursery.stdout is not None
+        return int(self.nursery.stdout.readline())
+
+    def _runs(self) -> bool:
+        return self.child != 0
+
+    def close(self) -> None:
+        if self.child:
+            self.kill()
+        if self.nursery is not None:
+            for pipe in (self.nursery.stdin, self.nursery.stdout):
+                assert pipe is not None
+                pipe.close()
+        super().close()
+
+
+@contextmanager
+def planted(kind: type[P], folder: Path, **more: Any) -> Iterator[P]:
+    """A plant, taken away also where it could not be made whole."""
+    plant = kind.__new__(kind)
+    try:
+        plant.__init__(folder, **more)  # type: ignore[misc]
+        yield plant
+    finally:
+        plant.close()
 
 
 def answers(client: EffectorClient) -> bool:

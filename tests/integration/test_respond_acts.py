@@ -150,6 +150,8 @@ def test_wrong_use_is_one_line_and_nothing_is_begun(run: Run, standing: Acting, 
         (standing.words(bad), "bash commands are not carried out: only manual and openc2-http are; nothing was begun"),
         (standing.words(good, person="nobody"), "nobody has no account in"),
         (standing.words(good, person=""), "and --person NAME, who answers for it"),
+        (standing.words(good, "--incident", "i-1"), "cases are there once `interferon up` has run"),
+        (["respond", "run", str(good), "--incident", "i-1"], "--incident are for --executor effector"),
     ):
         code, out, told = run(*asked)
         assert (code, out, told.count("\n")) == (2, "", 1)

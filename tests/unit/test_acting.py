@@ -11,11 +11,13 @@ import pytest
 
 from interferon.effector.server import serve
 from interferon.model.effects import Intent, Outcome, Receipt, State
-from interferon.runtime.acting import WATCH_US, Acting
+from interferon.runtime.acting import Acting
 from interferon.store.journal import Journal
 
 from .attacked import fresh, rules
 from .effector_world import Effector, World
+
+WATCH_US = 30_000_000  # what `recovery.look_seconds` is by default
 
 
 class Installation:

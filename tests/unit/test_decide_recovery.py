@@ -1,5 +1,6 @@
 """The way back from a containment: checks, a time at reduced trust, and trust as before."""
 
+import dataclasses
 from pathlib import Path
 
 import msgspec
@@ -11,9 +12,13 @@ from interferon.decide import Considered, DecideState, ReleaseSettings
 from interferon.decide import book as ledger
 from interferon.decide.book import Book
 from interferon.decide.recovery import held_back, ready, reweighed, stage, watched
+from interferon.decide.release import Renewal
 from interferon.decide.settings import HOUR_US
+from interferon.model.network import Recovery
 from interferon.model.records import Incident
+from interferon.runtime import installation
 from interferon.store import examples, folder
+from interferon.trust.policy import Policy
 
 from .test_decide_book import ISOLATE, LOCK, NETWORK, NOW, plan, receipt
 
@@ -162,3 +167,29 @@ def test_how_long_a_thing_is_watched_is_a_setting_of_the_network(tmp_path: Path)
     file = tmp_path / "net" / "network.toml"
     file.write_text(file.read_text(encoding="utf-8").replace("watch_hours = 4", "watch_hours = 2"), encoding="utf-8")
     assert folder.load(tmp_path / "net").settings.recovery.watch_hours == 2.0
+
+
+def test_how_long_a_thing_stays_contained_is_a_setting_of_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    network = examples.minimal.build(0)
+    own = msgspec.structs.replace(network.settings, recovery=Recovery(contained_hours=2.0, clean_hours=1.0))
+    for settings, wanted in ((network.settings, RULES), (own, ReleaseSettings(contained_h=2.0, clean_h=1.0))):
+        told = installation.rules(dataclasses.replace(network, settings=settings), Policy.observing().ask, observing=True, now=0)
+        assert told.release == wanted
+
+
+def test_what_a_person_asked_for_is_renewed_for_as_long_as_its_action_is() -> None:
+    book = contained()
+    assert ledger.ttl_s(book, Renewal("i-1.1", ("i-1.1/1.0",), "renew", "")) == book.plans["i-1.1"].ttl_s
+    for name, hours in (("fail_over", 8), ("disable_client", 4)):
+        ledger.received(book, msgspec.structs.replace(receipt(name, "verified"), plan="openc2:x", action=name))
+        assert ledger.ttl_s(book, Renewal("openc2:x", (name,), "renew", "")) == hours * 3600
+
+
+def test_what_a_person_asked_for_in_a_case_comes_back_with_it_and_what_put_something_right_stays() -> None:
+    book = contained()
+    for name, action in (("run:1.0", "disable_client"), ("run:2.0", "roll_back_config")):
+        told = msgspec.structs.replace(receipt(name, "verified"), plan="openc2:x", incident="i-1", action=action, target="asset:b")
+        ledger.received(book, told)
+    assert asked(book) == [("i-1.1/1.0",), ("run:1.0",)]
+    assert asked(book, verdict="benign") == [("i-1.1/1.0",), ("run:1.0", "run:2.0")]

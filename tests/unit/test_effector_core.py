@@ -306,6 +306,40 @@ def test_what_was_changed_behind_our_back_is_seen_and_mended(effector: Effector,
     assert world.lamps["asset:a"] == "blinks"
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_was_put_back_gives_back_what_stood_first(effector: Effector, world: World, restarts: bool) -> None:
+    """What somebody made of it in between was never approved by anybody."""
+    world.lamps["asset:a"] = "blinks"
+    apply(effector)
+    world.valves["asset:a"], world.lamps["asset:a"] = "ajar", "burns"
+    if restarts:
+        effector.restart()
+    assert verify(effector).result == "failed"
+    assert apply(effector).result == "ok"
+    assert undo(effector).result == "ok"
+    assert (world.valves["asset:a"], world.lamps["asset:a"]) == ("open", "blinks")
+
+
+def test_what_could_not_be_put_back_at_first_gives_back_what_stood_first(effector: Effector, world: World) -> None:
+    world.lamps["asset:a"] = "blinks"
+    apply(effector)
+    world.valves["asset:a"], world.lamps["asset:a"] = "ajar", "burns"
+    effector.valve.answers["apply"] = Outcome("failed", "jammed")
+    assert [apply(effector).result, len(status(effector).effects)] == ["failed", 0]
+    effector.valve.answers.clear()
+    assert [apply(effector).result, undo(effector).result] == ["ok", "ok"]
+    assert (world.valves["asset:a"], world.lamps["asset:a"]) == ("open", "blinks")
+
+
+def test_what_never_took_hold_gives_back_what_stood_when_it_did(effector: Effector, world: World) -> None:
+    effector.valve.answers["apply"] = Outcome("failed", "jammed")
+    apply(effector)
+    effector.valve.answers.clear()
+    world.lamps["asset:a"] = "blinks"
+    assert [apply(effector).result, undo(effector).result] == ["ok", "ok"]
+    assert world.lamps["asset:a"] == "blinks"
+
+
 def test_what_is_half_done_and_cannot_be_finished_is_unknown(effector: Effector, world: World) -> None:
     apply(effector)
     world.lamps["asset:a"] = "off"

@@ -48,6 +48,7 @@ class Plant:
         self.now, self.stopped = 1_000_000, ""
         deeds = {
             "opened": Action("opened", "compensable", ("asset",), 60, "Open {target}.", "closed", lambda network, name: ""),
+            "switched": Action("switched", "compensable", ("asset",), 60, "", "back", lambda network, name: "", kept=True),
             "written": Action("written", "reversible", ("asset",), 60, "", "back", lambda network, name: "", controller_write=True),
         }
         assets = {name: Asset(id=name, zone="z", type="plc") for name in ("a", "b", "c", "plc")}
@@ -101,6 +102,13 @@ def test_what_was_taken_away_is_put_back_under_its_own_id_and_the_ledger_tells(p
     assert after is not None
     assert after.expires == before.expires  # no time is won by it
     assert plant.effects.watch() == []
+
+
+def test_a_state_that_is_kept_is_put_back_though_its_change_costs_something(plant: Plant, world: Looked) -> None:
+    plant.effects.submit([wanted(action="switched")])
+    world.world.clear()
+    assert [told.status for told in plant.effects.watch()] == [State.VERIFIED]
+    assert ACTIONS["fail_over"].kept
 
 
 def test_what_cannot_be_looked_at_is_not_judged(plant: Plant, world: Looked) -> None:

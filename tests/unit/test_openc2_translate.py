@@ -253,6 +253,7 @@ REFERENCES = {
     "disable_client": ["identity:sensor", "asset:hmi-1"],
     "freeze_process": ["asset:mes"],
     "kill_process": ["asset:mes"],
+    "roll_back_config": ["asset:mes"],
 }
 
 

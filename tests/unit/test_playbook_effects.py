@@ -238,3 +238,32 @@ def test_an_action_that_nobody_knows_counts_as_the_worst(folder: Path) -> None:
     olga, olaf = (Permission(folder, name, load(folder), Accounts(folder, CHEAP)) for name in ("olga", "olaf"))
     assert "does not let olga (operator) undo" in olga.refusal("undo", [("gone_since", "asset:wks-1")])
     assert olaf.refusal("undo", [("gone_since", "asset:wks-1")]) == ""
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ('{"id":"i-2"}\n{"id":"i-3"}\n', "--incident i-1 is no case in "),
+        ('{"id":"i-2"}\n{"no": 1}\n', "--incident i-1: .*required field `id`"),
+    ],
+)
+def test_a_run_about_a_case_that_nobody_knows_is_not_begun(folder: Path, lines: str, why: str) -> None:
+    settings, records = folder / "network.toml", folder / "state" / "records"
+    settings.write_text('effector = "/no/such/socket"\n' + settings.read_text())
+    records.mkdir(parents=True)
+    (records / "incidents.ndjson").write_text(lines)
+    for incident, said in (("i-1", why), ("i-2", "nothing is carried out: .*/no/such/socket")):
+        with pytest.raises(InputError, match=said), playbook_live.hands(Acting(str(folder), "olga", "r1", incident), 0, print):
+            pass
+
+
+def test_what_a_run_about_a_case_does_belongs_to_the_case(folder: Path) -> None:
+    life = Life(folder, World())
+    try:
+        permission = Permission(folder, "olga", life.network, Accounts(folder, CHEAP))
+        about = EffectorExecutor("r2", life.journal, life.effects, permission, Terminal(lambda: 0), lambda: NOW, "i-7")
+        assert about.run(command(HOLD)) == Scripted("success", {}, "hold_transaction order:o-1: verified")
+        assert [effect.intent.incident for effect in life.journal.effects()] == ["i-7"]
+        assert [json.loads(row.body)["incident"] for row in life.journal.rows(LEDGER, effect_name("r2", "0/1!0"))] == ["i-7"]
+    finally:
+        life.close()

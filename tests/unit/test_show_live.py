@@ -119,6 +119,19 @@ def test_what_is_contained_outranks_what_is_abnormal() -> None:
     assert "contained" not in {state.state for state in one.source.now().states}
 
 
+def test_what_a_playbook_did_in_a_case_is_told_there_without_a_plan_that_nobody_could_open() -> None:
+    one = shown()
+    plan = one.attacked()
+    done = Receipted(START, "run:1.0", "openc2:run:1", plan.incident, "disable_client", "asset:erp-1", "verified", "it is disabled")
+    one.loop.feed(done)
+    (state,) = [state for state in one.source.now().states if state.state == "contained"]
+    assert (state.ref, state.plan, state.note, state.incident) == ("asset:erp-1", "", "disable client by a playbook", plan.incident)
+    told = one.source.incident(plan.incident)
+    assert told is not None
+    (entry,) = [entry for entry in told.timeline if entry.kind == "receipt"]
+    assert (entry.text, entry.plan) == ("disable client on asset:erp-1: verified (it is disabled)", "")
+
+
 def test_what_came_back_is_watched_for_a_while_and_waits_for_its_checks_before() -> None:
     one = shown()
     plan = one.attacked()

@@ -23,6 +23,9 @@ class Action:
 
     `fits(network, name)` answers '' or one line why this target cannot be contained so; `closes(network, name)` are the ids of the assets
     that it takes off the network. Both get the target's id without its kind.
+
+    `kept`: what it brings about is a state, so that doing it again where somebody changed it does no more than what was approved. What is
+    reversible is so anyway.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Action:
     fits: Callable[[Network, str], str]
     closes: Callable[[Network, str], tuple[str, ...]] = lambda network, name: ()
     controller_write: bool = False  # it writes to a controller: never without the approval of the process owner
+    kept: bool = False
 
     def precheck(self, network: Network, target: str) -> str:
         """'' where the action may be tried on the reference `target`, else one line why not."""

@@ -21,4 +21,5 @@ ACTION = Action(
     inverse="Hand the work back to {target}.",
     fits=fits,
     closes=lambda network, name: (name,),
+    kept=True,  # who serves is a state: a server that was let in again behind our back is taken out again
 )

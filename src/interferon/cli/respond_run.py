@@ -41,6 +41,7 @@ def run(
     ] = "sim",
     network: Annotated[Path | None, typer.Option("--network", metavar="DIR", help="Network folder that the effector acts for.")] = None,
     person: Annotated[str, typer.Option("--person", metavar="NAME", help="Whose account answers for what is done.")] = "",
+    incident: Annotated[str, typer.Option("--incident", metavar="ID", help="The case it is about: what is done comes back with it.")] = "",
     script: Annotated[Path | None, typer.Option("--script", help="JSON: how each step ends, by step id.")] = None,
     var: Annotated[list[str] | None, typer.Option("--var", metavar="NAME=VALUE", help="A variable's value; repeatable.")] = None,
     journal: Annotated[Path | None, typer.Option("--journal", help="New file that the run can be resumed from.")] = None,
@@ -51,7 +52,7 @@ def run(
 ) -> None:
     """Run a playbook; exit 1 where it does not complete."""
     acts = executor == "effector" and not dry_run
-    _fitting(executor, network, person, script if acts else None)
+    _fitting(executor, network, person, incident, script if acts else None)
     checked = lint.check(playbook_files.read(file))
     playbook = checked.playbook
     if playbook is None:
@@ -65,7 +66,7 @@ def run(
     begin = Begin(now if acts else 0, playbook.id, samples | given, Limits(rounds=loop_limit, leave_loops=not acts), said)
     documents = [checked.document, *(each.document for _, each in called)]
     head = {"executor": executor, "playbooks": documents, "script": msgspec.to_builtins(said), "begun_ms": now}
-    acting = Acting(str(network.resolve()), person, secrets.token_hex(8)) if acts and network is not None else None
+    acting = Acting(str(network.resolve()), person, secrets.token_hex(8), incident) if acts and network is not None else None
     if acting is not None:
         playbook_live.refuse_foreign(playbooks)
         head |= {"acting": msgspec.to_builtins(acting)}
@@ -81,10 +82,10 @@ def run(
     _end(_report(running, notes, dry_run), as_json)
 
 
-def _fitting(executor: str, network: Path | None, person: str, script: Path | None) -> None:
+def _fitting(executor: str, network: Path | None, person: str, incident: str, script: Path | None) -> None:
     """Raises `InputError` where options contradict each other. `script`: of a run that acts."""
-    if executor == "sim" and (network is not None or person):
-        raise InputError("--network and --person are for --executor effector; sim touches nothing")
+    if executor == "sim" and (network is not None or person or incident):
+        raise InputError("--network, --person and --incident are for --executor effector; sim touches nothing")
     if executor == "effector" and (network is None or not person):
         raise InputError("--executor effector needs --network DIR, whose effector is used, and --person NAME, who answers for it")
     if script is not None:

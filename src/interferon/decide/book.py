@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 
 from interferon.decide.commands import execute, solve
-from interferon.decide.release import InForce
-from interferon.decide.settings import HOUR_US
+from interferon.decide.release import InForce, Renewal
+from interferon.decide.settings import HOUR_US, TTL_H
 from interferon.decide.situation import CLOSING, Situation, Under
 from interferon.model.effects import State
 from interferon.model.events import Receipted
@@ -19,6 +19,7 @@ from interferon.model.records import Execute, Plan, Solve, Undo
 
 IN_FORCE: Final = frozenset({State.VERIFIED, State.DUE, State.UNDOING, State.ESCALATED, State.ORPHAN})
 ASKED: Final = "asked"  # commanded, no receipt yet
+UNPLANNED_H: Final = 4.0  # hours for which an effect is renewed that a person asked for and no plan proposes
 DAY_US: Final = 24 * HOUR_US
 
 
@@ -138,6 +139,14 @@ def in_force(book: Book, incident: str) -> list[InForce]:
         for name, e in book.effects.items()
         if e.incident == incident and e.status in (State.VERIFIED, State.DUE, State.ESCALATED)
     ]
+
+
+def ttl_s(book: Book, of: Renewal) -> int:
+    """Seconds for which effects in force are renewed: their plan's time to live, or their actions' where a person asked for them."""
+    plan = book.plans.get(of.plan)
+    if plan is not None:
+        return plan.ttl_s
+    return int(min(TTL_H.get(book.effects[name].action, UNPLANNED_H) for name in of.effects) * 3600)
 
 
 def take_back(book: Book, undo: Undo) -> Undo:

@@ -50,13 +50,13 @@ class Carrier:
         seen = self.look(known)
         if seen.standing == "absent":
             self._ended(known)
-            return self._try(request, row, None)
+            return self._try(request, row, None if known.life == "failed" else known.job.before)
         if seen.standing == "unknown":
             return Outcome("unknown", seen.detail)
         self._book.reopen(known)
         if seen.standing == "in_force":
             return Outcome("ok", "in force already")
-        outcome = self._try(request, row, known.job.before)
+        outcome = self._try(request, row, known.job.before, in_part=True)
         return Outcome("unknown", f"in the world in part: {outcome.detail}") if outcome.result in ("failed", "refused") else outcome
 
     def look(self, entry: Entry) -> Seen:
@@ -104,12 +104,15 @@ class Carrier:
     def _ended(self, entry: Entry) -> None:
         """It is not in the world: it leaves its place in the limits. One that was never undone may be tried again."""
         if entry.life in OPEN:
-            self._book.mark(entry, "undone" if entry.life == "undoing" else "failed")
+            self._book.mark(entry, "undone" if entry.life == "undoing" else "gone")
 
     # ---- applying
 
-    def _try(self, request: wire.Apply, row: TargetRow, before: Mapping[str, Any] | None) -> Outcome:
-        """`before`: what stood before an earlier, half-done try."""
+    def _try(self, request: wire.Apply, row: TargetRow, before: Mapping[str, Any] | None, *, in_part: bool = False) -> Outcome:
+        """`before`: what stood before an earlier try; what somebody made of it since must not come back with undo.
+
+        `in_part`: something of that try is in the world.
+        """
         ttl, most = request.params.get(wire.TTL, 0), self._settings.limits.max_ttl_s
         if type(ttl) is not int or not 0 <= ttl <= most:
             return Outcome("refused", f"{wire.TTL} is {ttl!r}; the effector's file allows whole seconds from 0 to {most}")
@@ -118,24 +121,25 @@ class Carrier:
         actuator = self._actuators[row.actuator]
         why = self._switch.engaged() or self._held(job) or self._mistaken(job, actuator)
         why = why or self._book.gate.take(request.effect, row.weight(request.action), self._clock())
-        return Outcome("refused", why) if why else self._record(job, row, actuator, fresh=before is None)
+        return Outcome("refused", why) if why else self._record(job, row, actuator, known=before is not None, in_part=in_part)
 
-    def _record(self, job: Job, row: TargetRow, actuator: Actuator, *, fresh: bool) -> Outcome:
+    def _record(self, job: Job, row: TargetRow, actuator: Actuator, *, known: bool, in_part: bool) -> Outcome:
+        """`known`: what stood before is in `job`."""
         try:
-            if fresh:
+            if not known:
                 job = msgspec.structs.replace(job, before=actuator.before(job))
             entry = Entry(job=job, life="applying", since=self._clock(), actuator=row.actuator, weight=row.weight(job.action))
             self._book.begin(entry)
         except (InputError, sqlite3.Error) as error:
-            if fresh:
+            if not in_part:
                 self._book.gate.give_back(job.effect)
             return Outcome("failed", f"what stands there could not be put on record, so nothing was done: {error}")
         with self._turns[row.actuator]:
             stopped = self._switch.engaged()
             outcome = Outcome("refused", stopped) if stopped else actuator.apply(job)
         self._tell("apply", job, outcome)
-        if fresh and outcome.result in ("failed", "refused"):
-            self._book.mark(entry, "failed")
+        if not in_part and outcome.result in ("failed", "refused"):
+            self._book.mark(entry, "gone" if known else "failed")
         return outcome
 
     def _held(self, job: Job) -> str:

@@ -15,7 +15,8 @@ import msgspec
 from interferon.effector.protocol import Job
 from interferon.model.errors import InputError
 
-Life = Literal["applying", "undoing", "failed", "undone"]  # an effect in force stays `applying`: only the world knows
+Life = Literal["applying", "undoing", "gone", "failed", "undone"]
+"""An effect in force stays `applying`: only the world knows. `gone`: it is not in the world any more, though nobody took it back."""
 OPEN: Final = ("applying", "undoing")
 
 _SCHEMA: Final = """

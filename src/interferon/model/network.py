@@ -201,9 +201,12 @@ class Approvals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recovery(msgspec.Struct, frozen=True, kw_only=True):
-    """How a thing comes back after a containment."""
+    """How a thing comes back after a containment, and how often it is looked whether one still holds."""
 
+    contained_hours: float = 12.0
+    clean_hours: float = 6.0
     watch_hours: float = 4.0
+    look_seconds: float = 30.0
 
 
 class Finance(msgspec.Struct, frozen=True, kw_only=True):

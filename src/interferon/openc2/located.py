@@ -21,6 +21,7 @@ _KINDS: Final = {
     "identity": ("identity", "asset"),
     "client": ("asset", "identity"),
     "process": ("asset",),  # the host; which process of it, the effector's file says
+    "config": ("asset",),
     "transaction": ("order", "payment", "shipment", "feed", "partner", "lane"),
 }
 

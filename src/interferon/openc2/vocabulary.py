@@ -18,6 +18,7 @@ OWN: Final[dict[str, tuple[str, str]]] = {
     "disable_client": ("deny", f"{NSID}:client"),
     "freeze_process": ("contain", f"{NSID}:process"),
     "kill_process": ("stop", f"{NSID}:process"),
+    "roll_back_config": ("restore", f"{NSID}:config"),
 }
 """Action → action and target of OpenC2; the specifier is the reference, e.g. `zone:packing`."""
 

@@ -21,7 +21,6 @@ from interferon.runtime.effects import Effects
 from interferon.runtime.kill_switch import KillSwitch
 from interferon.store.journal import Journal
 
-WATCH_US: Final = 30_000_000  # so often it is looked whether what is in force still holds
 HANDED_OVER_US: Final = 300_000_000  # so long after it was decided a lost command is still begun
 
 
@@ -62,7 +61,7 @@ class Acting:
     def look(self, pipeline: Pipeline) -> Iterator[Receipt]:
         """After a start: brings what was under way to its end, carries out what was decided and never handed over, and tells the
         pipeline whatever it has not heard of. Where the effector does not answer: nothing, and it is tried again at the next call.
-        Later, every half minute: what does not hold any more, and whether it was put back."""
+        Later, every `recovery.look_seconds`: what does not hold any more, and whether it was put back."""
         if self._looked:
             yield from self._drifted()
             return
@@ -85,7 +84,7 @@ class Acting:
             if self._watching.done():
                 watched, self._watching = self._watching, None
                 yield from self._present(watched)
-        elif self._clock() - self._watched >= WATCH_US:
+        elif self._clock() - self._watched >= self._network.settings.recovery.look_seconds * 1_000_000:
             self._watched = self._clock()
             self._watching = self._watcher.submit(self._watch)
 

@@ -115,6 +115,7 @@ def _our_arm(ours: Guarded, at: Stage, told: Told, scenario: Scenario, progress:
         ask=after_approval(at.rules.ask),
         portfolios=at.rules.portfolios,
         observing=False,
+        release=at.rules.release,
     )
     human, later, forked = None, Told(), 0
     begin = ours.range.now

@@ -86,8 +86,10 @@ class Drive:
         if effect.state is State.DUE or effect.expires <= self._clock():
             return "its time to live is over"
         action = self._actions.get(effect.intent.action)
-        if action is not None and (action.kind != "reversible" or action.controller_write):
-            return f"{action.name} is {'a write to a controller' if action.controller_write else action.kind}"
+        if action is not None and action.controller_write:
+            return f"{action.name} is a write to a controller"
+        if action is not None and action.kind != "reversible" and not action.kept:
+            return f"{action.name} is {action.kind}"
         if lifecycle.spent(self._repairs(effect.id), self._clock()):
             return f"it was put back {lifecycle.REPAIRS_PER_HOUR} times within an hour"
         return ""

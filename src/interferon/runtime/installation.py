@@ -11,6 +11,7 @@ from types import ModuleType
 import msgspec
 
 from interferon import __version__, plugins
+from interferon.decide.release import ReleaseSettings
 from interferon.decide.situation import Ask, Closures
 from interferon.detect.settings import LIVE, Settings
 from interferon.detect.stream_protocol import Detector
@@ -50,7 +51,9 @@ def rules(
     `known_bad`: the detector of the folder's Sigma rules (`runtime.known_bad`), where it has any.
     """
     table = kept_or_computed(network, opening(network, now), progress)
-    return Rules(network=network, closures=table, ask=ask, portfolios=portfolios(known_bad), observing=observing)
+    own = network.settings.recovery
+    release = ReleaseSettings(contained_h=own.contained_hours, clean_h=own.clean_hours)
+    return Rules(network=network, closures=table, ask=ask, portfolios=portfolios(known_bad), observing=observing, release=release)
 
 
 def kept_or_computed(network: Network, snapshot: Snapshot, progress: Progress | None = None) -> ClosureTable:

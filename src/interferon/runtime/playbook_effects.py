@@ -40,10 +40,17 @@ class EffectorExecutor:
     """`playbook_crew.Executor` of one run. Any number of threads may call it at once."""
 
     def __init__(
-        self, run_id: str, journal: Journal, effects: Effects, permission: Permission, terminal: Terminal, clock: Callable[[], int]
+        self,
+        run_id: str,
+        journal: Journal,
+        effects: Effects,
+        permission: Permission,
+        terminal: Terminal,
+        clock: Callable[[], int],
+        incident: str = "",
     ) -> None:
-        """`clock` gives microseconds UTC."""
-        self._run, self._journal, self._effects = run_id, journal, effects
+        """`clock` gives microseconds UTC; `incident`: the case that effects belong to, and come back with."""
+        self._run, self._journal, self._effects, self._incident = run_id, journal, effects, incident
         self._permission, self._terminal, self._clock = permission, terminal, clock
         self._withdrawn: set[str] = set()
         self._deciding = threading.Lock()  # what stands is looked at, and what follows from it is written, by one command at a time
@@ -101,7 +108,7 @@ class EffectorExecutor:
         effects: list[tuple[str, str, str, dict[str, Any]]] = [
             (f"{name}.{place}", action, target, {}) for place, (action, target) in enumerate(asked.effects)
         ]
-        execute = Execute(self._clock(), asked.plan, "", tuple(effects), asked.ttl_s, "execute_approved")
+        execute = Execute(self._clock(), asked.plan, self._incident, tuple(effects), asked.ttl_s, "execute_approved")
         self._effects.submit(intents(execute, self._effects.network, ACTIONS, self._permission.person))
 
     def _understood(self, command: Command, name: str) -> Contain | Release | Answer:
@@ -119,6 +126,7 @@ class EffectorExecutor:
     def _note(self, name: str, command: Run, asked: Contain | Release) -> None:
         """In the ledger before anything is done: who has which command of which run carried out."""
         content = {"run": self._run, "step": command.step, "command": command.id, "person": self._permission.person}
+        content |= {"incident": self._incident} if self._incident else {}
         about = {"undo": list(asked.effects)} if isinstance(asked, Release) else {"effects": [list(each) for each in asked.effects]}
         self._journal.record(LEDGER, name, content | about, self._clock()).result()
 

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from interferon.actions import ACTIONS
 from interferon.model.errors import InputError, JournalError, UnreachableError
+from interferon.model.records import Incident
 from interferon.playbooks.records import Action, Playbook
 from interferon.runtime.effector_client import EffectorClient
 from interferon.runtime.effects import Effects
@@ -21,6 +24,7 @@ from interferon.runtime.playbook_crew import AtOnce, Hands, WallClock
 from interferon.runtime.playbook_effects import KINDS, EffectorExecutor
 from interferon.runtime.playbook_people import Terminal
 from interferon.runtime.playbook_permission import Permission
+from interferon.runtime.records import FILES
 from interferon.store.accounts import Accounts
 from interferon.store.folder import load
 from interferon.store.journal import LEASE_S, Journal, journal_place
@@ -30,11 +34,15 @@ WAIT_S: Final = LEASE_S + 2.0  # the lease of one that died has lapsed by then
 
 @dataclass(frozen=True)
 class Acting:
-    """For which network folder a run acts, who answers for it, and the run's id, which the ids of its effects follow from."""
+    """For which network folder a run acts, who answers for it, and the run's id, which the ids of its effects follow from.
+
+    `incident`: the case it is about, or ''.
+    """
 
     network: str
     person: str
     run: str
+    incident: str = ""
 
 
 def refuse_foreign(playbooks: Iterable[Playbook]) -> None:
@@ -65,6 +73,8 @@ def hands(acting: Acting, begin: int, tell: Callable[[str], None]) -> Iterator[H
     network = load(folder)
     if not network.settings.effector:
         raise InputError(f"{folder / 'network.toml'}: no effector is set, so nothing can be carried out; set effector to its socket")
+    if acting.incident:
+        _known(folder, acting.incident)
     permission, clock = Permission(folder, acting.person, network, Accounts(folder)), WallClock(begin)
     if why := permission.refusal("approve", ()):
         raise InputError(f"nothing is carried out: {why}")
@@ -77,11 +87,29 @@ def hands(acting: Acting, begin: int, tell: Callable[[str], None]) -> Iterator[H
             effects.recover()
         except UnreachableError as error:
             raise InputError(f"nothing is carried out: {error}") from None
-        executor = EffectorExecutor(acting.run, journal, effects, permission, Terminal(clock.now), _us)
+        executor = EffectorExecutor(acting.run, journal, effects, permission, Terminal(clock.now), _us, acting.incident)
         crew = AtOnce(executor, clock)
         stack.callback(crew.close)
         stack.callback(executor.close)
         yield Hands(executor, clock, crew)
+
+
+def _known(folder: Path, incident: str) -> None:
+    """`InputError` where no case of the installation is called so: effects of no case would never come back by themselves."""
+    path = folder / "state" / "records" / FILES[Incident]
+    try:
+        with path.open("rb") as lines:
+            if any(msgspec.json.decode(line, type=_Named).id == incident for line in lines):
+                return
+    except OSError as error:
+        raise InputError(f"--incident {incident}: {path}: {error.strerror}; cases are there once `interferon up` has run") from None
+    except msgspec.MsgspecError as error:
+        raise InputError(f"--incident {incident}: {path}: {error}") from None
+    raise InputError(f"--incident {incident} is no case in {path}; its page and the first page of `interferon up` show its id")
+
+
+class _Named(msgspec.Struct, frozen=True):
+    id: str
 
 
 def _journal(folder: Path, named: str | None, run_id: str, tell: Callable[[str], None]) -> Journal:

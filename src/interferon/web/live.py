@@ -153,7 +153,8 @@ class LiveSource:
             if effect.status in ("verified", "due", "escalated", "undoing"):
                 plan = run.plans.get(effect.plan)
                 until = effect.told + plan.ttl_s * 1_000_000 if plan and plan.ttl_s else 0
-                note = f"{effect.action.replace('_', ' ')} by plan {effect.plan}{self._checking(effect.target, now)}"
+                asked = f"by plan {plan.id}" if plan else "by a playbook"
+                note = f"{effect.action.replace('_', ' ')} {asked}{self._checking(effect.target, now)}"
                 found[effect.target] = ThingState(
                     ref=effect.target,
                     state="contained",
@@ -161,7 +162,7 @@ class LiveSource:
                     until=until,
                     note=note,
                     incident=effect.incident,
-                    plan=effect.plan,
+                    plan=plan.id if plan else "",  # what a playbook did has no plan that could be shown
                 )
         return tuple(found[ref] for ref in sorted(found))
 

@@ -30,7 +30,8 @@ def timeline(
             f" ({receipt.detail})" if receipt.detail else ""
         )
         bad = receipt.status in FAILED
-        entries.append(Entry(time=receipt.time, side="cyber", kind="receipt", text=text, ref=receipt.target, plan=receipt.plan, alarm=bad))
+        plan_id = receipt.plan if receipt.plan in run.plans else ""  # what a playbook did has no plan that could be shown
+        entries.append(Entry(time=receipt.time, side="cyber", kind="receipt", text=text, ref=receipt.target, plan=plan_id, alarm=bad))
     entries += [
         Entry(time=v.time, side="person", kind="verdict", text=f"{v.person} judged this {v.verdict}" + (f": {v.note}" if v.note else ""))
         for v in verdicts
