@@ -222,6 +222,12 @@ def test_a_producer_takes_back_what_is_in_force_and_what_still_waits() -> None:
     assert (plan.id in state.book.vetoed, state.latest[CASE].status) == (True, "closed")
 
 
+def test_another_command_on_the_same_thing_holds_nothing_back() -> None:
+    state, under = contained()
+    told(state, under, command(("disable_identity", WKS[1]), case="openc2-soc-3"))
+    assert len(of(Undo, told(state, under, back(EFFECT)))) == 1
+
+
 def test_what_has_ended_is_not_taken_back_again() -> None:
     state, under = contained()
     told(state, under, receipt(status="undone", at=START + SECOND))

@@ -19,6 +19,7 @@ from interferon.model.errors import JournalError
 from interferon.model.events import Approval, Tick
 from interferon.openc2.records import Command, Response
 from interferon.openc2.vocabulary import rule_number
+from interferon.runtime import openc2_consumer
 from interferon.runtime.effects import Effects
 from interferon.runtime.loop import Hooks, Loop
 from interferon.runtime.openc2_consumer import RATE, Consumer
@@ -270,6 +271,9 @@ def test_the_older_transfer_is_answered_in_kind(make: Make) -> None:
     status, told = here.post(json.dumps(DENY).encode(), kind="application/openc2-cmd+json;version=1.0")
     assert (status, told["status"], here.last.headers["content-type"]) == (200, 200, "application/openc2-rsp+json;version=1.0")
     assert here.last.headers["x-correlation-id"] == "r-1"
+    headers = {"kind": "application/openc2-cmd+json", "request_id": "", "x-correlation-id": "r-1"}
+    assert here.post(json.dumps(DENY).encode(), **headers) == (status, told)
+    assert len(here.states()) == 1
 
 
 def test_too_many_commands_a_minute_are_asked_to_come_later(make: Make) -> None:
@@ -279,6 +283,16 @@ def test_too_many_commands_a_minute_are_asked_to_come_later(make: Make) -> None:
     assert here.last.headers["retry-after"] == "10"
     here.seconds += 61
     assert here.post(query)[0] == 200
+
+
+def test_only_so_many_commands_wait_for_people(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openc2_consumer, "WAITING", 2)
+    here = make(always("execute_approved"))
+    addresses = ("10.50.0.10", "10.50.0.11", "10.50.0.1")
+    deny = [{"action": "deny", "target": {"ipv4_net": address}, "command_id": address} for address in addresses]
+    assert [here.post(each)[1]["status"] for each in deny] == [102, 102, 503]
+    assert here.post({"action": "cancel", "target": {"command": addresses[0]}}, "r-2")[0] == 200
+    assert here.post(deny[2])[1]["status"] == 102
 
 
 def test_a_pipeline_that_takes_nothing_and_a_journal_that_is_gone_are_503(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """A command of another organisation's program, decided as our own plans are: a case of its own, with a plan that policy disposes of. Pure.
 
 Called by the pipeline. Its evidence is the producer's word alone, as probable as its token is trusted. What it closed is opened again
-by the producer, at the end that it told, or by a person; not where another case suspects the same thing.
+by the producer, at the end that it told, or by a person; not where our own evidence suspects the same thing.
 """
 
 from collections.abc import Mapping, MutableMapping
@@ -26,7 +26,7 @@ from interferon.model.records import Execute, Incident, Plan, Renew, Solve, Undo
 LABELS: Final = {"cut_conduit": "cut_conduits"}  # of an alternative, where it is not the action's name
 ENDED: Final = (State.REFUSED, State.FAILED, State.UNDONE)
 CHOSEN: Final = 1  # of the alternatives of a command's plan: nothing, and what was asked for
-SUSPECTED: Final = 0.3  # probability from which another case holds back what a producer would open
+SUSPECTED: Final = 0.3  # probability from which a case of ours holds back what a producer would open
 
 Incidents = MutableMapping[str, Incident]
 Answer = Incident | Plan | Execute | Undo | Solve
@@ -98,9 +98,9 @@ def _plan(
 # ---- how it ends
 
 
-def suspecting(incidents: Mapping[str, Incident], case: str, target: str) -> str:
-    """Id of another open case that suspects the target, '' where none does: then nothing is opened on a producer's word."""
-    others = (one for one in incidents.values() if one.id != case and one.status != "closed" and one.p_attack >= SUSPECTED)
+def suspecting(book: Book, incidents: Mapping[str, Incident], target: str) -> str:
+    """Id of an open case of our own evidence that suspects the target: it is not opened on a producer's word then. '' where none does."""
+    others = (one for one in incidents.values() if one.id not in book.asked and one.status != "closed" and one.p_attack >= SUSPECTED)
     return next((one.id for one in others if any(ref == target and p >= SUSPECTED for ref, p in one.suspects)), "")
 
 
@@ -111,7 +111,7 @@ def _taken_back(book: Book, incidents: Mapping[str, Incident], item: Commanded) 
         book.given.pop(name, None)
         book.vetoed.add(name)
     standing = [name for name in item.effects if name in book.effects and stands(book.effects[name])]
-    free = [name for name in standing if not suspecting(incidents, book.effects[name].incident, book.effects[name].target)]
+    free = [name for name in standing if not suspecting(book, incidents, book.effects[name].target)]
     return _undone(book, free, f"taken back by {item.producer}", item.time)
 
 
@@ -142,7 +142,7 @@ def _again_s(book: Book, plan: str, now: int) -> int:
 
 
 def _at_end(book: Book, incidents: Mapping[str, Incident], asked: Commanded, one: InForce, now: int) -> list[Renew | Undo]:
-    other = suspecting(incidents, asked.case, one.act[1])
+    other = suspecting(book, incidents, one.act[1])
     if other:
         why = f"{asked.producer} let it end, but incident {other} suspects {one.act[1]}: a person decides"
         return [Renew(now, one.plan, asked.case, (one.effect,), "escalate", 0, why)]

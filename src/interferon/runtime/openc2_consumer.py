@@ -27,6 +27,7 @@ from interferon.store.journal import Journal
 from interferon.store.tokens import Token
 
 RATE: Final = 60  # commands of one producer a minute
+WAITING: Final = 20  # commands of one producer that wait for people at the same time
 WAIT_S: Final = 20.0  # for which a producer that wants the complete response is kept waiting
 POLL_S: Final = 0.02
 IN_FORCE: Final = (State.VERIFIED, State.DUE, State.ESCALATED)
@@ -69,7 +70,8 @@ class Consumer:
         """What the pipeline is told, or the response where there is nothing to decide on."""
         offer = self._offer(() if self._running.rules.observing else tuple(TTL_H))
         with self._running.lock:
-            own = self._own(token.name, now)
+            waiting = self._waiting(token.name, now)
+            own = self._standing_of(token.name) + [each for plan in waiting for each in _wanted(plan, State.INTENT)]
         network = self._running.rules.network
         found = understood(command, name, network, own, offer, now // 1_000, lambda each: plan_id(case_of(token.name, each)))
         about = Commanded(time=now, case="", producer=token.name, command=name, trust=token.trust, level=token.level)
@@ -81,16 +83,22 @@ class Consumer:
             case Contain():
                 if missing := sorted({action for action, _ in found.effects} - set(token.actions)):
                     return Response(status=403, status_text=f"the token {token.name} may not command {', '.join(missing)}")
+                if len(waiting) >= WAITING:
+                    return Response(status=503, status_text=f"{WAITING} commands of {token.name} wait for people: let them answer first")
                 ends = now + found.ttl_s * 1_000_000 if found.ttl_s else 0
                 return msgspec.structs.replace(about, actions=found.effects, ends=ends)
 
-    def _own(self, producer: str, now: int) -> list[Effect]:
-        """Effects of this producer's commands that stand or still may begin; nobody else's are taken back on its word."""
+    def _waiting(self, producer: str, now: int) -> list[Plan]:
+        """Plans of this producer's commands that may still begin."""
         book = self._running.state.book
-        cases = {case for case, asked in book.asked.items() if asked.producer == producer}
-        standing = [each for each in self._journal.effects(set(State) - GONE) if each.intent.incident in cases]
-        plans = [plan for case in cases if (plan := book.plans.get(plan_id(case))) is not None and _may_begin(book, plan, now)]
-        return standing + [each for plan in plans for each in _wanted(plan, State.INTENT)]
+        names = [plan_id(case) for case, asked in book.asked.items() if asked.producer == producer]
+        return [book.plans[name] for name in names if name in book.plans and _may_begin(book, book.plans[name], now)]
+
+    def _standing_of(self, producer: str) -> list[Effect]:
+        """Effects of this producer's commands; nobody else's are taken back on its word."""
+        asked = self._running.state.book.asked
+        effects = self._journal.effects(set(State) - GONE)
+        return [each for each in effects if each.intent.incident in asked and asked[each.intent.incident].producer == producer]
 
     # ---- what became of it
 
@@ -131,7 +139,7 @@ class Consumer:
         withdrawn = {each.id: each for plan in plans for each in _wanted(plan, State.UNDONE)}
         effects = [self._journal.effect(name) or withdrawn[name] for name in asked.effects]
         for each in effects:
-            other = suspecting(incidents, each.intent.incident, each.intent.target) if each.state in IN_FORCE else ""
+            other = suspecting(book, incidents, each.intent.target) if each.state in IN_FORCE else ""
             if other:
                 return Response(status=403, status_text=f"incident {other} suspects {each.intent.target}: a person decides"), True
         found = completed(command, effects)

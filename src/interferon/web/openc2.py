@@ -51,26 +51,33 @@ class OpenC2:
 
     async def take(self, request: Request) -> HttpResponse:
         """One command."""
-        kind, header_id = _media(request), request.headers.get("x-request-id", "").strip()
+        kind, header_id = _media(request), _header_id(request)
         transfer: Transfer = "1.0" if kind == MEDIA_COMMAND.partition(";")[0] else "1.1"
         token = self._token(request)
         if token is None:
             why = "send the header Authorization: Bearer TOKEN, with a token of `interferon token add --action` that is in force"
             return _sent(Response(status=401, status_text=why), header_id, transfer)
-        if not token.actions:
-            return _sent(Response(status=403, status_text=f"the token {token.name} may not command anything"), header_id, transfer)
-        if kind not in MEDIA:
-            why = f"content-type is {kind or 'missing'}: {MEDIA[0]};version=1.0 would be right"
-            return _sent(Response(status=400, status_text=why), header_id, transfer)
-        if self._too_many(token.name):
-            return _sent(Response(status=503, status_text=f"more than {RATE} commands a minute; send it again later"), header_id, transfer)
+        if refused := self._refusal(token, kind):
+            return _sent(refused, header_id, transfer)
         try:
             command, request_id, transfer = read_request(await _body(request), header_id)
-            _check_id(request_id)
         except InputError as error:
             return _sent(Response(status=400, status_text=str(error)), header_id, transfer)
+        if not _fit(request_id):
+            why = f"the request's id is not up to {ID} printable ASCII characters: a UUID would be right"
+            return _sent(Response(status=400, status_text=why), "", transfer)
         found = await self._responded(command, request_id, token)
         return _sent(found, request_id, transfer) if replies(command) else HttpResponse(headers=_headers(request_id))
+
+    def _refusal(self, token: Token, kind: str) -> Response | None:
+        """Why nothing more of the request is read, or None."""
+        if not token.actions:
+            return Response(status=403, status_text=f"the token {token.name} may not command anything")
+        if kind not in MEDIA:
+            return Response(status=400, status_text=f"content-type is {kind or 'missing'}: {MEDIA[0]};version=1.0 would be right")
+        if self._too_many(token.name):
+            return Response(status=503, status_text=f"more than {RATE} commands a minute; send it again later")
+        return None
 
     async def _responded(self, command: Command, request_id: str, token: Token) -> Response:
         if self._waiting >= AT_ONCE:
@@ -102,6 +109,16 @@ def _media(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def _header_id(request: Request) -> str:
+    """Of the request, as the HTTP headers of 1.1 or those of 1.0 tell it."""
+    told: str = request.headers.get("x-request-id") or request.headers.get("x-correlation-id") or ""
+    return told.strip()
+
+
+def _fit(request_id: str) -> bool:
+    return len(request_id) <= ID and request_id.isascii() and request_id.isprintable()
+
+
 async def _body(request: Request) -> bytes:
     parts, size = [], 0
     async for part in request.stream():
@@ -112,13 +129,8 @@ async def _body(request: Request) -> bytes:
     return b"".join(parts)
 
 
-def _check_id(request_id: str) -> None:
-    if len(request_id) > ID or not request_id.isprintable() or not request_id.isascii():
-        raise InputError(f"OpenC2 message: the request's id is not up to {ID} printable ASCII characters: a UUID would be right")
-
-
 def _sent(found: Response, request_id: str, transfer: Transfer) -> HttpResponse:
-    told = request_id if len(request_id) <= ID and request_id.isprintable() and request_id.isascii() else ""
+    told = request_id if _fit(request_id) else ""
     body, headers = reply(found, told, time.time_ns() // 1_000_000, transfer)
     more = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "10"}}.get(found.status, {})
     return HttpResponse(body, 200 if found.status == 102 else found.status, headers | _headers(told) | more)
