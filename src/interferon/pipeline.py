@@ -12,16 +12,16 @@ import pyarrow as pa
 from interferon import sense
 from interferon.correlate import declared, fdr, incidents, suppress
 from interferon.correlate.case import IncidentState
-from interferon.decide import approval, autonomy, recovery
+from interferon.decide import approval, autonomy, commanded, recovery
 from interferon.decide import book as ledger
 from interferon.decide.plan import decide
-from interferon.decide.release import ReleaseSettings, renew
+from interferon.decide.release import ReleaseSettings
 from interferon.decide.situation import Ask, Closures, DecideState
 from interferon.detect import budget, shadows, watch
 from interferon.detect.settings import Settings
-from interferon.model.events import Approval, Baseline, Control, Receipted, Rerouted, Suppression, Suppressions, Tick, Verdict
+from interferon.model.events import Approval, Baseline, Commanded, Control, Receipted, Rerouted, Suppression, Suppressions, Tick, Verdict
 from interferon.model.network import Network
-from interferon.model.records import Command, DeadLetter, Finding, Incident, Plan, Renew
+from interferon.model.records import Command, DeadLetter, Finding, Incident, Plan
 
 DAY_US = 86_400_000_000
 
@@ -140,8 +140,9 @@ def may(state: State, rules: Rules, now: int) -> approval.May:
 
 
 def _on_time(state: State, rules: Rules, now: int) -> list[Output]:
-    """What happens because time has passed: plans nobody vetoed, containments that may end."""
-    found: list[Output] = [*approval.due(state.book, now, may(state, rules, now))]
+    """What happens because time has passed: commands that are over, plans nobody vetoed, containments that may end."""
+    found: list[Output] = [*commanded.over(state.book, state.latest, now)]
+    found += approval.due(state.book, now, may(state, rules, now))
     for name in dict.fromkeys(effect.incident for effect in state.book.effects.values()):
         found += _release(state, rules, name, now)
     return found
@@ -176,6 +177,8 @@ def _control(state: State, rules: Rules, item: Control) -> list[Output]:
             state.suppressions = item.entries
         case Baseline():
             shadows.take(state.watch, state.admission.entities.index.get(item.entity, -1), item)
+        case Commanded():
+            return [*commanded.heard(state.decisions, state.book, state.verdicts, state.latest, rules, item)]
         case Tick():
             raise AssertionError("ticks move time, they are not for the judge")
     return []
@@ -190,9 +193,5 @@ def _received(state: State, rules: Rules, receipt: Receipted) -> list[Output]:
             state.latest[incident.id] = incident
             found.append(incident)
     if receipt.status == "due" and incident is not None:
-        ended = [one for one in ledger.in_force(state.book, receipt.incident) if one.effect == receipt.effect]
-        found += [
-            Renew(receipt.time, one.plan, receipt.incident, one.effects, one.answer, ledger.ttl_s(state.book, one), one.reason)
-            for one in renew(state.decisions, incident, ended, rules.release)
-        ]
+        found += commanded.due(state.decisions, state.book, state.latest, incident, receipt, rules.release)
     return found

@@ -365,11 +365,11 @@ def test_cuts_only_the_conduits_of_the_likely_path_where_that_is_enough() -> Non
 
 def test_commands_carry_the_alternative_out_and_ask_for_a_way_round() -> None:
     plan = planned(incident(("asset:wks", 1.0)))
-    command = execute(plan, plan.chosen, plan.mode, NOW)
+    command = execute(plan, plan.chosen, plan.mode, NOW, plan.ttl_s)
     assert command is not None
     assert command.effects == ((f"i-1.1/{plan.chosen}.0", "isolate_asset", "asset:wks", {}),)
     assert command.ttl_s == 4 * 3600
-    assert execute(plan, 0, "execute_approved", NOW) is None
+    assert execute(plan, 0, "execute_approved", NOW, 60) is None
     question = solve(plan, (("isolate_asset", "asset:wks"), ("disable_identity", "identity:ann")), NOW)
     assert question is not None
     assert question.closed == ("asset:wks",)

@@ -180,10 +180,10 @@ def test_how_long_a_thing_stays_contained_is_a_setting_of_the_network(tmp_path: 
 
 def test_what_a_person_asked_for_is_renewed_for_as_long_as_its_action_is() -> None:
     book = contained()
-    assert ledger.ttl_s(book, Renewal("i-1.1", ("i-1.1/1.0",), "renew", "")) == book.plans["i-1.1"].ttl_s
+    assert ledger.ttl_s(book, Renewal("i-1.1", ("i-1.1/1.0",), "renew", ""), 0) == book.plans["i-1.1"].ttl_s
     for name, hours in (("fail_over", 8), ("disable_client", 4)):
         ledger.received(book, msgspec.structs.replace(receipt(name, "verified"), plan="openc2:x", action=name))
-        assert ledger.ttl_s(book, Renewal("openc2:x", (name,), "renew", "")) == hours * 3600
+        assert ledger.ttl_s(book, Renewal("openc2:x", (name,), "renew", ""), 0) == hours * 3600
 
 
 def test_what_a_person_asked_for_in_a_case_comes_back_with_it_and_what_put_something_right_stays() -> None:

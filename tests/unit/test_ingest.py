@@ -206,7 +206,7 @@ def test_tokens_are_kept_as_hashes_by_their_owner_alone(tokens: Tokens, tmp_path
     ("given", "why"),
     [
         (("a b", ["x"], ["trade"], 1.0), "cannot be a token's name"),
-        (("a", [], ["trade"], 1.0), "needs at least one feed"),
+        (("a", [], ["trade"], 1.0), "needs a feed that it may write"),
         (("a", ["x"], ["mail"], 1.0), "there is no family 'mail'"),
         (("a", ["x"], ["trade"], 2.0), "trust is 2.0"),
         (("taken", ["x"], ["trade"], 1.0), "there is a token 'taken' already"),
@@ -219,8 +219,22 @@ def test_a_token_that_makes_no_sense_is_not_made(tokens: Tokens, given: tuple[st
 
 
 @pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"actions": ["reboot"]}, "no action 'reboot' can be commanded; disable_identity"),
+        ({"actions": ["cut_conduit"], "level": 4}, "level is 4"),
+        ({"actions": ["cut_conduit"], "key": "ed25519:" + "A" * 43 + "="}, "a sensor's token"),
+    ],
+)
+def test_a_right_to_command_that_makes_no_sense_is_not_given(tokens: Tokens, given: dict[str, Any], why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        tokens.add("a", [], ["trade"], 1.0, MADE, "", **given)
+
+
+@pytest.mark.parametrize(
     ("text", "why"),
     [
+        ('[[token]]\nname="a"\nfeeds=[]\nhash="0"\ncreated="c"\nactions=["x"]', "no action 'x' can be commanded"),
         ("[[token]]\nname = 3", "each \\[\\[token\\]\\] has"),
         ("not toml", "not TOML"),
         ('[[token]]\nname="a"\nfeeds=["x"]\nhash="0"\ncreated="c"\nexpires="2027-01-01T00:00:00"', "write it with its zone"),

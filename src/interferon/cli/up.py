@@ -12,6 +12,7 @@ from interferon.cli.progress import bar_of
 from interferon.cli.replay import policy_of, rules_of, suppressions_of
 from interferon.export.about import About
 from interferon.runtime import feed_settings, outlet_settings, pager_settings
+from interferon.runtime.openc2_consumer import Consumer
 from interferon.runtime.outlets import Outlets
 from interferon.runtime.pagers import Pagers
 from interferon.runtime.service import FEEDS, STATE, Service, clock
@@ -24,6 +25,7 @@ from interferon.store.used_links import UsedLinks
 from interferon.web.app import create_app
 from interferon.web.ingest import Ingest
 from interferon.web.live import LiveSource, policy_lines
+from interferon.web.openc2 import OpenC2
 from interferon.web.serve import Tls, check_binding, serve
 from interferon.web.word import Links
 
@@ -67,8 +69,9 @@ def register(app: typer.Typer) -> None:
             source = LiveSource(service.running, policy_lines(policy), service.feed_states, lambda: dict(told.troubles))
             links = Links(used_links.secret(directory / STATE), UsedLinks(directory / STATE))
             stack.enter_context(Pagers(pagers, directory, directory / STATE, source.approvals, links.secret, clock, service.tell))
-            ingest = Ingest(Tokens(directory), service.intake)
-            more = (ingest.router(),)
+            tokens = Tokens(directory)
+            commands = OpenC2(tokens, Consumer(service.running, opened))
+            more = (Ingest(tokens, service.intake).router(), commands.router())
             screens = create_app(source, accounts, secrets.token_bytes(32), policy, tls=tls is not None, more=more, links=links)
             listening = f", listening to {', '.join(feed.name for feed in live)}" if live else ""
             typer.echo(f"Reading what lands in {directory / FEEDS}{listening}; stop with Ctrl-C.", err=True)

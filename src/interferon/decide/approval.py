@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from interferon.decide.autonomy import situation
-from interferon.decide.book import Book, carry_out
+from interferon.decide.book import Book, carry_out, under_command
 from interferon.decide.permit import STRENGTH, Permit
 from interferon.decide.plan import overruled, reconsidered
 from interferon.decide.situation import DecideState, Under
@@ -28,7 +28,7 @@ def asking(state: DecideState, book: Book, verdicts: Mapping[str, str], incident
 
     def asked(plan: Plan, alternative: int) -> Permit:
         incident, wanted = incidents[plan.incident], plan.alternatives[alternative]
-        standing = situation(book, verdicts, under, now)
+        standing = under_command(book, plan.incident, situation(book, verdicts, under, now))
         return reconsidered(state, incident, under.network, under.closures, under.ask, standing, wanted, now)
 
     return asked

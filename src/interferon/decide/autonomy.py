@@ -45,10 +45,11 @@ def situation(book: Book, verdicts: Mapping[str, str], under: Under, now: int) -
 def records(book: Book, verdicts: Mapping[str, str], network: Network) -> dict[tuple[str, str], Record]:
     """(action, zone) → its record. Only what was in the world counts; `verdicts` are the last ones people gave, by incident.
 
-    An incident counts once, however many effects it had: one right case of ten targets must not outweigh ten wrong cases of one.
+    An incident counts once, however many effects it had: one right case of ten targets must not outweigh ten wrong cases of one. What a
+    producer commanded says nothing about how well we decide.
     """
     found: dict[tuple[str, str], dict[str, str]] = {}
-    happened = [effect for effect in book.effects.values() if effect.status in HAPPENED]
+    happened = [effect for effect in book.effects.values() if effect.status in HAPPENED and effect.incident not in book.asked]
     for effect in sorted(happened, key=lambda effect: (effect.since, effect.plan, effect.target)):
         cases = found.setdefault((effect.action, zone_of(effect, network)), {})
         cases.setdefault(effect.incident, verdicts.get(effect.incident, ""))

@@ -13,7 +13,7 @@ from interferon.decide.release import InForce, Renewal
 from interferon.decide.settings import HOUR_US, TTL_H
 from interferon.decide.situation import CLOSING, Situation, Under
 from interferon.model.effects import State
-from interferon.model.events import Receipted
+from interferon.model.events import Commanded, Receipted
 from interferon.model.network import Network
 from interferon.model.records import Execute, Plan, Solve, Undo
 
@@ -49,6 +49,7 @@ class Book:
     vetoed: set[str] = field(default_factory=set)  # plans that a person said no to
     returned: dict[str, int] = field(default_factory=dict)  # reference → since when it is back after a containment
     lapsed: dict[str, str] = field(default_factory=dict)  # plan id → why it did not start when its time for a veto was over
+    asked: dict[str, Commanded] = field(default_factory=dict)  # incident id → the producer's command that it is of
 
 
 def situation(book: Book, under: Under, now: int) -> Situation:
@@ -67,6 +68,22 @@ def situation(book: Book, under: Under, now: int) -> Situation:
         orders_left=max(int(budgets.orders_late_per_day - late), 0),
         in_force=tuple(sorted({(effect.action, effect.target) for effect in standing})),
     )
+
+
+def under_command(book: Book, incident: str, standing: Situation) -> Situation:
+    """How things stand for a producer's command: no more is done on its word than its token allows, and policy hears whose it is."""
+    asked = book.asked.get(incident)
+    if asked is None:
+        return standing
+    return msgspec.structs.replace(standing, earned_level=min(standing.earned_level, asked.level), asked_by=asked.producer)
+
+
+def lasting_s(book: Book, plan: Plan, now: int) -> int:
+    """Seconds from now until the plan's effects are decided again: never beyond the end that a producer told."""
+    asked = book.asked.get(plan.incident)
+    if asked is None or not asked.ends:
+        return plan.ttl_s
+    return min(plan.ttl_s, max(1, -((now - asked.ends) // 1_000_000)))
 
 
 def _assets(network: Network, effect: Standing) -> int:
@@ -94,7 +111,7 @@ def carry_out(book: Book, plan: Plan, alternative: int, mode: str, now: int) -> 
     """Commands one alternative: its effects, and a re-route around what it closes."""
     book.waiting.pop(plan.id, None)
     book.carried[plan.id] = alternative
-    command = execute(plan, alternative, mode, now)
+    command = execute(plan, alternative, mode, now, lasting_s(book, plan, now))
     if command is None:
         return []
     late = plan.alternatives[alternative].orders_late
@@ -141,11 +158,11 @@ def in_force(book: Book, incident: str) -> list[InForce]:
     ]
 
 
-def ttl_s(book: Book, of: Renewal) -> int:
-    """Seconds for which effects in force are renewed: their plan's time to live, or their actions' where a person asked for them."""
+def ttl_s(book: Book, of: Renewal, now: int) -> int:
+    """Seconds for which effects in force are renewed: the rest of their plan's time, or their actions' where a person asked for them."""
     plan = book.plans.get(of.plan)
     if plan is not None:
-        return plan.ttl_s
+        return lasting_s(book, plan, now)
     return int(min(TTL_H.get(book.effects[name].action, UNPLANNED_H) for name in of.effects) * 3600)
 
 

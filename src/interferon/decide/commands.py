@@ -8,10 +8,11 @@ from interferon.decide.situation import CLOSING
 from interferon.model.records import Execute, Plan, Solve
 
 
-def execute(plan: Plan, alternative: int, mode: str, now: int) -> Execute | None:
+def execute(plan: Plan, alternative: int, mode: str, now: int, ttl_s: int) -> Execute | None:
     """The command that carries out one alternative of the plan, or None where it does nothing.
 
-    `mode`: how it came to be executed. Effect ids derive from plan, alternative and action: given twice, it is one effect.
+    `mode`: how it came to be executed; `ttl_s`: seconds until it is decided again. Effect ids derive from plan, alternative and action:
+    given twice, it is one effect.
     """
     actions = plan.alternatives[alternative].actions
     if not actions:
@@ -19,7 +20,7 @@ def execute(plan: Plan, alternative: int, mode: str, now: int) -> Execute | None
     effects: tuple[tuple[str, str, str, dict[str, Any]], ...] = tuple(
         (f"{plan.id}/{alternative}.{place}", action, target, {}) for place, (action, target) in enumerate(actions)
     )
-    return Execute(time=now, plan=plan.id, incident=plan.incident, effects=effects, ttl_s=plan.ttl_s, mode=mode)
+    return Execute(time=now, plan=plan.id, incident=plan.incident, effects=effects, ttl_s=ttl_s, mode=mode)
 
 
 def solve(plan: Plan, in_force: Iterable[Act], now: int) -> Solve | None:

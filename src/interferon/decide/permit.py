@@ -74,6 +74,7 @@ def stakes(priced: Priced, incident: Incident, situation: Situation, now: int) -
         "hour": now // HOUR_US % 24,
         "families": sorted(incident.families),
         "techniques": sorted(incident.techniques),
+        **({"asked_by": situation.asked_by} if situation.asked_by else {}),
     }
 
 

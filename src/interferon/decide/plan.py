@@ -58,7 +58,7 @@ def decide(
         actions=actions,
         mode=last.mode if repeated and last and actions == last.actions else mode,
     )
-    return None if repeated else _plan(f"{incident.id}.{number}", pricing, weighed, chosen, mode, now)
+    return None if repeated else planned(f"{incident.id}.{number}", pricing, weighed, chosen, mode, now)
 
 
 def overruled(state: DecideState, incident: str) -> None:
@@ -174,7 +174,8 @@ def ttl_s(actions: Sequence[Act]) -> int:
     return int(min((TTL_H[action] for action, _ in actions), default=0.0) * 3600)
 
 
-def _plan(name: str, pricing: Pricing, weighed: Sequence[Weighed], chosen: int, mode: Mode, now: int) -> Plan:
+def planned(name: str, pricing: Pricing, weighed: Sequence[Weighed], chosen: int, mode: Mode, now: int) -> Plan:
+    """The plan as a record. `weighed`: its alternatives, of which `chosen` is the one to go ahead with."""
     incident, settings = pricing.incident, pricing.settings
     return Plan(
         id=name,

@@ -72,6 +72,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     actions_left: int = 0  # this hour
     assets_left: int = 0  # that may still be taken off the network
     orders_left: int = 0  # that containments may still make late today
+    asked_by: str = ""  # whose command is decided on; '' where it is our own evidence
     watched: frozenset[str] = frozenset()  # references that came back from a containment a short while ago
     in_force: tuple[Act, ...] = ()  # every containment in force or on its way, of this incident and of others
 

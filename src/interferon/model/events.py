@@ -196,4 +196,19 @@ class Switch(msgspec.Struct, frozen=True, tag="switch"):
     reason: str
 
 
-Control = Approval | Verdict | Receipted | Rerouted | Tick | Suppressions | Baseline | Switch
+class Commanded(msgspec.Struct, frozen=True, kw_only=True, tag="commanded"):
+    """A command of another organisation's program: actions that it asks for, or effects of its own commands that it takes back."""
+
+    time: int
+    case: str  # the incident's id that its plan is of: of the producer and the command's id, so that a command counts once
+    producer: str  # name of the token it came with
+    command: str  # the command's own id
+    actions: tuple[tuple[str, str], ...] = ()  # (action, target reference)
+    ends: int = 0  # when it is to end, microseconds; 0 where it tells no end
+    trust: float = 1.0  # how far the producer is trusted, 0–1: the probability of an attack that its word is taken for
+    level: int = 1  # the most that is done on its word: 0 suggest, 1 after approval, 2 unless vetoed, 3 automatic
+    effects: tuple[str, ...] = ()  # ids of effects to be taken back
+    content: str = ""  # digest of what was said: something else under the same id is told apart
+
+
+Control = Approval | Verdict | Receipted | Rerouted | Tick | Suppressions | Baseline | Switch | Commanded

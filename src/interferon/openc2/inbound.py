@@ -3,7 +3,7 @@
 Nothing is done here and nothing allowed: what a command asks for passes policy, budgets and approval as any plan does.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -56,11 +56,17 @@ class Offer:
 
 
 def understood(
-    command: Command, request_id: str, network: Network, live: Sequence[Effect], offer: Offer, now_ms: int
+    command: Command,
+    request_id: str,
+    network: Network,
+    live: Sequence[Effect],
+    offer: Offer,
+    now_ms: int,
+    plan_of: Callable[[str], str] = plan_of,
 ) -> Contain | Release | Answer:
     """What `command` asks for, at `now_ms` (milliseconds since 1970) with the effects `live` in the world.
 
-    `request_id` stands in for a command id that is not given (language 1.0, 3.3.1).
+    `request_id` stands in for a command id that is not given (language 1.0, 3.3.1). `plan_of`: command id → the plan of its effects.
     """
     words = (command.action, command.target)
     stranger = _elsewhere(command, offer)
@@ -187,7 +193,7 @@ def accepted(command: Command) -> Response | None:
 def completed(command: Command, effects: Sequence[Effect]) -> Response:
     """The response when what the command asked for has come to an end, or not yet (102)."""
     states = {each.state for each in effects}
-    wanted = {State.UNDONE} if command.action in TAKE_BACK else {State.VERIFIED}
+    wanted = {State.UNDONE} if command.action in TAKE_BACK else {State.VERIFIED, State.DUE}
     detail = "; ".join(f"{each.intent.target}: {each.detail or each.state}" for each in effects if each.state not in wanted)
     if states <= wanted:
         return Response(status=200, results=_number(command, effects))
@@ -196,7 +202,9 @@ def completed(command: Command, effects: Sequence[Effect]) -> Response:
     if states & {State.FAILED, State.ESCALATED}:
         text = "firewall rule not removed or updated" if State.UNDONE in wanted else "Rule not updated"
         return Response(status=500, status_text=f"{text}: {detail}")
-    return Response(status=102, status_text=detail)
+    if states == {State.UNDONE}:
+        return Response(status=200, status_text=f"it was done, and taken back since: {detail}")
+    return Response(status=102, status_text=detail, results=_number(command, effects))
 
 
 def _number(command: Command, effects: Sequence[Effect]) -> Results | None:

@@ -40,6 +40,11 @@ def rule_number(effect: str) -> int:
     return int.from_bytes(hashlib.sha256(effect.encode()).digest()[:4]) % (2**31 - 1) + 1
 
 
+def case_of(producer: str, command_id: str) -> str:
+    """The case that a producer's command is: always the same for the same command, fit for an address, of nobody else's."""
+    return f"openc2-{producer}-{hashlib.sha256(command_id.encode()).hexdigest()[:16]}"
+
+
 def plan_of(command_id: str) -> str:
     """The plan that effects asked for by that command belong to."""
     return f"openc2:{command_id}"

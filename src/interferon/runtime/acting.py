@@ -10,7 +10,7 @@ from typing import Final
 
 from interferon.act.intents import intents
 from interferon.actions import ACTIONS
-from interferon.decide.book import ASKED, Standing
+from interferon.decide.book import ASKED, Standing, lasting_s
 from interferon.decide.commands import execute
 from interferon.model.effects import Receipt, State, receipt
 from interferon.model.errors import UnreachableError
@@ -113,7 +113,7 @@ class Acting:
         for name in sorted(fresh):
             plan, choice = pipeline.book.plans[name], pipeline.book.carried[name]
             since = next(effect.since for effect in lost.values() if effect.plan == name)
-            command = execute(plan, choice, plan.mode, since)
+            command = execute(plan, choice, plan.mode, since, lasting_s(pipeline.book, plan, since))
             if command is not None:
                 yield from self.effects.submit(intents(command, self._network, ACTIONS, "policy", plan.alternatives[choice].orders_late))
         for name, effect in lost.items():

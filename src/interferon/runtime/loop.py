@@ -14,7 +14,7 @@ from interferon.act.intents import intents
 from interferon.act.lifecycle import IllegalTransition
 from interferon.act.protocol import Action
 from interferon.model.effects import Receipt
-from interferon.model.events import Approval, Baseline, Control, Receipted, Rerouted, Switch, Verdict
+from interferon.model.events import Approval, Baseline, Commanded, Control, Receipted, Rerouted, Switch, Verdict
 from interferon.model.records import DeadLetter, Execute, Plan, Renew, Solve, Undo
 from interferon.pipeline import Output, Rules, State, finish, step
 from interferon.runtime.effects import Effects
@@ -92,7 +92,7 @@ class Loop:
                 self._hooks.see(now)
             else:
                 self._hooks.heard(now)
-                if isinstance(now, Approval | Verdict | Baseline | Switch):
+                if isinstance(now, Approval | Verdict | Baseline | Switch | Commanded):
                     self._record(type(now).__name__.lower(), _subject(now), now, now.time)
             self._carry_out(step(self.state, self.rules, now), waiting, solves)
 
@@ -144,7 +144,7 @@ def _renewed(effects: Effects, effect: str, command: Renew) -> Receipt | None:
         return None
 
 
-def _subject(word: Approval | Verdict | Baseline | Switch) -> str:
+def _subject(word: Approval | Verdict | Baseline | Switch | Commanded) -> str:
     match word:
         case Approval():
             return word.plan
@@ -154,6 +154,8 @@ def _subject(word: Approval | Verdict | Baseline | Switch) -> str:
             return word.entity
         case Switch():
             return "kill switch"
+        case Commanded():
+            return word.case
 
 
 def heard(receipt: Receipt) -> Receipted:

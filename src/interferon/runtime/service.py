@@ -262,13 +262,14 @@ class Service:
         self._act()
         for word in self._words.news(self.running.state, clock()):
             self._says.put(word)
+        said = not self._says.empty()
         while not self._says.empty():
             with self.running.lock:
                 self._move(self._says.get())
         fed = self._feed_all(self._resolved(self._files.news(time.time())))
         if fed:
             self._files.save()
-        if fed or self._heard:
+        if fed or said or self._heard:
             self._records.lengths()  # flushes them: what the screens show can be read on disk too
         self._words.list_versions(self.running.state)
         newest = self.running.state.admission.newest

@@ -1,7 +1,7 @@
-"""Tokens with which programs send events: scoped to feeds and families, expiring, kept as hashes in `tokens.toml` of the network folder.
+"""Tokens of programs: which feeds and families each may write, which actions it may command; kept as hashes in the folder's `tokens.toml`.
 
-Called by the ingest interface (`Tokens.find`) and by `interferon token`. A token is 256 random bits, so a plain SHA-256 keeps it (unlike a
-password, it cannot be guessed); it is shown once, when it is made.
+Called by the interfaces of `web` that programs use (`Tokens.find`) and by `interferon token`. A token is 256 random bits, so a plain
+SHA-256 keeps it (unlike a password, it cannot be guessed); it is shown once, when it is made.
 """
 
 import fnmatch
@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import tomllib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from typing import Any, Final
 import msgspec
 import tomli_w
 
+from interferon.decide.settings import TTL_H
 from interferon.model.errors import InputError
 from interferon.model.events import FAMILIES
 from interferon.store import sensor_keys
@@ -28,14 +30,16 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One program's right to send. `hash` is the hex SHA-256 of the token; times are ISO 8601, UTC."""
+    """One program's rights. `hash` is the hex SHA-256 of the token; times are ISO 8601, UTC."""
 
     name: str
     feeds: list[str]  # names or patterns (`plant-*`) of the feeds it may write
     hash: str
     created: str
     families: list[str] = msgspec.field(default_factory=lambda: list(FAMILIES))
-    trust: float = 1.0  # the most that its events are trusted, 0–1
+    trust: float = 1.0  # the most that its events are trusted, 0–1; of a command: the probability of an attack that it is taken for
+    actions: list[str] = []  # that it may command over OpenC2
+    level: int = 1  # the most that is done on its command: 0 suggest, 1 after approval, 2 unless vetoed, 3 automatic
     expires: str = ""
     disabled: bool = False
     key: str = ""  # public key of a site sensor; every request under the token must then carry its signature
@@ -73,26 +77,50 @@ class Tokens:
         token = self._read().get(name)
         return token if token and token.holds(now) else None
 
-    def add(self, name: str, feeds: list[str], families: list[str], trust: float, created: str, expires: str, key: str = "") -> str:
+    def add(
+        self,
+        name: str,
+        feeds: list[str],
+        families: list[str],
+        trust: float,
+        created: str,
+        expires: str,
+        key: str = "",
+        actions: Sequence[str] = (),
+        level: int = 1,
+    ) -> str:
         """Makes a token and answers with the secret, which is kept nowhere. `key`: of the sensor that alone may use it.
 
-        InputError for a name taken, no feed, an unknown family, or what is no key.
+        InputError for a name taken, neither feed nor action, an unknown family or action, a level that is none, or what is no key.
         """
         if not _NAME.fullmatch(name):
             raise InputError(f"{name!r} cannot be a token's name: letters, digits, dot, dash and underscore, at most 64")
         if name in self._read():
             raise InputError(f"there is a token {name!r} already in {self._path}")
-        if not feeds or not all(feeds):
-            raise InputError("a token needs at least one feed that it may write, as plant-mqtt or plant-*")
+        if not (feeds or actions) or not all(feeds):
+            raise InputError("a token needs a feed that it may write, as plant-mqtt or plant-*, or an action that it may command")
         if unknown := sorted(set(families) - set(FAMILIES)):
             raise InputError(f"there is no family {unknown[0]!r}; families are {', '.join(FAMILIES)}")
         if not 0 <= trust <= 1:
             raise InputError(f"trust is {trust}; it lies between 0 and 1")
         if key:
             sensor_keys.public_key(key)
+        if why := _wrong_commands(actions, level, key):
+            raise InputError(why)
         secret = PREFIX + secrets.token_urlsafe(32)
         digest = hashlib.sha256(secret.encode()).hexdigest()
-        made = Token(name=name, feeds=feeds, families=families, trust=trust, hash=digest, created=created, expires=expires, key=key)
+        made = Token(
+            name=name,
+            feeds=feeds,
+            families=families,
+            trust=trust,
+            actions=list(actions),
+            level=level,
+            hash=digest,
+            created=created,
+            expires=expires,
+            key=key,
+        )
         self._write({**self._read(), name: made})
         return secret
 
@@ -134,6 +162,8 @@ def _parsed(path: Path) -> dict[str, Token]:
             if row.expires and datetime.fromisoformat(row.expires).tzinfo is None:
                 raise InputError(f"{path}: token {row.name!r}: expires is {row.expires!r}; write it with its zone, as 2027-01-31T00:00:00Z")
             _check_key(path, row)
+            if why := _wrong_commands(row.actions, row.level, row.key):
+                raise InputError(f"{path}: token {row.name!r}: {why}")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not TOML: {error}") from None
     except msgspec.ValidationError as error:
@@ -149,6 +179,15 @@ def _check_key(path: Path, token: Token) -> None:
             sensor_keys.public_key(token.key)
     except InputError as error:
         raise InputError(f"{path}: token {token.name!r}: {error}") from None
+
+
+def _wrong_commands(actions: Sequence[str], level: int, key: str) -> str:
+    """'' where a token may have these rights to command, else why not."""
+    if unknown := sorted(set(actions) - set(TTL_H)):
+        return f"no action {unknown[0]!r} can be commanded; {', '.join(TTL_H)} can"
+    if level not in range(4):
+        return f"level is {level}; 0 is suggest, 1 after approval, 2 unless vetoed, 3 automatic"
+    return "a sensor's token, which has a key, commands nothing; make one of its own for that" if actions and key else ""
 
 
 def in_days(now: datetime, days: int) -> str:

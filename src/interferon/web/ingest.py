@@ -65,7 +65,7 @@ class Ingest:
         if token is None:
             return _refused(401, "send the header: Authorization: Bearer TOKEN, with a token of `interferon token add` that is in force")
         if not token.covers(feed):
-            return _refused(403, f"the token {token.name} may not write the feed {feed}; it may write {', '.join(token.feeds)}")
+            return _refused(403, f"the token {token.name} may not write the feed {feed}; it may write {', '.join(token.feeds) or 'none'}")
         size = int(request.headers.get("content-length") or BODY)
         if size > BODY:
             return _refused(413, f"{size} bytes in one request; at most {BODY} are taken, send several")
