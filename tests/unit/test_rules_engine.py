@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interferon.rules import engine as engines
-from interferon.rules import plain, prefilter
+from interferon.rules import gate, plain, prefilter
 from interferon.rules.engine import Engine
 from interferon.rules.keywords import Spotter, keywords, spoken
 from interferon.rules.literals import literal, of_pattern
@@ -101,7 +101,7 @@ def test_it_does_so_by_channel_too(conditions: list[Condition], events: list[dic
 def test_small_memories_change_no_hit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefilter, "HELD", 150)
     monkeypatch.setattr(prefilter, "LONGEST", 8)
-    monkeypatch.setattr(engines, "VERDICTS", 2)
+    monkeypatch.setattr(gate, "VERDICTS", 2)
     monkeypatch.setattr(engines, "GATES", 1)
     rules = [rule(Any((Test("A", "has", "bc"), Test("A", "is", "longer than eight")))), rule(Not(Test("B", "ends", "x")))]
     events: list[dict[str, Anything]] = [{"A": value, "B": value + "x"} for value in ("abc", "b", "c", "longer than eight", "abcd")]

@@ -24,6 +24,7 @@ TESTS: st.SearchStrategy[Test] = st.one_of(
     st.builds(lambda field, op, value: Test(field, op, value), FIELDS, st.sampled_from(["is", "has", "ends"]), TEXTS),
     st.builds(lambda field, value: Test(field, "is", value), FIELDS, st.sampled_from(["1", "true", "1.5"])),
     st.builds(lambda field: Test(field, "null"), FIELDS),
+    st.builds(lambda field, flags: Test(field, "same", "Provider_Name", flags=flags), FIELDS, st.sampled_from(["", "<", "<>"])),
 )
 CONDITIONS: st.SearchStrategy[Condition] = st.recursive(
     TESTS,
@@ -100,8 +101,16 @@ def test_flat_events_are_skimmed_from_the_second_one_on(monkeypatch: pytest.Monk
     assert [engine.lines.hits(event(2, B=value)) for value in ("b", "c", "b")] == [(0, 1), (0,), (0, 1)]
 
 
-def test_rules_that_look_at_other_fields_than_their_own_are_not_skimmed() -> None:
-    engine = Engine(rules([Test("A", "same", "B")]))
+def test_rules_that_compare_fields_are_skimmed_too() -> None:
+    engine = Engine(rules([Test("A", "same", "B"), Not(Test("Provider_Name", "same", "A"))]))
+    lines = [event(1, B="a", SourceName="A"), event(1, B="b", SourceName="c"), event(1, B=["a"]), event(1, B="A")]
+    engine.lines.learn(lines[0], json.loads(lines[0]))
+    assert [engine.lines.hits(line) for line in lines] == [(0,), (1,), None, (0, 1)]
+    assert [engine.hits(json.loads(line)) for line in lines] == [(0,), (1,), (0, 1), (0, 1)]
+
+
+def test_rules_that_look_in_every_value_are_not_skimmed() -> None:
+    engine = Engine(rules([Not(Test("", "has", "x"))]))
     line = event(1, B="a")
     engine.lines.learn(line, json.loads(line))
     assert engine.lines.hits(line) is None

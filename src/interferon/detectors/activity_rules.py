@@ -10,8 +10,9 @@ from interferon.detect.stream_events import Event, name_of
 from interferon.detect.stream_protocol import Anomaly, Context
 from interferon.model.events import ACTIVITY_KINDS
 from interferon.rules import plain
-from interferon.rules.engine import Engine, tests_of
+from interferon.rules.engine import Engine
 from interferon.rules.event import Fields, fields
+from interferon.rules.gate import tests_of
 from interferon.rules.records import Rule, Source
 
 NAME: Final = "rules"

@@ -3,21 +3,27 @@
 A `Column` belongs to one gate of `engine`. Aho and Corasick, "Efficient string matching", CACM 18 (1975).
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
 from interferon.rules.event import RENAMED, text, texts
+from interferon.rules.lines import NONE, Lines
 from interferon.rules.literals import literal
 from interferon.rules.match import Check, check
 from interferon.rules.records import Test
 
 HELD: Final = 4_000_000  # characters of remembered values per column
 LONGEST: Final = 8_192  # characters; longer values seldom come twice
-SMALL: Final = 2_000  # literals
+LONG: Final = 1_000  # characters, from which on a value of several lines is searched line by line
+EARNED: Final = 2_000_000  # bytes searched, after which a table of all states is worth its making
+SMALL: Final = 2_000  # literals, of which such a table stays small
 FEW: Final = 48  # literals; so many are found many bytes at a time, which overlapping ones cannot be
+
+Waking = dict[int, tuple[int, ...]]  # place of a literal → numbers of tests
 
 
 class Outcomes:
@@ -40,61 +46,22 @@ class Outcomes:
         self._numbers.clear()
 
 
-@dataclass(slots=True)
-class Watch:
-    """The tests that one literal wakes: they hold wherever it stands, at the start, at the end, or if their check says so."""
-
-    anywhere: tuple[int, ...] = ()
-    start: tuple[int, ...] = ()
-    end: tuple[int, ...] = ()
-    checks: tuple[tuple[int, Check], ...] = ()
-
-
 class Column:
     """The tests of one field in one gate, as (number of the test, test)."""
 
-    def __init__(self, name: str, tests: Iterable[tuple[int, Test]], outcomes: Outcomes) -> None:
+    def __init__(self, name: str, tests: Sequence[tuple[int, Test]], outcomes: Outcomes) -> None:
         self.name, self.others = name, RENAMED.get(name, ())
         self._outcomes = outcomes
-        self._exact: dict[str, list[tuple[int, Check | None]]] = {}
-        self._always: list[tuple[int, Check]] = []
-        self._present: frozenset[int] = frozenset()
-        self._watches: list[Watch] = []
-        watches: dict[str, Watch] = {}
-        absent = []
-        for number, test in tests:
-            if test.op in ("null", "exists"):
-                if test.op == "null" or test.value == "false":
-                    absent.append(number)
-                else:
-                    self._present |= {number}
-            else:
-                self._add(number, test, watches)
-        self._watches = list(watches.values())
-        self._automaton = _automaton(list(watches)) if watches else None
-        self._first = BytesAhoCorasick(list(map(_bytes, watches)), MatchKind.LeftmostFirst) if 0 < len(watches) <= FEW else None
-        self._missing = frozenset(absent)
+        self._tests = [one for one in tests if one[1].op not in ("null", "exists")]
+        about = [(number, test.op == "null" or test.value == "false") for number, test in tests if test.op in ("null", "exists")]
+        self._missing = frozenset(number for number, absent in about if absent)
+        self._present = frozenset(number for number, absent in about if not absent)
         self.numbers: dict[str | None, int] = {}  # always the same object: the gate holds it too
         self.forget()
 
-    def _add(self, number: int, test: Test, watches: dict[str, Watch]) -> None:
-        cased, wakes = "c" in test.flags, literal(test)
-        if test.op == "is":
-            self._exact.setdefault(test.value.casefold(), []).append((number, check(test) if cased else None))
-        elif not wakes:
-            self._always.append((number, check(test)))
-        else:
-            self._watch(number, test, watches.setdefault(wakes, Watch()), cased)
-
-    def _watch(self, number: int, test: Test, watch: Watch, cased: bool) -> None:
-        if test.op == "has" and not cased:
-            watch.anywhere += (number,)
-        elif test.op == "starts" and not cased:
-            watch.start += (number,)
-        elif test.op == "ends" and not cased:
-            watch.end += (number,)
-        else:
-            watch.checks += ((number, check(test)),)
+    @cached_property
+    def _index(self) -> "Index":
+        return Index(self._tests)
 
     def forget(self) -> None:
         """Drops the remembered values."""
@@ -112,44 +79,98 @@ class Column:
         if value.__class__ is not str:
             found = texts(value)
             if len(found) != 1:
-                return self._outcomes.number(frozenset().union(self._present, *map(self._holding, found))) if found else self._absent
+                return self._outcomes.number(frozenset().union(self._present, *map(self._index.holding, found))) if found else self._absent
             value = text(found[0])
             if value in self.numbers:
                 return self.numbers[value]
-        result = self._outcomes.number(self._holding(value) | self._present)
-        if len(value) <= LONGEST:
+        result = self._outcomes.number(self._index.holding(value) | self._present)
+        if len(value) <= LONGEST and self._index.lines(value) is None:
             self._held += len(value) + 100
             if self._held > HELD:
                 self.forget()
             self.numbers[value] = result
         return result
 
-    def _holding(self, value: str) -> frozenset[int]:
-        low = value.casefold()
-        found = [number for number, matches in self._exact.get(low, ()) if matches is None or matches(value, low)]
+
+class Index:
+    """The tests of a text, by the literals that wake them: they hold wherever one stands, at the start, at the end, or as a check says."""
+
+    def __init__(self, tests: Iterable[tuple[int, Test]]) -> None:
+        self._exact: dict[str, list[tuple[int, Check | None]]] = {}
+        self._always: list[tuple[int, Check]] = []
+        self._anywhere: Waking = {}
+        self._start: Waking = {}
+        self._end: Waking = {}
+        self._checks: dict[int, list[tuple[int, Check]]] = {}
+        places: dict[str, int] = {}
+        for number, test in tests:
+            self._add(number, test, places)
+        self._literals = list(places)
+        self._encoded = encoded = list(map(_bytes, places))
+        self._automaton = BytesAhoCorasick(encoded, implementation=Implementation.ContiguousNFA) if encoded else None
+        self._first = BytesAhoCorasick(encoded, MatchKind.LeftmostFirst) if 0 < len(encoded) <= FEW else None
+        self._unearned = EARNED if len(encoded) <= SMALL else math.inf
+        self._lines = Lines(self._search, _bytes) if encoded and not any("\n" in text for text in (*places, *self._exact)) else None
+
+    def _add(self, number: int, test: Test, places: dict[str, int]) -> None:
+        cased, wakes = "c" in test.flags, literal(test)
+        if test.op == "is":
+            self._exact.setdefault(test.value.casefold(), []).append((number, check(test) if cased else None))
+        elif not wakes:
+            self._always.append((number, check(test)))
+        elif cased or test.op not in ("has", "starts", "ends"):
+            self._checks.setdefault(places.setdefault(wakes, len(places)), []).append((number, check(test)))
+        else:
+            waking = self._anywhere if test.op == "has" else self._start if test.op == "starts" else self._end
+            at = places.setdefault(wakes, len(places))
+            waking[at] = (*waking.get(at, ()), number)
+
+    def lines(self, value: str) -> Lines | None:
+        """What searches a value line by line, where that pays."""
+        return self._lines if len(value) > LONG and self._lines is not None and self._lines.pay and "\n" in value else None
+
+    def holding(self, value: str) -> frozenset[int]:
+        """The tests that hold for a text."""
+        if (lines := self.lines(value)) is not None:  # no test for the whole of such a value is among them
+            standing: Collection[int] = lines.literals(value)
+            if not standing and not self._always:
+                return NONE
+            low, found = value.casefold(), []
+        else:
+            low = value.casefold()
+            found = [number for number, matches in self._exact.get(low, ()) if matches is None or matches(value, low)]
+            standing = self._standing(_bytes(low))
         found += [number for number, matches in self._always if matches(value, low)]
-        if self._automaton is not None:
-            raw = _bytes(low)
-            if self._first is not None and not self._first.find_matches_as_indexes(raw):
-                return frozenset(found)
-            length, watches, asked = len(raw), self._watches, set()
-            for index, start, end in self._automaton.find_matches_as_indexes(raw, overlapping=True):
-                watch = watches[index]
-                found += watch.anywhere
-                if start == 0:
-                    found += watch.start
-                if end == length:
-                    found += watch.end
-                if watch.checks:
-                    asked.add(index)
-            found += [number for index in asked for number, matches in watches[index].checks if matches(value, low)]
-        return frozenset(found)
+        for at in standing:
+            found += self._woken(at, value, low)
+        return frozenset(found) if found else NONE
 
+    def _woken(self, at: int, value: str, low: str) -> list[int]:
+        """The tests that hold, of those whose literal, standing in the value, is the one at that place."""
+        found = [*self._anywhere.get(at, ())]
+        if at in self._start and low.startswith(self._literals[at]):
+            found += self._start[at]
+        if at in self._end and low.endswith(self._literals[at]):
+            found += self._end[at]
+        if at in self._checks:
+            found += [number for number, matches in self._checks[at] if matches(value, low)]
+        return found
 
-def _automaton(literals: list[str]) -> BytesAhoCorasick:
-    """Over UTF-8, which needs no search for the places of characters; as a table of states where that stays small."""
-    kind = Implementation.DFA if len(literals) <= SMALL else Implementation.ContiguousNFA
-    return BytesAhoCorasick(list(map(_bytes, literals)), implementation=kind)
+    def _standing(self, raw: bytes) -> Collection[int]:
+        """The literals that stand in casefolded bytes, by their places."""
+        if self._first is not None and not self._first.find_matches_as_indexes(raw):
+            return ()
+        return {at for at, _, _ in self._search(raw)}
+
+    def _search(self, raw: bytes) -> Sequence[tuple[int, int, int]]:
+        """Every match, as (place of the literal, start, end)."""
+        if self._automaton is None:
+            return ()
+        self._unearned -= len(raw)
+        if self._unearned < 0:
+            self._automaton = BytesAhoCorasick(self._encoded, implementation=Implementation.DFA)
+            self._unearned = math.inf
+        return self._automaton.find_matches_as_indexes(raw, overlapping=True)
 
 
 def _bytes(text: str) -> bytes:

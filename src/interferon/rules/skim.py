@@ -13,12 +13,13 @@ import msgspec
 from interferon.rules.event import NESTED, Fields
 
 if TYPE_CHECKING:
-    from interferon.rules.engine import Gate
+    from interferon.rules.gate import Gate
 
 CHANNEL: Final = b'"Channel":'
 EVENT_ID: Final = b'"EventID":'
 PLAIN: Final = str | int | None  # of other values, some are one to a memory (true, 1 and 1.0) and not to rules, or cannot be remembered
 HELD: Final = 40_000_000  # characters of what is remembered
+LONGEST: Final = 4_096  # characters of the texts of one line; longer ones seldom come twice
 PLACES: Final = 4_096  # remembered; a stream may bring any number of event ids
 HEAD: Final = ("Channel", "EventID", *NESTED)  # read of every event; NESTED: what makes it one of another shape
 
@@ -58,11 +59,14 @@ class Skimmer:
         values = msgspec.structs.astuple(read)
         if values[: len(HEAD)] != skim.head:
             return None
-        self._held += sum([len(value) for value in values if value.__class__ is str]) + 50 * len(values)
-        if self._held > HELD:
-            self._judged.clear()
-            self._held = 0
-        found = self._judged[read] = skim.gate.found(values[len(HEAD) :])
+        found = skim.gate.found(values[len(HEAD) :])
+        size = sum([len(value) for value in values if value.__class__ is str])
+        if size <= LONGEST:
+            self._held += size + 50 * len(values)
+            if self._held > HELD:
+                self._judged.clear()
+                self._held = 0
+            self._judged[read] = found
         return found
 
     def learn(self, line: bytes, event: Fields) -> None:

@@ -186,9 +186,9 @@ def _of_file(file: "IO[bytes] | _Inflated", where: str, unread: Unread) -> Itera
 
 
 def _cut(rest: bytes, block: bytes) -> tuple[bytes, bytes]:
-    """(whole lines, the beginning of the next one)."""
-    head, found, tail = block.rpartition(b"\n")
-    return (rest + head, tail) if found else (b"", rest + block)
+    """(whole lines, the beginning of the next one), each byte copied once."""
+    end = block.rfind(b"\n")
+    return (b"".join((rest, memoryview(block)[:end])), block[end + 1 :]) if end >= 0 else (b"", rest + block)
 
 
 def _in_lines(head: bytes) -> bool:
