@@ -6,8 +6,8 @@ A block is the number of its last row; its rows, each the canonical JSON of [seq
 their hashes, 32 bytes each. The hash of a row is SHA-256 over the hash of the row before and its line.
 """
 
-import hashlib
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
@@ -43,16 +43,13 @@ def _blocks(head: bytes, rows: Sequence[Row]) -> list[Block]:
 
 def _block(head: bytes, rows: Sequence[Row]) -> Block:
     text = _lines(rows)
-    hashes = []
-    for line in text[:-1].split(b"\n"):
-        head = link(head, line)
-        hashes.append(head)
+    hashes = [head := link(head, line) for line in text[:-1].split(b"\n")]
     return rows[-1][0], text.decode(), b"".join(hashes)
 
 
 def link(previous: bytes, line: bytes) -> bytes:
     """The hash of a row."""
-    return hashlib.sha256(previous + line).digest()
+    return sha256(previous + line).digest()
 
 
 def lines(block: Block) -> list[tuple[bytes, bytes]]:

@@ -20,6 +20,7 @@ COLUMNS: Final = "state, intent, changed, expires, epoch, detail, told"
 MOST: Final = 10_000  # effects kept in memory
 LONGEST: Final = 2**63  # what an integer of either database holds
 CHUNK: Final = 64  # ids in one statement: always as many, for a statement that is known is not prepared anew
+TEXTS: Final = {state: state.value for state in State}
 _intent: Final = msgspec.json.Decoder(Intent).decode
 
 Sums = tuple[int, int, int]  # assets, hours of downtime, late orders
@@ -31,7 +32,7 @@ class _Admission(msgspec.Struct, frozen=True, gc=False):
     detail: str
     epoch: int
     before: Literal[""] = msgspec.field(name="from")
-    intent: Intent
+    intent: msgspec.Raw
     to: State
 
 
@@ -78,7 +79,7 @@ class Draft:
         self._lifted = False  # one that was refused is in the world: it counts from the next commit on
         self._rows: list[journal_block.Row] = []
         self._changed: dict[str, Effect] = {}
-        self._new: dict[str, tuple[int, int]] = {}  # effects not on disk: when admitted, and the ledger's row that they begin with
+        self._new: dict[str, tuple[int, int, bytes]] = {}  # not on disk: when admitted, the ledger's row that it begins with, the intent
         self._was: dict[str, Effect | None] = {}  # what the job in hand changed, as it was before
 
     @property
@@ -120,8 +121,9 @@ class Draft:
 
     def insert(self, intent: Intent, state: State, at: int, epoch: int, detail: str) -> Effect:
         """A new effect."""
-        number = self._append(at, "effect", intent.id, _Admission(detail, epoch, "", intent, state))
-        self._new[intent.id] = at, number
+        text = journal_block.encoded(intent)
+        number = self._append(at, "effect", intent.id, _Admission(detail, epoch, "", msgspec.Raw(text), state))
+        self._new[intent.id] = at, number, text
         if state is not State.REFUSED:
             self._count(at)
         effect = Effect(intent=intent, state=state, changed=at, expires=0, epoch=epoch, detail=detail, told=number)
@@ -198,13 +200,20 @@ class Draft:
     def _write(self) -> None:
         new, old = [], []
         for name, effect in self._changed.items():
-            moving = (effect.changed, effect.expires, effect.epoch, effect.detail)
-            if name in self._new:
-                intent, (admitted, number) = effect.intent, self._new[name]
-                fixed = (intent.plan, intent.incident, intent.action, intent.target, journal_block.encoded(intent).decode())
-                new.append((name, effect.state.value, *fixed, admitted, *moving, number, effect.told))
+            state, changed, expires, epoch, detail, told = (
+                TEXTS[effect.state],
+                effect.changed,
+                effect.expires,
+                effect.epoch,
+                effect.detail,
+                effect.told,
+            )
+            if begun := self._new.get(name):
+                intent, (admitted, number, text) = effect.intent, begun
+                fixed = (intent.plan, intent.incident, intent.action, intent.target, text.decode())
+                new.append((name, state, *fixed, admitted, changed, expires, epoch, detail, number, told))
             else:
-                old.append((effect.state.value, *moving, effect.told, name))
+                old.append((state, changed, expires, epoch, detail, told, name))
         if new:
             self.database.executemany("INSERT INTO effects VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", new)
         if old:
@@ -226,7 +235,7 @@ class Draft:
         self._times_from = since - budget.HOUR_US
         sql = "SELECT admitted FROM effects WHERE admitted > ? AND state <> 'refused'"
         times = [row[0] for row in self.database.execute(sql, (self._times_from,))]
-        times += [at for name, (at, _) in self._new.items() if self._changed[name].state is not State.REFUSED]
+        times += [at for name, (at, _, _) in self._new.items() if self._changed[name].state is not State.REFUSED]
         self._times = sorted(times)
 
     def _count(self, at: int) -> None:
