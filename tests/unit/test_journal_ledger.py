@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from interferon.cli.ledger import register
 from interferon.model.effects import Intent, State
-from interferon.model.errors import InputError
+from interferon.model.errors import InputError, JournalError
 from interferon.model.network import Budgets
 from interferon.store.journal import Journal
 from interferon.store.journal_ledger import verify_ledger
@@ -143,6 +143,22 @@ def test_what_was_changed_in_an_older_release_s_rows_is_named(older: Path, opene
 def named(path: Path, row: int, message: str) -> None:
     problems = verify_ledger(path).problems
     assert any(problem.row == row and problem.message.startswith(message) for problem in problems), problems
+
+
+def test_reading_a_row_that_was_spoilt_is_one_line(path: Path) -> None:
+    tamper(path, changed(4, '"to":"failed"', '"to":'))
+    with Journal(path) as journal:
+        with pytest.raises(JournalError, match=r"journal\.sqlite: a row of the ledger cannot be read: `interferon ledger verify` tells"):
+            journal.ledger()
+        with pytest.raises(JournalError, match="a row of the ledger cannot be read"):
+            journal.history("e-1")
+        assert [row.seq for row in journal.history("e-2")] == [2]
+
+
+def test_a_history_holds_no_step_of_another_effect(path: Path) -> None:
+    tamper(path, "UPDATE effects SET told = 2 WHERE id = 'e-1'")
+    with Journal(path) as journal:
+        assert journal.history("e-1") == []
 
 
 def test_a_row_put_in_between_breaks_the_chain(path: Path, older: Path) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import msgspec
+
 from interferon.act import budget, lifecycle
 from interferon.model.effects import Effect, Held, Intent, LedgerEntry, Observed, State
 from interferon.model.errors import InputError, JournalError
@@ -165,6 +167,9 @@ class Journal:
         with self._reading:
             try:
                 return look(self._reader)
+            except msgspec.DecodeError as error:
+                told = "a row of the ledger cannot be read: `interferon ledger verify` tells which was changed"
+                raise JournalError(f"{self._reader.name}: {told}") from error
             except self._reader.errors as error:
                 if not self._reader.lost():
                     raise _unread(self._reader, error) from error

@@ -72,7 +72,7 @@ def steps(database: Database, effect_id: str) -> list[LedgerEntry]:
     """Rows that tell of an effect, oldest first: back from the last one, for each names the one before."""
     row = database.execute("SELECT told FROM effects WHERE id = ?", (effect_id,)).fetchone()
     number, found = row[0] if row else 0, []
-    while told := _in_block(database, number):
+    while (told := _in_block(database, number)) and told.subject == effect_id:
         found.append(told)
         number = min(number - 1, msgspec.json.decode(told.body, type=_Link).after)
     return [old for old in _old_about(database, effect_id) if old.kind == "effect"] + found[::-1]
