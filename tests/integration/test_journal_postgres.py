@@ -19,6 +19,7 @@ from interferon.store.journal_ledger import verify_ledger
 from interferon.store.journal_writer import CommitQueue
 
 from ..conftest import PostgresServer
+from ..older_journal import older_journal
 
 ROOMY = Budgets(actions_per_hour=1000, isolated_assets=1000)
 LEASE_S = 0.6
@@ -71,6 +72,30 @@ def test_either_database_holds_the_same(url: str, tmp_path: Path) -> None:
         assert (journal.epoch, [effect.id for effect in journal.effects()]) == (2, ["é-1", "e-2", "e-3", "stranger"])
 
 
+def test_a_journal_of_an_older_release_goes_on(place: Place) -> None:
+    older_journal(place)
+    before = verify_ledger(place)
+    assert (before.rows, before.problems) == (6, ())
+    for _ in range(2):
+        with Journal(place, node="a") as journal:
+            rows = journal.ledger()
+            assert (len(rows), rows[-1].hash, journal.history("e-2")) == (6, before.head, rows[1:2])
+    with Journal(place, node="a") as journal:
+        assert journal.advance("e-2", State.APPLYING, 4).result().told == 7
+        journal.record("note", "n", 2, 5).result()
+        journal.admit([wanted("e-3")], ROOMY, 6).result()
+        journal.advance("e-2", State.APPLIED, 7).result()
+        rows = journal.ledger(after=4)
+        assert [row.seq for row in rows] == [5, 6, 7, 8, 9, 10]
+        assert [row.seq for row in journal.ledger(after=4, limit=3)] == [5, 6, 7]
+        assert journal.history("e-2") == [*journal.ledger(1, 1), rows[2], rows[5]]
+        assert [row.seq for row in journal.history("e-1")] == [1, 4]
+        assert [row.seq for row in journal.rows("note", "n")] == [5, 6, 8]
+        assert journal.history("nobody") == []
+    after = verify_ledger(place)
+    assert (after.rows, after.problems) == (10, ())
+
+
 def test_what_cannot_be_stored_fails_alone(place: Place) -> None:
     with Journal(place) as journal:
         gate = threading.Event()
@@ -79,8 +104,10 @@ def test_what_cannot_be_stored_fails_alone(place: Place) -> None:
         bad = journal.record("note", "n", 1, 2**70)
         gate.set()
         assert [future.result() for future in good] == [1, 2, 3]
-        with pytest.raises((JournalError, OverflowError)):
+        with pytest.raises(JournalError, match="note n: 1180591620717411303424 is no time in microseconds: it needs more than 64 bits"):
             bad.result()
+        with pytest.raises((JournalError, OverflowError)):
+            journal.admit([wanted("far")], ROOMY, 2**70).result()
         assert journal.record("note", "n", 4, 0).result() == 4
     assert verify_ledger(place).problems == ()
 
@@ -94,12 +121,13 @@ def test_a_text_that_postgres_cannot_store_is_one_line(url: str) -> None:
 
 def test_the_ledger_cannot_be_rewritten(postgres: PostgresServer, url: str) -> None:
     filled(url)
-    for statement in ("UPDATE ledger SET body = '2'", "DELETE FROM ledger", "TRUNCATE ledger"):
-        database = open_writer(url)
-        with pytest.raises(database.errors, match="the ledger is append-only"):
-            database.execute(statement)
-        database.close()
-    postgres.sql(url, "DROP TRIGGER ledger_append_only ON interferon.ledger; DELETE FROM interferon.ledger WHERE seq > 7")
+    for table, change in (("ledger", "body = '2'"), ("ledger_blocks", "lines = ''")):
+        for statement in (f"UPDATE {table} SET {change}", f"DELETE FROM {table}", f"TRUNCATE {table}"):
+            database = open_writer(url)
+            with pytest.raises(database.errors, match="the ledger is append-only"):
+                database.execute(statement)
+            database.close()
+    postgres.sql(url, "DROP TRIGGER ledger_append_only ON interferon.ledger_blocks; DELETE FROM interferon.ledger_blocks WHERE upto > 7")
     assert verify_ledger(url).problems[0].message == "the ledger ends at row 7, but rows up to 8 were written"
 
 

@@ -108,6 +108,8 @@ def test_any_walk_keeps_budgets_and_ledger_in_step(tmp_path_factory: pytest.Temp
                     future.result()
         assert {effect.id: effect.state for effect in journal.effects()} == {f"e-{n}": state for n, state in states.items()}
         assert journal.held(0).assets == sum(n + 1 for n, state in states.items() if holds(state))
+        for name in (f"e-{n}" for n in states):
+            assert journal.history(name) == [entry for entry in journal.ledger() if entry.subject == name]
     assert verify_ledger(path).problems == ()
 
 
@@ -138,6 +140,22 @@ def test_effects_are_listed_by_state_and_incident(path: Path) -> None:
         assert [effect.id for effect in journal.effects(incident="i")] == ["a", "c"]
         assert journal.effects([]) == []
         assert [entry.seq for entry in journal.ledger(after=1, limit=2)] == [2, 3]
+
+
+def test_rows_about_a_subject_are_found_among_many(path: Path) -> None:
+    with Journal(path) as journal:
+        gate = held_back(journal)
+        rows = [journal.record(kind, str(number % 7), number, 0) for number in range(600) for kind in ("a", "b")]
+        journal.admit([wanted(str(number)) for number in range(7)], ROOMY, 0)
+        gate.set()
+        assert [row.result() for row in rows] == list(range(1, 1201))
+        whole = journal.ledger(limit=2000)
+        assert [entry.seq for entry in whole] == list(range(1, 1208))
+        for subject in ("0", "6", "7"):
+            assert journal.rows("a", subject) == [entry for entry in whole if (entry.kind, entry.subject) == ("a", subject)]
+        assert [entry.seq for entry in journal.history("3")] == [1204]
+        assert journal.ledger(700, 300) == whole[700:1000]
+    assert verify_ledger(path).problems == ()
 
 
 def test_an_orphan_is_recorded_once_and_one_that_came_back_too(path: Path) -> None:

@@ -11,10 +11,12 @@ from typer.testing import CliRunner
 
 from interferon.cli.ledger import register
 from interferon.model.effects import Intent, State
-from interferon.model.errors import InputError
+from interferon.model.errors import InputError, JournalError
 from interferon.model.network import Budgets
 from interferon.store.journal import Journal
 from interferon.store.journal_ledger import verify_ledger
+
+from ..older_journal import older_journal
 
 
 @pytest.fixture
@@ -31,10 +33,20 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """The same six rows as an older release wrote them."""
+    path = tmp_path / "older.sqlite"
+    older_journal(path)
+    return path
+
+
 def tamper(path: Path, *statements: str) -> None:
     with sqlite3.connect(path) as db:
         db.execute("DROP TRIGGER ledger_no_update")
         db.execute("DROP TRIGGER ledger_no_delete")
+        db.execute("DROP TRIGGER IF EXISTS ledger_blocks_no_update")
+        db.execute("DROP TRIGGER IF EXISTS ledger_blocks_no_delete")
         for statement in statements:
             db.execute(statement)
     db.close()
@@ -46,14 +58,67 @@ def test_an_untouched_ledger_is_whole(path: Path) -> None:
         assert (report.rows, report.head, report.problems) == (6, journal.ledger()[-1].hash, ())
 
 
-@pytest.mark.parametrize("statement", ["UPDATE ledger SET body = '2' WHERE seq = 6", "DELETE FROM ledger WHERE seq = 6"])
+@pytest.mark.parametrize("statement", ["UPDATE ledger_blocks SET lines = '' WHERE upto = 6", "DELETE FROM ledger_blocks WHERE upto = 6"])
 def test_the_database_itself_refuses_to_rewrite_rows(path: Path, statement: str) -> None:
+    refused(path, statement)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE ledger SET body = '2' WHERE seq = 6", "DELETE FROM ledger WHERE seq = 6"])
+def test_it_refuses_to_rewrite_those_of_an_older_release(older: Path, statement: str) -> None:
+    refused(older, statement)
+    Journal(older).close()
+    refused(older, statement)
+
+
+def refused(path: Path, statement: str) -> None:
     db = sqlite3.connect(path)
     with pytest.raises(sqlite3.IntegrityError, match="the ledger is append-only"):
         db.execute(statement)
     db.close()
 
 
+def changed(block: int, what: str, into: str) -> str:
+    return f"UPDATE ledger_blocks SET lines = replace(lines, '{what}', '{into}') WHERE upto = {block}"
+
+
+WRONG_STATES = [
+    ("UPDATE effects SET state = 'intent' WHERE id = 'e-1'", 4, "effect e-1 is intent, but the ledger says failed"),
+    ("DELETE FROM effects WHERE id = 'e-1'", 4, "effect e-1 is failed in the ledger, but not on record"),
+    ("UPDATE effects SET intent = '{' WHERE id = 'e-2'", 2, "effect e-2: its intent cannot be read"),
+    ("UPDATE held SET assets = 0", 0, "budgets held (assets, hours, orders) are [0, 0, 0]; the effects in force add up to [1, 0, 0]"),
+    ("DROP TABLE effects", 0, "the database cannot be read to its end: no such table: effects"),
+]
+
+
+@pytest.mark.parametrize(
+    ("statement", "row", "message"),
+    [
+        (changed(3, '"chosen":1', '"chosen":2'), 3, "row 3 (decision p) does not fit the chain"),
+        (changed(5, "[5,3,", "[5,9,"), 5, "row 5 (note n) does not fit the chain"),
+        (changed(3, "decision", "verdict"), 3, "row 3 (verdict p) does not fit the chain"),
+        (changed(3, '"p"', '"q"'), 3, "row 3 (decision q) does not fit the chain"),
+        (changed(2, '[1,0,"effect","e-1"', '[1,1,"effect","e-1"'), 1, "row 1 (effect e-1) does not fit the chain"),
+        (changed(2, "[2,0,", "[2,1,"), 2, "row 2 (effect e-2) does not fit the chain"),
+        (changed(4, '"to":"failed"', '"to":'), 4, "row 4 cannot be read"),
+        (changed(4, '"to":"failed"', '"to":"applying"'), 4, "effect e-1 is failed, but the ledger says applying"),
+        ("UPDATE ledger_blocks SET hashes = zeroblob(64) WHERE upto = 2", 1, "row 1 (effect e-1) does not fit the chain"),
+        ("UPDATE ledger_blocks SET hashes = substr(hashes, 1, 32) WHERE upto = 2", 2, "row 2 (effect e-2) does not fit the chain"),
+        ("UPDATE ledger_blocks SET hashes = zeroblob(64) WHERE upto = 6", 6, "the block up to row 6 has 1 rows, but hashes of another"),
+        ("UPDATE ledger_blocks SET upto = 9 WHERE upto = 6", 6, "row 6 is the last of a block that says it ends with row 9"),
+        ("UPDATE ledger_blocks SET lines = '' WHERE upto = 6", 6, "row 6 cannot be read"),
+        ("DELETE FROM ledger_blocks WHERE upto = 3", 4, "row 3 is missing before row 4"),
+        ("DELETE FROM ledger_blocks WHERE upto = 6", 6, "the ledger ends at row 5, but rows up to 6 were written"),
+        ("DELETE FROM ledger_about WHERE block = 5", 5, "rows about n up to row 5 are not listed under it"),
+        ("UPDATE effects SET told = 1 WHERE id = 'e-1'", 4, "effect e-1: its last step is told by row 4, not by row 1"),
+        *WRONG_STATES,
+    ],
+)
+def test_what_was_changed_is_named(path: Path, statement: str, row: int, message: str) -> None:
+    tamper(path, statement)
+    named(path, row, message)
+
+
+@pytest.mark.parametrize("opened", [False, True])
 @pytest.mark.parametrize(
     ("statement", "row", "message"),
     [
@@ -64,23 +129,44 @@ def test_the_database_itself_refuses_to_rewrite_rows(path: Path, statement: str)
         ("UPDATE ledger SET hash = zeroblob(32) WHERE seq = 1", 1, "row 1 (effect e-1) does not fit the chain"),
         ("DELETE FROM ledger WHERE seq = 3", 4, "row 3 is missing before row 4"),
         ("DELETE FROM ledger WHERE seq = 6", 6, "the ledger ends at row 5, but rows up to 6 were written"),
-        ("UPDATE effects SET state = 'intent' WHERE id = 'e-1'", 4, "effect e-1 is intent, but the ledger says failed"),
-        ("DELETE FROM effects WHERE id = 'e-1'", 4, "effect e-1 is failed in the ledger, but not on record"),
-        ("UPDATE effects SET intent = '{' WHERE id = 'e-2'", 2, "effect e-2: its intent cannot be read"),
         ("UPDATE ledger SET body = '{' WHERE seq = 4", 4, "effect e-1 is failed, but the ledger says unreadable"),
-        ("UPDATE held SET assets = 0", 0, "budgets held (assets, hours, orders) are [0, 0, 0]; the effects in force add up to [1, 0, 0]"),
-        ("DROP TABLE effects", 0, "the database cannot be read to its end: no such table: effects"),
+        *WRONG_STATES,
     ],
 )
-def test_what_was_changed_is_named(path: Path, statement: str, row: int, message: str) -> None:
-    tamper(path, statement)
+def test_what_was_changed_in_an_older_release_s_rows_is_named(older: Path, opened: bool, statement: str, row: int, message: str) -> None:
+    if opened:
+        Journal(older).close()
+    tamper(older, statement)
+    named(older, row, message)
+
+
+def named(path: Path, row: int, message: str) -> None:
     problems = verify_ledger(path).problems
     assert any(problem.row == row and problem.message.startswith(message) for problem in problems), problems
 
 
-def test_a_row_put_in_between_breaks_the_chain(path: Path) -> None:
-    tamper(path, "UPDATE ledger SET seq = 7 WHERE seq = 6", "INSERT INTO ledger VALUES (6, 3, 'note', 'n', '9', zeroblob(32))")
-    assert [problem.row for problem in verify_ledger(path).problems] == [6, 7]
+def test_reading_a_row_that_was_spoilt_is_one_line(path: Path) -> None:
+    tamper(path, changed(4, '"to":"failed"', '"to":'))
+    with Journal(path) as journal:
+        with pytest.raises(JournalError, match=r"journal\.sqlite: a row of the ledger cannot be read: `interferon ledger verify` tells"):
+            journal.ledger()
+        with pytest.raises(JournalError, match="a row of the ledger cannot be read"):
+            journal.history("e-1")
+        assert [row.seq for row in journal.history("e-2")] == [2]
+
+
+def test_a_history_holds_no_step_of_another_effect(path: Path) -> None:
+    tamper(path, "UPDATE effects SET told = 2 WHERE id = 'e-1'")
+    with Journal(path) as journal:
+        assert journal.history("e-1") == []
+
+
+def test_a_row_put_in_between_breaks_the_chain(path: Path, older: Path) -> None:
+    forged = """INSERT INTO ledger_blocks VALUES (6, '[6,3,"note","n",9]', zeroblob(32))"""
+    tamper(path, "UPDATE ledger_blocks SET upto = 7, lines = replace(lines, '[6,', '[7,') WHERE upto = 6", forged)
+    tamper(older, "UPDATE ledger SET seq = 7 WHERE seq = 6", "INSERT INTO ledger VALUES (6, 3, 'note', 'n', '9', zeroblob(32))")
+    for place in (path, older):
+        assert [problem.row for problem in verify_ledger(place).problems if problem.message.startswith("row ")] == [6, 7]
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -98,7 +184,7 @@ def test_the_command_ends_with_0_on_a_whole_ledger(path: Path) -> None:
 
 
 def test_the_command_ends_with_1_and_names_the_row(path: Path) -> None:
-    tamper(path, "UPDATE ledger SET time = 9 WHERE seq = 5")
+    tamper(path, changed(5, "[5,3,", "[5,9,"))
     code, text = run(str(path.parent.parent))
     assert code == 1
     assert text.startswith("row 5 (note n) does not fit the chain")

@@ -27,7 +27,7 @@ class State(StrEnum):
     ORPHAN = "orphan"  # found in the world without a record that explains it; counted as in force
 
 
-class Intent(msgspec.Struct, frozen=True, kw_only=True):
+class Intent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One action on one target that a plan asks for, and what it takes from the budgets. `id` is also the idempotency key."""
 
     id: str
@@ -45,7 +45,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     orders_late: int = 0  # orders it is expected to make late, rounded up
 
 
-class Effect(msgspec.Struct, frozen=True, kw_only=True):
+class Effect(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An intent and where it is in its life."""
 
     intent: Intent
@@ -54,6 +54,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     expires: int  # when its time to live ends; 0 before it is applied
     epoch: int  # of the runtime that made the last transition
     detail: str = ""
+    told: int = 0  # number of the ledger's row that tells the last transition
 
     @property
     def id(self) -> str:

@@ -17,7 +17,7 @@ from interferon.act import budget, lifecycle
 from interferon.model.effects import Effect, Held, Intent, LedgerEntry, Observed, State
 from interferon.model.errors import InputError, JournalError
 from interferon.model.network import Budgets
-from interferon.store import journal_draft, journal_ledger
+from interferon.store import journal_draft, journal_rows
 from interferon.store.journal_answer import Answer
 from interferon.store.journal_database import Database, Place, is_url, open_reader, open_writer
 from interferon.store.journal_draft import COLUMNS, Draft, effect_of
@@ -101,29 +101,27 @@ class Journal:
         An id that is known already gives the effect as it stands (nothing is recorded twice); the same id with another content is a
         `JournalError`, and then none of `intents` is recorded.
         """
-        return self._queue.put(lambda draft: [self._admit(draft, intent, limits, at) for intent in intents], [each.id for each in intents])
+        return self._queue.put(self._admit_all, [each.id for each in intents], intents, limits, at)
 
     def advance(self, effect_id: str, to: State, at: int, detail: str = "", expires: int | None = None) -> Answer[Effect]:
         """Take one step; `IllegalTransition` where it may not follow the state on disk. `expires`: a new end of its time to live."""
-        return self._queue.put(lambda draft: self._advance(draft, effect_id, to, at, detail, expires), (effect_id,))
+        return self._queue.put(self._advance, (effect_id,), effect_id, to, at, detail, expires)
 
     def walk(self, effect_id: str, steps: Sequence[tuple[State, str, int | None]], at: int) -> Answer[Effect]:
         """Take several steps (to, detail, expires), in order and all or none."""
-        return self._queue.put(
-            lambda draft: [self._advance(draft, effect_id, to, at, why, end) for to, why, end in steps][-1], (effect_id,)
-        )
+        return self._queue.put(self._walk, (effect_id,), effect_id, steps, at)
 
     def end(self, effect_id: str, at: int, detail: str) -> Answer[Effect]:
         """A time to live that is over by `at`; `IllegalTransition` where the effect was renewed meanwhile."""
-        return self._queue.put(lambda draft: self._end(draft, effect_id, at, detail), (effect_id,))
+        return self._queue.put(self._end, (effect_id,), effect_id, at, detail)
 
     def adopt(self, found: Observed, at: int) -> Answer[Effect | None]:
         """Record an effect that is in the world although no record explains it; None where a record in force does explain it."""
-        return self._queue.put(lambda draft: self._adopt(draft, found, at), (found.effect,))
+        return self._queue.put(self._adopt, (found.effect,), found, at)
 
     def record(self, kind: str, subject: str, content: Any, at: int) -> Answer[int]:
         """Add a decision, approval, verdict … to the ledger; `content` is anything msgspec encodes. Gives the row's number."""
-        return self._queue.put(lambda draft: self._record(draft, kind, subject, content, at))
+        return self._queue.put(self._record, (), kind, subject, content, at)
 
     # ---- reading
 
@@ -150,16 +148,15 @@ class Journal:
 
     def history(self, effect_id: str) -> list[LedgerEntry]:
         """Every step of an effect, oldest first."""
-        return self.rows("effect", effect_id)
+        return self._read(lambda reader: journal_rows.steps(reader, effect_id))
 
     def rows(self, kind: str, subject: str) -> list[LedgerEntry]:
-        """What the ledger holds of that kind about a subject, oldest first."""
-        found = self._read(lambda reader: journal_ledger.entries(reader, 0, None, subject))
-        return [entry for entry in found if entry.kind == kind]
+        """What the ledger holds of that kind, which is not `effect`, about a subject, oldest first."""
+        return self._read(lambda reader: journal_rows.about(reader, kind, subject))
 
     def ledger(self, after: int = 0, limit: int = 1000) -> list[LedgerEntry]:
         """Rows of the ledger after number `after`, oldest first."""
-        return self._read(lambda reader: journal_ledger.entries(reader, after, limit))
+        return self._read(lambda reader: journal_rows.entries(reader, after, limit))
 
     def held(self, now: int) -> Held:
         """What is taken from the budgets at `now`."""
@@ -170,6 +167,9 @@ class Journal:
         with self._reading:
             try:
                 return look(self._reader)
+            except msgspec.DecodeError as error:
+                told = "a row of the ledger cannot be read: `interferon ledger verify` tells which was changed"
+                raise JournalError(f"{self._reader.name}: {told}") from error
             except self._reader.errors as error:
                 if not self._reader.lost():
                     raise _unread(self._reader, error) from error
@@ -183,6 +183,9 @@ class Journal:
 
     # ---- what a commit is drafted from, on the writer's thread
 
+    def _admit_all(self, draft: Draft, intents: Sequence[Intent], limits: Budgets, at: int) -> list[Effect]:
+        return [self._admit(draft, intent, limits, at) for intent in intents]
+
     def _admit(self, draft: Draft, intent: Intent, limits: Budgets, at: int) -> Effect:
         known = draft.find(intent.id)
         if known is not None:
@@ -190,23 +193,17 @@ class Journal:
                 raise JournalError(f"effect {intent.id} is on record with another content: an id names one intent for ever")
             return known
         why = budget.refusal(intent, draft.held(at), limits)
-        state = State.REFUSED if why else State.INTENT
-        return self._insert(draft, Effect(intent=intent, state=state, changed=at, expires=0, epoch=self.epoch, detail=why))
-
-    def _insert(self, draft: Draft, effect: Effect) -> Effect:
-        step = {"from": "", "to": effect.state, "epoch": self.epoch, "detail": effect.detail, "intent": effect.intent}
-        draft.insert(effect, step)
-        return effect
+        return draft.insert(intent, State.REFUSED if why else State.INTENT, at, self.epoch, why)
 
     def _advance(self, draft: Draft, effect_id: str, to: State, at: int, detail: str, expires: int | None) -> Effect:
         before = draft.find(effect_id)
         if before is None:
             raise JournalError(f"effect {effect_id} is not on record")
         lifecycle.advance(effect_id, before.state, to)
-        end = before.expires if expires is None else expires
-        after = msgspec.structs.replace(before, state=to, changed=at, expires=end, epoch=self.epoch, detail=detail)
-        draft.change(before, after, {"from": before.state, "to": to, "epoch": self.epoch, "detail": detail, "expires": end})
-        return after
+        return draft.change(before, to, at, self.epoch, detail, before.expires if expires is None else expires)
+
+    def _walk(self, draft: Draft, effect_id: str, steps: Sequence[tuple[State, str, int | None]], at: int) -> Effect:
+        return [self._advance(draft, effect_id, to, at, detail, expires) for to, detail, expires in steps][-1]
 
     def _end(self, draft: Draft, effect_id: str, at: int, detail: str) -> Effect:
         effect = draft.find(effect_id)
@@ -219,7 +216,7 @@ class Journal:
         why = "found in the world without an intent on record"
         if known is None:
             intent = Intent(id=found.effect, plan="", incident="", action=found.action, target=found.target, ttl_s=0, time=at)
-            return self._insert(draft, Effect(intent=intent, state=State.ORPHAN, changed=at, expires=0, epoch=self.epoch, detail=why))
+            return draft.insert(intent, State.ORPHAN, at, self.epoch, why)
         if lifecycle.holds(known.state):
             return None
         return self._advance(draft, found.effect, State.ORPHAN, at, f"found in the world although it is on record as {known.state}", None)

@@ -1,17 +1,20 @@
 """What a caller waits on until its record is on disk. Made by `store.journal_writer`; far cheaper than a `concurrent.futures.Future`."""
 
 from _thread import allocate_lock
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
 
 
 class Answer(Generic[T_co]):
-    """Resolved once, by the writer's thread; any number of threads may wait."""
+    """One job and what comes of it. Resolved once, by the writer's thread; any number of threads may wait."""
 
-    __slots__ = ("_gate", "_problem", "_result")
+    __slots__ = ("_gate", "_problem", "_result", "given", "reads", "work")
 
-    def __init__(self) -> None:
+    def __init__(self, work: Callable[..., T_co], reads: Sequence[str], given: tuple[Any, ...]) -> None:
+        """The writer calls `work(draft, *given)`. `reads`: ids of effects that it will look up."""
+        self.work, self.reads, self.given = work, reads, given
         self._gate = allocate_lock()
         self._gate.acquire()
         self._problem: BaseException | None = None

@@ -6,29 +6,51 @@ else writes under this node's epoch; after a failure it is read again.
 
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
 from interferon.act import budget, lifecycle
 from interferon.model.effects import Effect, Held, Intent, State
 from interferon.model.errors import JournalError
-from interferon.store import journal_ledger
+from interferon.store import journal_block, journal_rows
 from interferon.store.journal_database import Database
 
-COLUMNS: Final = "state, intent, changed, expires, epoch, detail"
+COLUMNS: Final = "state, intent, changed, expires, epoch, detail, told"
 MOST: Final = 10_000  # effects kept in memory
+LONGEST: Final = 2**63  # what an integer of either database holds
 CHUNK: Final = 64  # ids in one statement: always as many, for a statement that is known is not prepared anew
-_encoded: Final = msgspec.json.Encoder(order="deterministic").encode
+TEXTS: Final = {state: state.value for state in State}
 _intent: Final = msgspec.json.Decoder(Intent).decode
 
 Sums = tuple[int, int, int]  # assets, hours of downtime, late orders
 
 
+class _Admission(msgspec.Struct, frozen=True, gc=False):
+    """What the ledger tells of a new effect. Fields by name, as in all that the ledger holds."""
+
+    detail: str
+    epoch: int
+    before: Literal[""] = msgspec.field(name="from")
+    intent: msgspec.Raw
+    to: State
+
+
+class _Step(msgspec.Struct, frozen=True, gc=False):
+    """What it tells of one step."""
+
+    after: int  # the row that tells the step before
+    detail: str
+    epoch: int
+    expires: int
+    before: State = msgspec.field(name="from")
+    to: State
+
+
 def effect_of(row: tuple[Any, ...]) -> Effect:
     """From a row of COLUMNS."""
-    state, text, changed, expires, epoch, detail = row
-    return Effect(intent=_intent(text), state=State(state), changed=changed, expires=expires, epoch=epoch, detail=detail)
+    state, text, changed, expires, epoch, detail, told = row
+    return Effect(intent=_intent(text), state=State(state), changed=changed, expires=expires, epoch=epoch, detail=detail, told=told)
 
 
 def find(database: Database, effect_id: str) -> Effect | None:
@@ -48,25 +70,22 @@ class Draft:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._head: tuple[int, bytes] = database.execute("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1").fetchone() or (
-            0,
-            journal_ledger.GENESIS,
-        )
+        self._last, self._head = journal_rows.end(database)  # number and hash of the last row on disk
         self._stood = self._sums = self._sums_on_disk()
         self._known: dict[str, Effect] = {}  # as on disk; those that a step may still be asked of
         self._absent: set[str] = set()  # looked up for this group, and not on disk
         self._times: list[int] | None = None  # in order: when the last hours' actions were admitted
         self._times_from = 0
         self._lifted = False  # one that was refused is in the world: it counts from the next commit on
-        self._rows: list[tuple[int, int, str, str, str, bytes]] = []
+        self._rows: list[journal_block.Row] = []
         self._changed: dict[str, Effect] = {}
-        self._new: dict[str, tuple[int, int]] = {}  # effects not on disk: when admitted, and the ledger's row that they begin with
-        self._job: dict[str, Effect] = {}
+        self._new: dict[str, tuple[int, int, bytes]] = {}  # not on disk: when admitted, the ledger's row that it begins with, the intent
+        self._was: dict[str, Effect | None] = {}  # what the job in hand changed, as it was before
 
     @property
     def seq(self) -> int:
         """Number of the ledger's last row, this draft's rows included."""
-        return self._head[0]
+        return self._last + len(self._rows)
 
     def known(self, effect_id: str) -> Effect | None:
         """The effect as it stands on disk, where it is in memory. May be called from any thread."""
@@ -87,7 +106,7 @@ class Draft:
 
     def find(self, effect_id: str) -> Effect | None:
         """The effect with all that was drafted of it."""
-        found = self._job.get(effect_id) or self._changed.get(effect_id) or self._known.get(effect_id)
+        found = self._changed.get(effect_id) or self._known.get(effect_id)
         if found is None and effect_id not in self._absent and (found := find(self.database, effect_id)) is not None:
             self._keep({effect_id: found})
         return found
@@ -100,88 +119,107 @@ class Draft:
         times = self._times or []
         return Held(len(times) - bisect_right(times, since), *self._sums)
 
-    def insert(self, effect: Effect, step: Mapping[str, Any]) -> None:
-        """A new effect; `step`: what the ledger tells of it."""
-        number = self.append(effect.changed, "effect", effect.id, step)
-        self._new[effect.id] = effect.changed, number
-        if effect.state is not State.REFUSED:
-            self._count(effect.changed)
-        self._change(effect, 0)
+    def insert(self, intent: Intent, state: State, at: int, epoch: int, detail: str) -> Effect:
+        """A new effect."""
+        text = journal_block.encoded(intent)
+        number = self._append(at, "effect", intent.id, _Admission(detail, epoch, "", msgspec.Raw(text), state))
+        self._new[intent.id] = at, number, text
+        if state is not State.REFUSED:
+            self._count(at)
+        effect = Effect(intent=intent, state=state, changed=at, expires=0, epoch=epoch, detail=detail, told=number)
+        self._change(effect, False)
+        return effect
 
-    def change(self, before: Effect, after: Effect, step: Mapping[str, Any]) -> None:
-        """One step of an effect; `step`: what the ledger tells of it."""
-        self.append(after.changed, "effect", after.id, step)
-        self._lifted |= before.state is State.REFUSED
-        self._change(after, int(lifecycle.holds(before.state)))
+    def change(self, before: Effect, to: State, at: int, epoch: int, detail: str, expires: int) -> Effect:
+        """One step of an effect."""
+        intent, state = before.intent, before.state
+        number = self._append(at, "effect", intent.id, _Step(before.told, detail, epoch, expires, state, to))
+        effect = Effect(intent=intent, state=to, changed=at, expires=expires, epoch=epoch, detail=detail, told=number)
+        self._lifted |= state is State.REFUSED
+        self._change(effect, lifecycle.holds(state))
+        return effect
 
     def append(self, time: int, kind: str, subject: str, content: Any) -> int:
-        """One row of the ledger; `content` is anything msgspec encodes. Its number."""
-        seq, body = self._head[0] + 1, _encoded(content).decode()
-        link = journal_ledger.link(self._head[1], seq, time, kind, subject, body)
-        self._rows.append((seq, time, kind, subject, body, link))
-        self._head = seq, link
-        return seq
+        """One row of the ledger that tells of no effect; `content` is anything msgspec encodes. Its number."""
+        if not -LONGEST <= time < LONGEST:
+            raise JournalError(f"{kind} {subject}: {time} is no time in microseconds: it needs more than 64 bits")
+        return self._append(time, kind, subject, msgspec.Raw(journal_block.encoded(content)))
 
-    def _change(self, effect: Effect, held_before: int) -> None:
-        self._job[effect.id] = effect
-        if sign := int(lifecycle.holds(effect.state)) - held_before:
+    def _append(self, time: int, kind: str, subject: str, content: Any) -> int:
+        number = self._last + len(self._rows) + 1
+        self._rows.append((number, time, kind, subject, content))
+        return number
+
+    def _change(self, effect: Effect, held_before: bool) -> None:
+        name = effect.intent.id
+        self._was.setdefault(name, self._changed.get(name))
+        self._changed[name] = effect
+        if sign := lifecycle.holds(effect.state) - held_before:
             intent = effect.intent
             assets, hours, late = self._sums
             sums = assets + sign * intent.assets, hours + sign * intent.downtime_h, late + sign * intent.orders_late
             if min(sums) < 0:
-                raise JournalError(f"effect {effect.id} gives back more than is held: `interferon ledger verify` tells what was changed")
+                raise JournalError(f"effect {name} gives back more than is held: `interferon ledger verify` tells what was changed")
             self._sums = sums
 
     # ---- around jobs and commits
 
-    def mark(self) -> tuple[Any, ...]:
+    def mark(self) -> tuple[int, Sums]:
         """Where a job begins, for `back`."""
-        self._job = {}
-        return self._head, self._sums, len(self._rows)
+        self._was = {}
+        return len(self._rows), self._sums
 
-    def keep(self) -> None:
-        """The job has ended well."""
-        self._changed.update(self._job)
-
-    def back(self, mark: tuple[Any, ...]) -> None:
+    def back(self, mark: tuple[int, Sums]) -> None:
         """The job has failed: nothing of it stays."""
-        self._head, self._sums, rows = mark
+        rows, self._sums = mark
         del self._rows[rows:]
-        for name in self._job:
-            if name not in self._changed:
+        for name, effect in self._was.items():
+            if effect is not None:
+                self._changed[name] = effect
+            else:
+                del self._changed[name]
                 self._new.pop(name, None)
-        self._times = None if self._job else self._times
+        self._times = None if self._was else self._times
 
     def flush(self) -> None:
         """Hand everything to the database, inside the transaction."""
         self._write()
         if self._rows:
-            self.database.executemany("INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?)", self._rows)
+            self._head = journal_rows.write(self.database, self._head, self._rows)
         if self._sums != self._stood:
             self.database.execute("UPDATE held SET assets = ?, downtime_h = ?, orders_late = ?", self._sums)
 
     def committed(self) -> None:
         """What was flushed is on disk."""
         self._keep(self._changed)
-        self._stood = self._sums
+        self._stood, self._last = self._sums, self.seq
         if self._lifted:
             self._times, self._lifted = None, False
-        self._rows, self._changed, self._new, self._job = [], {}, {}, {}
+        self._rows, self._changed, self._new, self._was = [], {}, {}, {}
 
     def _write(self) -> None:
         new, old = [], []
         for name, effect in self._changed.items():
-            moving = (effect.changed, effect.expires, effect.epoch, effect.detail)
-            if name in self._new:
-                intent, (admitted, number) = effect.intent, self._new[name]
-                fixed = (intent.plan, intent.incident, intent.action, intent.target, _encoded(intent).decode())
-                new.append((name, effect.state.value, *fixed, admitted, *moving, number))
+            state, changed, expires, epoch, detail, told = (
+                TEXTS[effect.state],
+                effect.changed,
+                effect.expires,
+                effect.epoch,
+                effect.detail,
+                effect.told,
+            )
+            if begun := self._new.get(name):
+                intent, (admitted, number, text) = effect.intent, begun
+                fixed = (intent.plan, intent.incident, intent.action, intent.target, text.decode())
+                new.append((name, state, *fixed, admitted, changed, expires, epoch, detail, number, told))
             else:
-                old.append((effect.state.value, *moving, name))
+                old.append((state, changed, expires, epoch, detail, told, name))
         if new:
-            self.database.executemany("INSERT INTO effects VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", new)
+            self.database.executemany("INSERT INTO effects VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", new)
         if old:
-            self.database.executemany("UPDATE effects SET state = ?, changed = ?, expires = ?, epoch = ?, detail = ? WHERE id = ?", old)
+            self.database.executemany(
+                "UPDATE effects SET state = ?, changed = ?, expires = ?, epoch = ?, detail = ?, told = ? WHERE id = ?", old
+            )
 
     def _keep(self, effects: Mapping[str, Effect]) -> None:
         if len(self._known) > MOST:
@@ -197,8 +235,7 @@ class Draft:
         self._times_from = since - budget.HOUR_US
         sql = "SELECT admitted FROM effects WHERE admitted > ? AND state <> 'refused'"
         times = [row[0] for row in self.database.execute(sql, (self._times_from,))]
-        drafted = {**self._changed, **self._job}
-        times += [at for name, (at, _) in self._new.items() if drafted[name].state is not State.REFUSED]
+        times += [at for name, (at, _, _) in self._new.items() if self._changed[name].state is not State.REFUSED]
         self._times = sorted(times)
 
     def _count(self, at: int) -> None:

@@ -1,7 +1,7 @@
-"""The append-only, hash-chained ledger inside the journal's database: the hash of a row, reading rows, and the proof that none was changed.
+"""The proof that no row of the append-only, hash-chained ledger was changed, removed or put in between. Called by the command line.
 
-`link` is called for each row that the journal writes, `verify_ledger` by the command line. The hash of a row is SHA-256 over the hash of
-the row before (32 zero bytes for the first) and the canonical JSON of [seq, time, kind, subject, body].
+The hash of a row in a block is told in `store.journal_block`. That of a row of a journal before version 3 is SHA-256 over the hash of the
+row before (32 zero bytes for the first) and the canonical JSON of [seq, time, kind, subject, body], where body is a text.
 """
 
 import hashlib
@@ -11,11 +11,13 @@ from typing import Any, Final
 import msgspec
 
 from interferon.act.lifecycle import ENDED
-from interferon.model.effects import Intent, LedgerEntry
+from interferon.model.effects import Intent
+from interferon.store import journal_block, journal_rows
+from interferon.store.journal_block import Block
 from interferon.store.journal_database import Database, Place, open_reader
 
-GENESIS: Final = bytes(32)
-PAGE: Final = 10_000  # rows of a ledger in memory at once
+PAGE: Final = 10_000  # rows of an old ledger in memory at once
+IN_BLOCKS: Final = 3  # version of the journals whose rows lie in blocks
 _encoded: Final = msgspec.json.Encoder().encode
 
 
@@ -35,16 +37,8 @@ class LedgerReport(msgspec.Struct, frozen=True):
 
 
 def link(previous: bytes, seq: int, time: int, kind: str, subject: str, body: str) -> bytes:
-    """The hash of a row."""
+    """The hash of a row that lies in no block."""
     return hashlib.sha256(previous + _encoded([seq, time, kind, subject, body])).digest()
-
-
-def entries(database: Database, after: int, limit: int | None, subject: str | None = None) -> list[LedgerEntry]:
-    """Rows after number `after`, oldest first, at most `limit`; only those about `subject`, if given."""
-    about, values = ("AND subject = ?", [after, subject]) if subject is not None else ("", [after])
-    most = f"LIMIT {limit:d}" if limit is not None else ""
-    sql = f"SELECT seq, time, kind, subject, body, hash FROM ledger WHERE seq > ? {about} ORDER BY seq {most}"  # noqa: S608 - fixed texts
-    return [LedgerEntry(seq, time, kind, of, body, stored.hex()) for seq, time, kind, of, body, stored in database.execute(sql, values)]
 
 
 def verify_ledger(place: Place) -> LedgerReport:
@@ -56,10 +50,15 @@ def verify_ledger(place: Place) -> LedgerReport:
     walk = _Walk()
     try:
         database.begin()  # one snapshot, also while the journal is being written
+        version = database.version()
         for row in _rows(database):
             walk.take(*row)
-        walk.problems += _cut_end(database, walk.seq)
-        walk.problems += _effects_that_differ(database, walk.states)
+        if version >= IN_BLOCKS:
+            for block in journal_rows.blocks(database, -(2**62)):
+                walk.take_block(block)
+            walk.problems += _not_found(database, walk.about)
+        walk.problems += _cut_end(database, version, walk.seq)
+        walk.problems += _effects_that_differ(database, version, walk.states)
     except database.errors as error:
         walk.problems.append(Problem(0, f"the database cannot be read to its end: {' '.join(str(error).split())}"))
     finally:
@@ -80,14 +79,38 @@ class _Walk:
 
     def __init__(self) -> None:
         self.rows = self.seq = 0
-        self.head = GENESIS
+        self.head = journal_rows.GENESIS
         self.states: dict[str, tuple[str, int]] = {}  # effect → state that its last row gave it, number of that row
+        self.about: set[tuple[str, int]] = set()  # subjects that are no effects, and the blocks which tell of them
         self.problems: list[Problem] = []
 
     def take(self, seq: int, time: int, kind: str, subject: str, body: str, stored: bytes) -> None:
+        """A row that lies in no block."""
+        self._judge(seq, kind, subject, body, stored, link(self.head, seq, time, kind, subject, body))
+
+    def take_block(self, block: Block) -> None:
+        """All rows of a block."""
+        upto, lines = block[0], journal_block.lines(block)
+        for line, stored in lines:
+            try:
+                row = journal_block.entry(line, stored)
+            except (msgspec.DecodeError, UnicodeError):
+                self.problems.append(Problem(self.seq + 1, f"row {self.seq + 1} cannot be read"))
+                self.rows, self.seq, self.head = self.rows + 1, self.seq + 1, stored
+                continue
+            self._judge(row.seq, row.kind, row.subject, row.body, stored, journal_block.link(self.head, line))
+            if row.kind != "effect":
+                self.about.add((row.subject, upto))
+        if len(block[2]) != journal_block.HASH * len(lines):
+            self.problems.append(Problem(upto, f"the block up to row {upto} has {len(lines)} rows, but hashes of another number"))
+        if upto != self.seq:
+            self.problems.append(Problem(self.seq, f"row {self.seq} is the last of a block that says it ends with row {upto}"))
+            self.seq = upto
+
+    def _judge(self, seq: int, kind: str, subject: str, body: str, stored: bytes, due: bytes) -> None:
         if seq != self.seq + 1:
             self.problems.append(Problem(seq, f"row {self.seq + 1} is missing before row {seq}"))
-        elif link(self.head, seq, time, kind, subject, body) != stored:
+        elif due != stored:
             self.problems.append(Problem(seq, f"row {seq} ({kind} {subject}) does not fit the chain: it or the row before was changed"))
         if kind == "effect":
             self.states[subject] = (_told_state(body), seq)
@@ -101,21 +124,30 @@ def _told_state(body: str) -> str:
         return "unreadable"
 
 
-def _cut_end(database: Database, last: int) -> list[Problem]:
-    if database.version() < 2:  # written by an older release, and not opened since: it does not say
+def _not_found(database: Database, about: set[tuple[str, int]]) -> list[Problem]:
+    """Rows that would not be found under their subject."""
+    listed = {(subject, block) for subject, block in database.execute("SELECT subject, block FROM ledger_about")}
+    return [Problem(block, f"rows about {subject} up to row {block} are not listed under it") for subject, block in sorted(about - listed)]
+
+
+def _cut_end(database: Database, version: int, last: int) -> list[Problem]:
+    if version < 2:  # written by an older release, and not opened since: it does not say
         return []
     written = database.execute("SELECT seq FROM epochs").fetchone()[0]
     return [Problem(written, f"the ledger ends at row {last}, but rows up to {written} were written")] if written > last else []
 
 
-def _effects_that_differ(database: Database, told: dict[str, tuple[str, int]]) -> list[Problem]:
+def _effects_that_differ(database: Database, version: int, told: dict[str, tuple[str, int]]) -> list[Problem]:
     """Effects that are not in the state which the ledger gave them, and budgets that are not the sum over the effects in force."""
     problems, total, seen = [], [0, 0, 0], set()
-    for name, state, text in database.execute("SELECT id, state, intent FROM effects ORDER BY id"):
+    last = "told" if version >= IN_BLOCKS else "0"
+    for name, state, text, number in database.execute(f"SELECT id, state, intent, {last} FROM effects ORDER BY id"):  # noqa: S608 - a constant
         said, row = told.get(name, ("nothing", 0))
         seen.add(name)
         if state != said:
             problems.append(Problem(row, f"effect {name} is {state}, but the ledger says {said}"))
+        if version >= IN_BLOCKS and number != row:
+            problems.append(Problem(row, f"effect {name}: its last step is told by row {row}, not by row {number}"))
         try:
             intent = msgspec.json.decode(text, type=Intent)
         except msgspec.DecodeError as error:

@@ -27,11 +27,15 @@ class Postgres:
         "int": "BIGINT",
         "bytes": "BYTEA",
         "strict": "",
+        "clustered": "",
         "number": "BIGINT PRIMARY KEY",
         "before": "CREATE FUNCTION journal_clock() RETURNS BIGINT LANGUAGE sql VOLATILE AS "
         "'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT'",
         "no_update": f"CREATE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS '{_REFUSE}'",
         "no_delete": "CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger EXECUTE FUNCTION ledger_refuse()",
+        "blocks_no_update": "",
+        "blocks_no_delete": "CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_blocks "
+        "EXECUTE FUNCTION ledger_refuse()",
     }
     errors: tuple[type[Exception], ...] = (psycopg.Error,)
     # InternalError: the server has ended a transaction that stalled; InterfaceError: the connection was closed

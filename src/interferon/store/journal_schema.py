@@ -42,7 +42,23 @@ _V2: Final = (
     "UPDATE effects SET number = (SELECT coalesce(min(seq), 0) FROM ledger WHERE subject = effects.id AND kind = 'effect')",
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2)
+_V3: Final = (
+    # from here on the ledger's rows are written in blocks (`journal_block`); those in `ledger` stay as they are, and the chain goes on
+    """CREATE TABLE ledger_blocks (
+        upto {int} PRIMARY KEY, lines TEXT NOT NULL, hashes {bytes} NOT NULL) {strict}""",
+    # blocks with a row about a subject that is no effect
+    "CREATE TABLE ledger_about (subject TEXT NOT NULL, block {int} NOT NULL, PRIMARY KEY (subject, block)) {clustered}",
+    "{blocks_no_update}",
+    "{blocks_no_delete}",
+    # the row of the ledger that tells an effect's last step; each step names the row of the one before
+    "ALTER TABLE effects ADD COLUMN told {int} NOT NULL DEFAULT 0",
+    "UPDATE effects SET told = (SELECT coalesce(max(seq), 0) FROM ledger WHERE subject = effects.id AND kind = 'effect')",
+    # without the state, so that a step need not touch it
+    "DROP INDEX effects_admitted",
+    "CREATE INDEX effects_admitted ON effects (admitted)",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2, _V3)
 """Statements that lead from version n to n + 1. Only add: old journals have these."""
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from interferon.model.errors import InputError
 
 PATIENCE_S: Final = 10.0  # how long a statement waits for another process's transaction
+_REFUSE: Final = "CREATE TRIGGER ledger_{} BEFORE {} ON {} BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
 
 
 def boot_clock() -> int:
@@ -24,11 +25,14 @@ class Sqlite:
         "int": "INTEGER",
         "bytes": "BLOB",
         "strict": "STRICT",
+        "clustered": "STRICT, WITHOUT ROWID",
         # AUTOINCREMENT never gives a number twice, also where the last rows were cut off
         "number": "INTEGER PRIMARY KEY AUTOINCREMENT",
         "before": "",
-        "no_update": "CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END",
-        "no_delete": "CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END",
+        "no_update": _REFUSE.format("no_update", "UPDATE", "ledger"),
+        "no_delete": _REFUSE.format("no_delete", "DELETE", "ledger"),
+        "blocks_no_update": _REFUSE.format("blocks_no_update", "UPDATE", "ledger_blocks"),
+        "blocks_no_delete": _REFUSE.format("blocks_no_delete", "DELETE", "ledger_blocks"),
     }
     errors: tuple[type[Exception], ...] = (sqlite3.Error,)
     faults: tuple[type[Exception], ...] = (sqlite3.OperationalError,)

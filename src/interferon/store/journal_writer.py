@@ -7,9 +7,8 @@ what was under way, and the next commit opens a new one.
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from time import sleep
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, TypeVarTuple
 
 from interferon.model.errors import InputError, JournalError
 from interferon.store.journal_answer import Answer
@@ -19,17 +18,11 @@ from interferon.store.journal_lease import Lease
 from interferon.store.journal_schema import migrate
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 GROUP = 4096  # jobs a commit takes at most: bounds what one transaction writes
 UNFIT: Final = (ValueError, TypeError, OverflowError)  # what a database's binding raises on a value that it cannot store
 Outcome = tuple[Any, Exception | None]
-
-
-@dataclass(frozen=True)
-class _Job:
-    work: Callable[[Draft], Any]
-    answer: Answer[Any]
-    reads: Sequence[str]
 
 
 class CommitQueue:
@@ -44,7 +37,7 @@ class CommitQueue:
         self._database: Database | None = connect()
         self._draft: Draft | None = None
         self._committing = False
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Answer[Any] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()  # between `put` and `close`: no job may land behind the end mark
         self._open = True
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
@@ -65,13 +58,13 @@ class CommitQueue:
             self._thread.start()
         return taken
 
-    def put(self, work: Callable[[Draft], T], reads: Sequence[str] = ()) -> Answer[T]:
-        """Queue `work(draft)`; its result or error comes through the answer. `reads`: ids of effects that it will look up."""
-        answer: Answer[T] = Answer()
+    def put(self, work: Callable[[Draft, *Ts], T], reads: Sequence[str] = (), *given: *Ts) -> Answer[T]:
+        """Queue `work(draft, *given)`; its result or error comes through the answer. `reads`: ids of effects that it will look up."""
+        answer = Answer(work, reads, given)
         with self._lock:
             if not self._open:
                 raise JournalError("the effect journal is closed")
-            self._jobs.put(_Job(work, answer, reads))
+            self._jobs.put(answer)
         return answer
 
     def draft(self) -> Draft | None:
@@ -118,9 +111,9 @@ class CommitQueue:
                 self._commit_group(group)  # an empty one renews the lease
         self._release()
 
-    def _take(self) -> tuple[list[_Job], bool]:
+    def _take(self) -> tuple[list[Answer[Any]], bool]:
         """All jobs that wait now, and whether the end mark stands behind them. None, where nothing came until the lease must be renewed."""
-        group: list[_Job] = []
+        group: list[Answer[Any]] = []
         try:
             job = self._jobs.get(timeout=self.lease.every_s)
             while job is not None:
@@ -132,11 +125,11 @@ class CommitQueue:
             return group, False
         return group, True
 
-    def _commit_group(self, group: list[_Job]) -> None:
+    def _commit_group(self, group: list[Answer[Any]]) -> None:
         for job, (result, problem) in zip(group, self._answers(group), strict=True):
-            job.answer.resolve(result, problem)
+            job.resolve(result, problem)
 
-    def _answers(self, group: list[_Job]) -> list[Outcome]:
+    def _answers(self, group: list[Answer[Any]]) -> list[Outcome]:
         """One transaction, or, where something in it cannot be stored, one for each job: the others must not suffer from it."""
         self._committing = False
         try:
@@ -152,7 +145,7 @@ class CommitQueue:
         except unfit as error:
             return self._failed(database, group, error)
 
-    def _transaction(self, database: Database, group: list[_Job]) -> list[Outcome]:
+    def _transaction(self, database: Database, group: list[Answer[Any]]) -> list[Outcome]:
         draft = self._draft = self._draft or Draft(database)
         database.begin()
         draft.read({name for job in group for name in job.reads})
@@ -165,19 +158,18 @@ class CommitQueue:
         self.lease.confirmed()
         return answers
 
-    def _attempt(self, draft: Draft, job: _Job) -> Outcome:
+    def _attempt(self, draft: Draft, job: Answer[Any]) -> Outcome:
         mark = draft.mark()
         try:
-            result = job.work(draft)
+            result = job.work(draft, *job.given)
         except draft.database.errors:
             raise  # disk full, I/O error, connection lost: not this job's fault
         except Exception as problem:  # noqa: BLE001 - whatever a job raises belongs to the caller who waits for its answer
             draft.back(mark)
             return None, problem
-        draft.keep()
         return result, None
 
-    def _failed(self, database: Database, group: list[_Job], error: Exception) -> list[Outcome]:
+    def _failed(self, database: Database, group: list[Answer[Any]], error: Exception) -> list[Outcome]:
         self._undo(database)
         if not isinstance(error, database.faults) and len(group) > 1:
             return [answer for job in group for answer in self._answers([job])]
