@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import msgspec
 import pytest
 from fastapi.testclient import TestClient
 
@@ -36,8 +37,9 @@ def test_a_window_that_opens_while_a_plan_waits_is_said_and_no_button_offered(wa
     plan = waiting.attacked()
     assert "Cannot be approved now" not in page.get("/approvals").text
     assert f'action="/plan/{plan.id}/approve"' in page.get("/approvals").text
-    people, hours = {"planner": "a", "approver": "b"}, {"starts": START + 30 * MINUTE, "ends": START + 5 * HOUR}
-    row = Maintenance(id="mw-7", where="zone:*", work="service", action="*", rule="forbid", **people, **hours)
+    begins = START + 30 * MINUTE
+    row = Maintenance(id="mw-7", where="zone:*", starts=begins, ends=START + 5 * HOUR, work="service", planner="a", approver="b")
+    row = msgspec.structs.replace(row, action="*", rule="forbid")
     tables(waiting, maintenance={row.id: row})
     text = page.get("/approvals").text
     assert "Cannot be approved now: maintenance mw-7: no " in text
