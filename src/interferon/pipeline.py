@@ -12,12 +12,12 @@ import pyarrow as pa
 from interferon import sense
 from interferon.correlate import declared, fdr, incidents, suppress
 from interferon.correlate.case import IncidentState
-from interferon.decide import approval, autonomy, commanded, recovery
+from interferon.decide import approval, autonomy, commanded, recovery, restrictions
 from interferon.decide import book as ledger
-from interferon.decide.plan import decide
+from interferon.decide.plan import again, decide
 from interferon.decide.release import ReleaseSettings
 from interferon.decide.situation import Ask, Closures, DecideState
-from interferon.detect import budget, shadows, watch
+from interferon.detect import budget, maintenance, shadows, watch
 from interferon.detect.settings import Settings
 from interferon.model.events import Approval, Baseline, Commanded, Control, Receipted, Rerouted, Suppression, Suppressions, Tick, Verdict
 from interferon.model.network import Network
@@ -98,23 +98,22 @@ def finish(state: State, rules: Rules) -> list[Output]:
 
 
 def _frames(state: State, rules: Rules, frames: Sequence[sense.ClosedFrame]) -> list[Output]:
-    found: list[Output] = []
-    for frame in frames:
-        found += _judge(state, rules, _observe(state, rules, frame), frame.end)
-    return found
+    return [told for frame in frames for told in _judge(state, rules, _observe(state, rules, frame), frame.end)]
 
 
 def _observe(state: State, rules: Rules, frame: sense.ClosedFrame) -> list[Finding]:
     """Detection in every shard; telemetry alarms must pass the fleet-wide control of false discoveries, then their class's budget."""
-    names, bucket = state.admission.entities.names, (frame.start, frame.end, frame.entities, frame.values)
-    seen = watch.observe(state.watch, rules.portfolios, names, state.admission.pending.slots, bucket, frame.rows)
-    for time, announced in seen.work:
+    known, bucket = state.admission.entities, (frame.start, frame.end, frame.entities, frame.values)
+    restrictions.take(state.book.readings, rules.network, known.index, state.admission.pending.slots, bucket)
+    windows = maintenance.announce(state.watch, rules.network, known.index, bucket[:2])
+    seen = watch.observe(state.watch, rules.portfolios, known.names, state.admission.pending.slots, bucket, frame.rows)
+    for time, announced in windows + seen.work:
         declared.take(state.incidents.declared, time, **announced)
         if declared.trusted(state.incidents.declared, state.incidents.graph, announced["ticket"]):
-            shadows.declare(state.watch, state.admission.entities.index.get(announced["target"], -1), time, announced)
+            shadows.declare(state.watch, known.index.get(announced["target"], -1), time, announced)
     standing = fdr.admit(state.discoveries, {alarm.entity: alarm.finding for alarm in seen.alarms}, seen.judged, frame.end)
-    alarms = {state.admission.entities.index[alarm.entity]: alarm for alarm in standing}
-    found = seen.findings + budget.admit(state.budget, alarms, seen.judged, lambda entity: rules.network.class_of(names[entity]), frame.end)
+    alarms = {known.index[alarm.entity]: alarm for alarm in standing}
+    found = seen.findings + budget.admit(state.budget, alarms, seen.judged, lambda one: rules.network.class_of(known.names[one]), frame.end)
     return sorted(found, key=lambda f: (f.time, f.entity, f.detector, f.kind, f.id))
 
 
@@ -143,6 +142,8 @@ def _on_time(state: State, rules: Rules, now: int) -> list[Output]:
     """What happens because time has passed: commands that are over, plans nobody vetoed, containments that may end."""
     found: list[Output] = [*commanded.over(state.book, state.latest, now)]
     found += approval.due(state.book, now, may(state, rules, now))
+    cases = again(state.decisions, state.latest.values(), now)  # they themselves are no news
+    found += [told for case in cases for told in _decide(state, rules, case, now)[1:]]
     for name in dict.fromkeys(effect.incident for effect in state.book.effects.values()):
         found += _release(state, rules, name, now)
     return found

@@ -47,6 +47,11 @@ def value(column: Column, known: dict[str, list[str]]) -> st.SearchStrategy[Any]
             return st.sampled_from(column.choices)
         case "ref":
             return st.sampled_from(known[column.ref] if column.must else [*known[column.ref], ""])
+        case "pattern":
+            tabled = {kind: f"{kind}s" for kind in column.kinds if f"{kind}s" in known}
+            return st.sampled_from([f"{kind}:{name}" for kind, table in tabled.items() for name in ("*", *known[table])])
+        case "action":
+            return st.sampled_from(["*", "isolate_asset"] if column.must else ["", "*", "isolate_asset"])
         case "target":
             return st.sampled_from([f"{singular(table)}:{name}" for table in column.refs for name in known[table]])
         case _:
@@ -100,6 +105,10 @@ def mended(table: str, row: dict[str, Any], known: dict[str, list[str]]) -> dict
             return row | {"element": f"lane:{known['lanes'][0]}", "unit": "g/tkm"}
         case "rosters":
             return row | {"person": known["people"][0], "until": row["from"] + 1}
+        case "interlocks":
+            return row | ({"signal": ""} if row["test"] == "in_service" else {"signal": row["signal"] or "flow"})
+        case "maintenance":
+            return row | {"until": row["from"] + 1, "planner": known["people"][0], "approver": known["people"][1]}
     return row
 
 

@@ -12,7 +12,7 @@ from interferon.store import folder_docs
 from interferon.store.cells import convert
 
 DOCS = Path(__file__).parents[2] / "docs" / "network.md"
-EMPTY = {"text": "", "ref": "", "time": 0}
+EMPTY = {"text": "", "ref": "", "time": 0, "action": ""}
 
 
 @pytest.mark.parametrize("name", list(ROWS))

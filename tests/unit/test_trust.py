@@ -30,6 +30,7 @@ CASE: Mapping[str, Any] = {
     "p_attack": 950,
     "p_target": 950,
     "watched": False,
+    "window_allows": False,
     "severity": 800,
     "confidence": 1000,
     "actions": 1,

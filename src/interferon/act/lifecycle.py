@@ -31,6 +31,9 @@ NEXT: Final[dict[State, frozenset[State]]] = {
 ENDED: Final = frozenset({State.REFUSED, State.FAILED, State.UNDONE})
 """Nothing of it is in the world and its budget is free again."""
 
+STANDING: Final = tuple(state for state in State if state not in ENDED)
+"""All others: it is in the world, may be, or is to be."""
+
 IN_FLIGHT: Final = frozenset({State.INTENT, State.APPLYING, State.APPLIED, State.UNDOING})
 """Somebody must go on with it: the thread that drives it, or recovery after a crash."""
 

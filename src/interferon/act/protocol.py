@@ -6,15 +6,14 @@ some world (the range, a firewall, a vendor's API). Pure.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
+from interferon.model.action_class import Kind
 from interferon.model.effects import Observed, Outcome, Value
 from interferon.model.network import Network
 
 SAFETY = "sis"
 """Asset type of a safety instrumented system (IEC 61511): never a target."""
-
-Kind = Literal["reversible", "compensable", "irreversible"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,7 @@ class Action:
     closes: Callable[[Network, str], tuple[str, ...]] = lambda network, name: ()
     controller_write: bool = False  # it writes to a controller: never without the approval of the process owner
     kept: bool = False
+    device_write: bool = False  # it changes what its target holds or runs: where that is a controller, the same holds
 
     def precheck(self, network: Network, target: str) -> str:
         """'' where the action may be tried on the reference `target`, else one line why not."""

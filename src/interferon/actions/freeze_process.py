@@ -10,4 +10,5 @@ ACTION = Action(
     sentence="Freeze the listed process on {target}: it stands still, and its memory is kept.",
     inverse="Let the process on {target} run on.",
     fits=touchable,
+    device_write=True,
 )

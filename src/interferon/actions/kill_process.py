@@ -10,4 +10,5 @@ ACTION = Action(
     sentence="End the listed process on {target} with all its children; what it had in memory is lost.",
     inverse="",
     fits=touchable,
+    device_write=True,
 )

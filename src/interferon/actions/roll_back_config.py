@@ -10,4 +10,5 @@ ACTION = Action(
     sentence="Bring the configuration of {target} back to its approved state and reload it; what stood there is kept.",
     inverse="Bring the configuration of {target} back to what stood before and reload it.",
     fits=touchable,
+    device_write=True,
 )

@@ -27,6 +27,7 @@ CASE: Final[dict[str, Any]] = {
     "p_attack": 950,
     "p_target": 950,
     "watched": False,
+    "window_allows": False,
     "severity": 700,
     "confidence": 900,
     "actions": 1,

@@ -14,7 +14,7 @@ import typer
 from interferon.model.errors import InputError
 from interferon.model.network import Network
 from interferon.model.problem import Problem
-from interferon.runtime import feed_settings, known_bad, outlet_settings, pager_settings, plugin_check
+from interferon.runtime import action_names, feed_settings, known_bad, outlet_settings, pager_settings, plugin_check
 from interferon.store import examples, folder, folder_docs, folder_write, policy_folder, suppression_file
 
 Check = Callable[[Path], list[Problem]]
@@ -40,6 +40,7 @@ OBSERVING: Final = Hooks(
         outlet_settings.problems,
         pager_settings.problems,
         feed_settings.problems,
+        action_names.problems,
     ),
     plugin_check=plugin_check.problems,
 )

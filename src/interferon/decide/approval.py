@@ -94,6 +94,8 @@ def _now(book: Book, plan: Plan, word: Approval, may: May) -> str:
     if word.time > plan.approve_until:
         return f"plan {plan.id} has waited too long; the case has to be decided again"
     allowed = may(plan, word.alternative)
+    if allowed.held:
+        return f"it is not done now: {'; '.join(allowed.reasons)}"
     if allowed.mode not in BY_PEOPLE:
         return f"policy does not allow it any more ({', '.join(allowed.reasons) or 'no policy allows it'})"
     if needed(allowed.mode) > 1 and word.person in book.given.get(plan.id, {}).get(word.digest, ()):
@@ -129,5 +131,5 @@ def due(book: Book, now: int, may: May) -> list[Execute | Undo | Solve]:
             commands += carry_out(book, plan, plan.chosen, "execute_unless_vetoed", now)
         else:
             del book.waiting[name]
-            book.lapsed[name] = ", ".join(allowed.reasons) or "no policy allows it"
+            book.lapsed[name] = "; ".join(allowed.reasons) or "no policy allows it"
     return commands

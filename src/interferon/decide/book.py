@@ -10,6 +10,7 @@ import msgspec
 
 from interferon.decide.commands import execute, solve
 from interferon.decide.release import InForce, Renewal
+from interferon.decide.restrictions import Reading, Signal
 from interferon.decide.settings import HOUR_US, TTL_H
 from interferon.decide.situation import CLOSING, Situation, Under
 from interferon.model.effects import State
@@ -48,6 +49,7 @@ class Book:
     given: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)  # plan id → digest approved → by whom
     vetoed: set[str] = field(default_factory=set)  # plans that a person said no to
     returned: dict[str, int] = field(default_factory=dict)  # reference → since when it is back after a containment
+    readings: dict[Signal, Reading] = field(default_factory=dict)  # newest ones of the signals that interlocks look at
     lapsed: dict[str, str] = field(default_factory=dict)  # plan id → why it did not start when its time for a veto was over
     asked: dict[str, Commanded] = field(default_factory=dict)  # incident id → the producer's command that it is of
 
@@ -66,6 +68,7 @@ def situation(book: Book, under: Under, now: int) -> Situation:
         actions_left=max(budgets.actions_per_hour - len(book.started), 0),
         assets_left=max(budgets.isolated_assets - assets, 0),
         orders_left=max(int(budgets.orders_late_per_day - late), 0),
+        readings=book.readings,
         in_force=tuple(sorted({(effect.action, effect.target) for effect in standing})),
     )
 

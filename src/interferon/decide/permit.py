@@ -1,14 +1,16 @@
 """Puts a priced option to the policy, and holds it to the budgets: how strongly may it be carried out? Called by `plan`. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final, Literal
 
-from interferon.decide.options import takes_safety
+from interferon.decide.options import Act, takes_safety
 from interferon.decide.price import Priced
-from interferon.decide.settings import HOUR_US
+from interferon.decide.restrictions import allowed, approvals, refusals
+from interferon.decide.settings import CLASSES, HOUR_US
 from interferon.decide.situation import Ask, Situation
+from interferon.model.action_class import writes_controller
 from interferon.model.network import Network
 from interferon.model.records import Incident, Mode
 
@@ -21,38 +23,61 @@ STRENGTH: Final[dict[str, int]] = {
     "suggest": 1,
     "denied": 0,
 }
-COMPENSABLE: Final = frozenset({"fail_over"})  # work in hand may have to be done again: not exactly undone
-
 Allowed = Mode | Literal["denied"]
 
 
 @dataclass(frozen=True)
 class Permit:
-    """Strongest mode for the whole option, and the ids of the policies and budgets that decided."""
+    """Strongest mode for the whole option, and the ids of the policies and budgets that decided, or what the tables say against it."""
 
     mode: Allowed
     reasons: tuple[str, ...]
+    held: bool = False  # the tables forbid it now; what is left of time or state may change that
 
 
 def permit(priced: Priced, incident: Incident, network: Network, situation: Situation, ask: Ask, now: int) -> Permit:
-    """Every action is asked for; the weakest answer holds for all. Beyond a budget nothing is done without a person."""
+    """Every action is asked for; the weakest answer holds for all. Beyond a budget nothing is done without a person.
+
+    What the tables forbid here and now is not even asked for, by whomever it would be approved.
+    """
     if not priced.option.actions:
         return Permit("execute_auto", ())
+    if against := forbidden(priced.option.actions, network, situation, now):
+        return Permit("denied", against, held=True)
     mode: Allowed = "execute_auto"
     reasons: dict[str, None] = {}
     shared = stakes(priced, incident, situation, now)
     for action, target in priced.option.actions:
         where = place(network, action, target)
         earned = min(situation.earned_level, situation.earned.get((action, str(where["zone"])), situation.earned_level))
-        aim = {"p_target": int(suspicion(incident, network, target) * 1000), "earned_level": earned, "watched": target in situation.watched}
+        aim = {
+            "p_target": int(suspicion(incident, network, target) * 1000),
+            "earned_level": earned,
+            "watched": target in situation.watched,
+            "window_allows": allowed(network, (action, target), now),
+        }
         answer = ask(SYSTEM, action, target_type(network, target), target, {**shared, **where, **aim})
         reasons.update(dict.fromkeys(answer.reasons))
         if STRENGTH[answer.mode] < STRENGTH[mode]:
             mode = answer.mode
-    spent = over_budget(priced, situation)
+    spent = (*over_budget(priced, situation), *_announced(priced.option.actions, network, now))
     if spent and STRENGTH[mode] > STRENGTH["execute_approved"]:
         mode = "execute_approved"
     return Permit(mode, (*reasons, *spent))
+
+
+def forbidden(actions: Sequence[Act], network: Network, situation: Situation, now: int) -> tuple[str, ...]:
+    """What the tables say against these actions, done together; each line once."""
+    found: dict[str, None] = {}
+    for act in actions:
+        others = [*situation.in_force, *(other for other in actions if other != act)]
+        found.update(dict.fromkeys(refusals(network, act, situation.readings, others, now)))
+    return tuple(found)
+
+
+def _announced(actions: Sequence[Act], network: Network, now: int) -> tuple[str, ...]:
+    """Maintenance windows that ask for a person's approval of one of the actions."""
+    return tuple(dict.fromkeys(line for act in actions for line in approvals(network, act, now)))
 
 
 def stakes(priced: Priced, incident: Incident, situation: Situation, now: int) -> dict[str, Any]:
@@ -90,15 +115,16 @@ def suspicion(incident: Incident, network: Network, target: str) -> float:
 
 
 def place(network: Network, action: str, target: str) -> Mapping[str, Any]:
-    """What the policy is told about one action and its target. No action writes to a controller, and none is irreversible."""
+    """What the policy is told about one action and its target. Of an action that has no class here the worst is told."""
+    known = CLASSES.get(action)
     kind, _, name = target.partition(":")
     zone_id = network.conduits[name].from_zone if kind == "conduit" and name in network.conduits else network.zone_of(target)
     zone = network.zones.get(zone_id)
     return {
         "safety": takes_safety(network, action, target),
-        "controller_write": False,
-        "reversible": action not in COMPENSABLE,
-        "irreversible": False,
+        "controller_write": known is None or writes_controller(known, target_type(network, target)),
+        "reversible": known is not None and known.kind == "reversible",
+        "irreversible": known is None or known.kind == "irreversible",
         "purdue": int(zone.purdue * 10) if zone else 50,
         "criticality": zone.criticality if zone else 1,
         "zone": zone_id,

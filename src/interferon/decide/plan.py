@@ -4,7 +4,7 @@ Containment never waits for a solver: costs come from the closure table. Expecte
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import msgspec
@@ -35,16 +35,21 @@ def decide(
 ) -> Plan | None:
     """The plan for this incident, or None where there is nothing (new) to decide.
 
-    Nothing: it is closed, or too improbable, or neither its evidence, suspects nor zones have moved enough since the last plan, or the
-    answer is the same as before. `state` remembers what was considered. `now`: microseconds UTC. The id is the incident's and a counter.
+    Nothing: it is closed, or too improbable, or neither its evidence, suspects nor zones have moved enough since the last plan (and no
+    table has held back an answer meanwhile), or the answer is the same as before. `state` remembers what was considered. `now`:
+    microseconds UTC. The id is the incident's and a counter.
     """
     last = state.considered.get(incident.id)
     incident = reweighed(incident, situation.watched, network, state.settings.watched_odds)
-    if incident.status == "closed" or incident.p_attack < state.settings.p_suggest or not _moved(last, incident, now, state.settings):
+    if incident.status == "closed" or incident.p_attack < state.settings.p_suggest:
+        state.held.pop(incident.id, None)
+        return None
+    if not (_waited(state, incident.id, now) or _moved(last, incident, now, state.settings)):
         return None
     terrain = ground(state, network, closures)
     pricing = Pricing(incident, network, terrain, closures, situation, _chastened(state.settings, last), state.values)
     weighed = _alternatives(pricing, ask, now)
+    _note_held(state, incident.id, weighed, now)
     chosen, mode = choose(weighed, situation.observing)
     actions = weighed[chosen][0].option.actions
     number = (last.plans if last else 0) + 1
@@ -59,6 +64,21 @@ def decide(
         mode=last.mode if repeated and last and actions == last.actions else mode,
     )
     return None if repeated else planned(f"{incident.id}.{number}", pricing, weighed, chosen, mode, now)
+
+
+def again(state: DecideState, cases: Iterable[Incident], now: int) -> list[Incident]:
+    """Open cases to which the tables held back an answer a while ago: a window may have ended, a pump may run."""
+    return [case for case in cases if case.status == "open" and _waited(state, case.id, now)] if state.held else []
+
+
+def _waited(state: DecideState, incident: str, now: int) -> bool:
+    return incident in state.held and now - state.held[incident] >= state.settings.retry_h * HOUR_US
+
+
+def _note_held(state: DecideState, incident: str, weighed: Sequence[Weighed], now: int) -> None:
+    state.held.pop(incident, None)
+    if any(allowed.held for _, allowed in weighed):
+        state.held[incident] = now
 
 
 def overruled(state: DecideState, incident: str) -> None:

@@ -4,6 +4,8 @@ from typing import Final
 
 import msgspec
 
+from interferon.model.action_class import ActionClass
+
 HOUR_US: Final = 3_600_000_000
 
 
@@ -53,6 +55,16 @@ HANDLING_H: Final[dict[str, float]] = {
     "isolate_zone": 4.0,
 }
 """Hours of work that an action makes for people whatever was behind it: calls, workarounds, checks, re-admission."""
+
+CLASSES: Final[dict[str, ActionClass]] = {
+    "disable_identity": ActionClass("reversible"),
+    "hold_transaction": ActionClass("reversible"),
+    "fail_over": ActionClass("compensable"),  # work in hand may have to be done again: not exactly undone
+    "isolate_asset": ActionClass("reversible"),
+    "cut_conduit": ActionClass("reversible"),
+    "isolate_zone": ActionClass("reversible"),
+}
+"""What kind of intervention each planned action is, as its own file in `actions/` declares it (a test holds them together)."""
 
 HANDLING_ASSET_H: Final = 1.0
 """… and as much again for each further asset that is taken off the network, as those of an isolated zone are."""

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, Protocol
 import msgspec
 
 from interferon.decide.options import Act
+from interferon.decide.restrictions import Reading, Signal
 from interferon.decide.settings import DecideSettings
 from interferon.decide.terrain import Terrain
 from interferon.model.network import Network
@@ -74,6 +75,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     orders_left: int = 0  # that containments may still make late today
     asked_by: str = ""  # whose command is decided on; '' where it is our own evidence
     watched: frozenset[str] = frozenset()  # references that came back from a containment a short while ago
+    readings: dict[Signal, Reading] = {}  # what interlocks look at
     in_force: tuple[Act, ...] = ()  # every containment in force or on its way, of this incident and of others
 
 
@@ -95,6 +97,7 @@ class DecideState:
 
     settings: DecideSettings = field(default_factory=DecideSettings)
     considered: dict[str, Considered] = field(default_factory=dict)  # incident id → its last decision
+    held: dict[str, int] = field(default_factory=dict)  # incident id → when tables last held back an answer to it
     renewals: dict[str, int] = field(default_factory=dict)  # effect id → how often its time to live was over
     terrain: Terrain | None = None
     values: dict[tuple[str, ...], Closure] = field(default_factory=dict)  # closed references → what it costs, of the terrain's revision

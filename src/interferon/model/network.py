@@ -164,6 +164,43 @@ class Roster(Row, frozen=True, rename={"starts": "from", "ends": "until"}):
     ends: int
 
 
+class Protected(Row, frozen=True):
+    """What is never acted on by us. `where` is a pattern over references (`model.patterns`), `action` a name or `*`."""
+
+    where: str
+    action: str
+    reason: str
+    until: int = 0  # microseconds UTC; 0: for good
+
+
+class Interlock(Row, frozen=True, kw_only=True):
+    """A condition without which an action is not done: on an asset's newest reading, or that nothing of ours shuts the asset off."""
+
+    id: str
+    where: str
+    action: str
+    asset: str
+    signal: str = ""
+    test: str = "in_service"  # in_service | = | != | > | >= | < | <=
+    value: float = 0.0
+    max_age_s: float = 180.0
+    reason: str
+
+
+class Maintenance(Row, frozen=True, rename={"starts": "from", "ends": "until"}):
+    """Announced work: what it explains, and what holds for an action while it lasts."""
+
+    id: str
+    where: str
+    starts: int
+    ends: int
+    work: str
+    planner: str
+    approver: str
+    action: str = ""  # '': the work restricts nothing
+    rule: str = "approval"  # forbid | approval | allow
+
+
 ROWS: dict[str, type[Row]] = {
     "sites": Site,
     "zones": Zone,
@@ -181,6 +218,9 @@ ROWS: dict[str, type[Row]] = {
     "emission_factors": EmissionFactor,
     "people": Person,
     "rosters": Roster,
+    "protected": Protected,
+    "interlocks": Interlock,
+    "maintenance": Maintenance,
 }
 
 
@@ -278,6 +318,9 @@ class Network:
     dependencies: tuple[Dependency, ...] = ()
     emission_factors: tuple[EmissionFactor, ...] = ()
     rosters: tuple[Roster, ...] = ()
+    protected: tuple[Protected, ...] = ()
+    interlocks: dict[str, Interlock] = field(default_factory=dict)
+    maintenance: dict[str, Maintenance] = field(default_factory=dict)
     folder: str = field(default="", compare=False)
 
     @cached_property

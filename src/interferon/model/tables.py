@@ -11,14 +11,15 @@ from typing import Final, Literal
 
 import msgspec
 
-Type = Literal["id", "ref", "target", "text", "choice", "number", "integer", "time", "country", "currency", "timezone"]
+Type = Literal["id", "ref", "target", "text", "choice", "number", "integer", "time", "country", "currency", "timezone", "pattern", "action"]
 SETTINGS: Final = "settings"  # describes network.toml; not a table
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
     """One column. `ref` names the table (`|`-separated: tables, for a `kind:ID` reference) in which the value must exist.
 
-    `allowed` is a range (`0..1`, `0..`, `>0`) or the values of a choice (`a|b`); `default` is the text that stands for an empty cell.
+    `allowed` is a range (`0..1`, `0..`, `>0`), the values of a choice (`a|b`) or the kinds of reference that a pattern may name; `default`
+    is the text that stands for an empty cell.
     """
 
     column: str
@@ -44,6 +45,11 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     def choices(self) -> tuple[str, ...]:
         """Values of a choice."""
         return tuple(self.allowed.split("|")) if self.type == "choice" else ()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of reference that a pattern may name."""
+        return tuple(self.allowed.split("|")) if self.type == "pattern" else ()
 
     @property
     def refs(self) -> tuple[str, ...]:

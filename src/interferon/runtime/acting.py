@@ -12,6 +12,7 @@ from interferon.act.intents import intents
 from interferon.actions import ACTIONS
 from interferon.decide.book import ASKED, Standing, lasting_s
 from interferon.decide.commands import execute
+from interferon.decide.restrictions import Readings
 from interferon.model.effects import Receipt, State, receipt
 from interferon.model.errors import UnreachableError
 from interferon.model.network import Network
@@ -28,8 +29,16 @@ class Acting:
     """The effector at a socket, behind the journal. `tell` takes a line for whoever runs the installation."""
 
     def __init__(
-        self, socket: Path, folder: Path, journal: Journal, network: Network, clock: Callable[[], int], tell: Callable[[str], None]
+        self,
+        socket: Path,
+        folder: Path,
+        journal: Journal,
+        network: Network,
+        clock: Callable[[], int],
+        tell: Callable[[str], None],
+        readings: Callable[[], Readings] = dict,
     ) -> None:
+        """`readings`: what interlocks look at, by default nothing is known."""
         self.switch = KillSwitch(folder)
         self._client = EffectorClient(socket)
         self._probe = EffectorClient(socket, answer_s=PROBE_S)  # events must not wait for an effector that is not there
@@ -39,7 +48,7 @@ class Acting:
         self._watcher = ThreadPoolExecutor(1, thread_name_prefix="watch")
         self._watching: Future[list[Receipt]] | None = None
         self._watched = 0  # when that was begun
-        self.effects = Effects(journal, self._client, ACTIONS, network, clock, halted=self._halted)
+        self.effects = Effects(journal, self._client, ACTIONS, network, clock, halted=self._halted, readings=readings)
 
     def close(self) -> None:
         """Waits for what is under way; what is in force stays in force."""

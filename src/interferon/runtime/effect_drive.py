@@ -3,13 +3,15 @@
 Journal first, then the world, then the journal again. The caller holds the effect's lock.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from interferon.act import lifecycle
 from interferon.act.protocol import Action, Executor
+from interferon.decide.restrictions import Readings, refusals
+from interferon.model.action_class import writes_controller
 from interferon.model.effects import Effect, Intent, Outcome, State
 from interferon.model.errors import UnreachableError
 from interferon.model.network import Network
@@ -30,9 +32,12 @@ class Drive:
         network: Network,
         clock: Callable[[], int],
         halted: Callable[[], str],
+        readings: Callable[[], Readings],
     ) -> None:
-        """`clock` gives microseconds UTC; `halted`: '' while effects may begin, else who stopped them and why."""
+        """`clock` gives microseconds UTC; `halted`: '' while effects may begin, else who stopped them and why; `readings`: the newest
+        values that interlocks look at."""
         self.network = network
+        self._readings = readings
         self._journal, self._executor, self._actions, self._clock = journal, executor, actions, clock
         self._halted = halted
 
@@ -86,7 +91,7 @@ class Drive:
         if effect.state is State.DUE or effect.expires <= self._clock():
             return "its time to live is over"
         action = self._actions.get(effect.intent.action)
-        if action is not None and action.controller_write:
+        if action is not None and writes_controller(action, self.network.class_of(effect.intent.target)):
             return f"{action.name} is a write to a controller"
         if action is not None and action.kind != "reversible" and not action.kept:
             return f"{action.name} is {action.kind}"
@@ -108,10 +113,18 @@ class Drive:
             return "its time to live was over before it was applied"
         action = self._actions.get(intent.action)
         why = action.precheck(self.network, intent.target) if action else f"no action is called {intent.action!r}"
-        if why:
+        if why := why or self.restrained((intent.action, intent.target), effect.id):
             return why
         outcome = self._executor.precheck(intent.action, intent.target)
         return "" if outcome.result == "ok" else f"precheck {outcome.result}: {outcome.detail}"
+
+    def restrained(self, act: tuple[str, str], own: str = "", beside: Sequence[tuple[str, str]] = ()) -> str:
+        """'' unless the network's tables forbid the act here and now, else why. `own`: id of the effect that it is, if it is on record;
+        `beside`: what would be done together with it."""
+        network = self.network
+        standing = self._journal.effects(lifecycle.STANDING) if network.interlocks else ()
+        in_force = [*beside, *((each.intent.action, each.intent.target) for each in standing if each.id != own)]
+        return "; ".join(refusals(network, act, self._readings(), in_force, self._clock()))
 
     def _again(self, effect: Effect) -> Effect:
         """Handed to the world before, by a runtime that stopped there; nothing of it is seen now. Asked for again where it still may be.

@@ -16,6 +16,7 @@ import msgspec
 from interferon.act import lifecycle
 from interferon.act.lifecycle import IllegalTransition
 from interferon.act.protocol import Action, Executor
+from interferon.decide.restrictions import Readings
 from interferon.model.effects import Effect, Intent, Observed, Receipt, State, receipt
 from interferon.model.errors import JournalError
 from interferon.model.network import Network
@@ -51,10 +52,12 @@ class Effects:
         grace_s: int = 900,
         workers: int = 32,
         halted: Callable[[], str] = lambda: "",
+        readings: Callable[[], Readings] = dict,
     ) -> None:
         """`clock` gives microseconds UTC; `grace_s`: how long an effect whose time is over waits for a decision before it is escalated;
-        `halted`: '' while effects may begin, else who stopped them and why: asked before each one is applied, never before an undo."""
-        self._drive = Drive(journal, executor, actions, network, clock, halted)
+        `halted`: '' while effects may begin, else who stopped them and why: asked before each one is applied, never before an undo;
+        `readings`: what interlocks look at, by default nothing is known."""
+        self._drive = Drive(journal, executor, actions, network, clock, halted, readings)
         self._journal = journal
         self._executor = executor
         self._actions = actions
@@ -91,6 +94,11 @@ class Effects:
         """
         admitted = self._journal.admit(intents, self.network.settings.budgets, self._clock()).result()
         return self._each(self._settle, [effect.id for effect in admitted])
+
+    def restrained(self, acts: Sequence[tuple[str, str]]) -> str:
+        """'' unless the network's tables forbid one of these (action, reference) here and now, done together, else why."""
+        found = (self._drive.restrained(act, beside=[other for other in acts if other != act]) for act in acts)
+        return next((why for why in found if why), "")
 
     def undo(self, effect_ids: Iterable[str], reason: str) -> list[Receipt]:
         """Take effects back. One that has ended already gives its present receipt; one that cannot be undone is escalated."""

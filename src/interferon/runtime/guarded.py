@@ -59,8 +59,16 @@ class Guarded:
         self.journal = Journal(journal_path(place))
         self.switch = KillSwitch(place)
         executor, clock = RangeExecutor(self.range), lambda: self.range.now
-        self.effects = Effects(self.journal, executor, ACTIONS, rules.network, clock, workers=1, halted=self.switch.engaged)
-        self.effects.recover()
+        self.effects = Effects(
+            self.journal,
+            executor,
+            ACTIONS,
+            rules.network,
+            clock,
+            workers=1,
+            halted=self.switch.engaged,
+            readings=lambda: self.loop.state.book.readings,
+        )
         self.solver = RouteSolver(rules.network, rules.closures, self.snapshot, base, lambda route: self.range.route(dict(route.sourcing)))
         learn_us = int(HISTORY_H * LEARNT * 60) * MINUTE
         frames_us = int(LIVE.learn_rows * rules.network.settings.frame_s * 1e6)
@@ -69,6 +77,7 @@ class Guarded:
         state = new_state(rules, LIVE, learn_us=learn_us, width=width)
         recording = replace(hooks or Hooks(), record=self.journal.record)
         self.loop = Loop(state, rules, effects=self.effects, actions=ACTIONS, solver=self.solver, log=log, hooks=recording)
+        self.effects.recover()
 
     def advance(self, until: int, each_minute: Callable[[int], None] = lambda now: None) -> None:
         """Runs to `until`, a minute at a time: events first, then the tick that closes their frames, then whoever wants to look."""

@@ -26,6 +26,7 @@ from interferon.model.events import Rerouted
 from interferon.model.network import ROWS, Network
 from interferon.model.records import Solve
 from interferon.pipeline import Rules
+from interferon.runtime import action_names
 from interferon.store import checkpoint
 
 HYSTERESIS = 33.0  # an alarm ends when the tail probability is this many times higher than where it began
@@ -50,6 +51,7 @@ def rules(
 
     `known_bad`: the detector of the folder's Sigma rules (`runtime.known_bad`), where it has any.
     """
+    action_names.refuse_unknown(network)
     table = kept_or_computed(network, opening(network, now), progress)
     own = network.settings.recovery
     release = ReleaseSettings(contained_h=own.contained_hours, clean_h=own.clean_hours)

@@ -33,7 +33,6 @@ from interferon.store.journal import Journal
 
 KINDS: Final = ("manual", "openc2-http")
 LEDGER: Final = "playbook"  # kind of the ledger rows that say which effects a command is about
-STANDING: Final = tuple(state for state in State if state not in lifecycle.ENDED)
 
 
 class EffectorExecutor:
@@ -72,7 +71,7 @@ class EffectorExecutor:
         if found:
             return ended(found)
         asked = [str(each) for row in self._journal.rows(LEDGER, name) for each in _released(row.body)]
-        if not asked or any(each.state in STANDING for each in self._known(asked)):
+        if not asked or any(each.state in lifecycle.STANDING for each in self._known(asked)):
             return "not done"
         return Scripted("success", {}, f"taken back: {', '.join(asked)}")
 
@@ -112,7 +111,7 @@ class EffectorExecutor:
         self._effects.submit(intents(execute, self._effects.network, ACTIONS, self._permission.person))
 
     def _understood(self, command: Command, name: str) -> Contain | Release | Answer:
-        live = self._journal.effects(STANDING)
+        live = self._journal.effects(lifecycle.STANDING)
         offer = Offer(OWN.keys() & ACTIONS.keys(), rate_limit=self._effects.network.settings.budgets.actions_per_hour / 60)
         return understood(command, name, self._effects.network, live, offer, self._clock() // 1000)
 
@@ -120,7 +119,7 @@ class EffectorExecutor:
         if command.id in self._withdrawn:
             return "withdrawn before it was begun"
         if isinstance(asked, Contain):
-            return self._permission.refusal("approve", asked.effects)
+            return self._permission.refusal("approve", asked.effects) or self._effects.restrained(asked.effects)
         return self._permission.refusal("undo", [(each.intent.action, each.intent.target) for each in self._known(asked.effects)])
 
     def _note(self, name: str, command: Run, asked: Contain | Release) -> None:

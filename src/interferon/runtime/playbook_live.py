@@ -17,8 +17,10 @@ from interferon.actions import ACTIONS
 from interferon.model.errors import InputError, JournalError, UnreachableError
 from interferon.model.records import Incident
 from interferon.playbooks.records import Action, Playbook
+from interferon.runtime.action_names import refuse_unknown
 from interferon.runtime.effector_client import EffectorClient
 from interferon.runtime.effects import Effects
+from interferon.runtime.interlock_readings import newest
 from interferon.runtime.kill_switch import KillSwitch
 from interferon.runtime.playbook_crew import AtOnce, Hands, WallClock
 from interferon.runtime.playbook_effects import KINDS, EffectorExecutor
@@ -71,6 +73,7 @@ def hands(acting: Acting, begin: int, tell: Callable[[str], None]) -> Iterator[H
     """
     folder = Path(acting.network)
     network = load(folder)
+    refuse_unknown(network)
     if not network.settings.effector:
         raise InputError(f"{folder / 'network.toml'}: no effector is set, so nothing can be carried out; set effector to its socket")
     if acting.incident:
@@ -81,7 +84,8 @@ def hands(acting: Acting, begin: int, tell: Callable[[str], None]) -> Iterator[H
     with ExitStack() as stack:
         journal = stack.enter_context(_journal(folder, network.settings.journal, acting.run, tell))
         client = stack.enter_context(EffectorClient(Path(network.settings.effector)))
-        effects = Effects(journal, client, ACTIONS, network, _us, halted=KillSwitch(folder).engaged)
+        seen = newest(folder, network, _us())
+        effects = Effects(journal, client, ACTIONS, network, _us, halted=KillSwitch(folder).engaged, readings=lambda: seen)
         stack.callback(effects.close)
         try:
             effects.recover()

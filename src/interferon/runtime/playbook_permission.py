@@ -8,6 +8,7 @@ from pathlib import Path
 
 from interferon.actions import ACTIONS
 from interferon.decide.options import takes_safety
+from interferon.model.action_class import writes_controller
 from interferon.model.errors import PolicyError
 from interferon.model.network import Network
 from interferon.store import policy_folder
@@ -43,6 +44,6 @@ class Permission:
         asset = self._network.assets.get(name) if kind == "asset" else None
         return {
             "irreversible": known is None or known.kind == "irreversible",
-            "controller_write": known is None or known.controller_write,
+            "controller_write": known is None or writes_controller(known, self._network.class_of(target)),
             "owner": asset is not None and asset.owner == self.person,
         }

@@ -106,7 +106,7 @@ class Service:
         )
         self._journal = journal or Journal(journal_place(folder, network.settings.journal))
         place = network.settings.effector
-        self._acting = Acting(Path(place), folder, self._journal, network, clock, self.tell) if place else None
+        self._acting = Acting(Path(place), folder, self._journal, network, clock, self.tell, lambda: state.book.readings) if place else None
         if self._acting is not None:
             self.running.switch, self.running.beyond = self._acting.switch, self._acting.beyond
         self._records = Records(folder / STATE / "records", before.lengths if before else None)

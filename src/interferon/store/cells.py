@@ -19,6 +19,9 @@ EMPTY: Final[dict[str, Value]] = {"time": 0}  # what an empty cell without a def
 _ID: Final = re.compile(r"\w[\w.-]{0,63}")
 _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WITH_UNIT: Final = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*([^\d\s.,].*)", re.ASCII)
+_PATTERN: Final = re.compile(r"[\w.*-]{1,64}")
+_ACTION: Final = re.compile(r"[a-z][a-z0-9_]{0,63}|\*")
+_STARS: Final = 4  # in one pattern
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _COMPARED: Final = 5000
@@ -157,10 +160,24 @@ def _name(column: Column, text: str) -> str:
         case "timezone" if text != "UTC" and text not in available_timezones():
             zones = available_timezones()
             raise CellError(f"{column.column} is '{shown(text)}'{close(text, zones)}; write an IANA time zone such as Europe/Berlin")
+        case "pattern":
+            _pattern(column, text)
+        case "action" if not _ACTION.fullmatch(text):
+            raise CellError(f"{column.column} is '{shown(text)}'; write the name of an action such as isolate_asset, or * for every one")
         case "target" if not re.fullmatch(rf"({'|'.join(map(singular, column.refs))}):.+", text):
             kinds = " or ".join(f"{singular(table)}:ID" for table in column.refs)
             raise CellError(f"{column.column} is '{shown(text)}'; write {kinds}")
     return text
+
+
+def _pattern(column: Column, text: str) -> None:
+    """A reference in which `*` may stand for any characters. Raises CellError."""
+    kind, colon, name = text.partition(":")
+    if not colon or kind not in column.kinds or not _PATTERN.fullmatch(name):
+        kinds = ", ".join(f"{each}:ID" for each in column.kinds)
+        raise CellError(f"{column.column} is '{shown(text)}'; write one of {kinds}; * in the ID stands for any characters")
+    if name.count("*") > _STARS:
+        raise CellError(f"{column.column} is '{shown(text)}'; write at most {_STARS} * in one pattern")
 
 
 def written(column: Column, value: Value) -> str:

@@ -6,7 +6,7 @@ Called by `folder` on the rows as read. Notes problems on them and changes nothi
 from typing import Final
 
 from interferon.model.tables import Column, singular
-from interferon.store import folder_ways
+from interferon.store import folder_limits, folder_ways
 from interferon.store.cells import Value, close, shown
 from interferon.store.table_file import Line, Rows
 
@@ -32,6 +32,7 @@ def check(tables: Tables) -> None:
     _orders(tables["orders"], tables["nodes"])
     _rosters(tables["rosters"])
     _emission_factors(tables["emission_factors"], {kind: _ids(tables[f"{kind}s"]) for kind in ("lane", "node")})
+    folder_limits.check(tables)
     folder_ways.check(tables)
 
 

@@ -19,6 +19,7 @@ A network is a folder of plain CSV tables and one `network.toml`, kept in git. `
 - Numbers are plain: a point for decimals, no thousands separators, no units. Each column has the one unit written here.
 - Times are ISO 8601 (`2026-01-05T08:00:00Z`); without an offset they are UTC.
 - Ids are letters, digits, `-`, `_` and `.`. A reference is `kind:ID`, as in `node:dc-1`.
+- A pattern is a reference in which `*` stands for any characters, as in `asset:press-*`.
 - A folder also holds `policy/`, `rules/`, `accounts.toml`, `playbooks/` and `mappings/`; other pages describe them.
 """
 
@@ -46,6 +47,10 @@ def _value(column: Column) -> str:
             return f"id in {column.ref}.csv"
         case "target":
             return " or ".join(f"`{singular(table)}:ID`" for table in column.refs)
+        case "pattern":
+            return "pattern: " + ", ".join(f"`{kind}:ID`" for kind in column.kinds)
+        case "action":
+            return "name of an action, or `*`"
         case "number" | "integer":
             words = "whole number" if column.type == "integer" else "number"
             return f"{words}, {range_words(column)}" if column.allowed else words

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from interferon.act.roster import Rung, ladder
 from interferon.decide import autonomy as earned
-from interferon.decide.approval import needed
+from interferon.decide.approval import BY_PEOPLE, needed
 from interferon.model.network import Network
 from interferon.pipeline import may
 from interferon.runtime.running import Running
@@ -22,12 +22,14 @@ def waiting(run: Running, decisions: Iterable[Decision]) -> tuple[Waiting, ...]:
 def _waiting(run: Running, decision: Decision) -> Waiting:
     plan, network, now = decision.plan, run.rules.network, run.clock()
     targets = [target for _, target in plan.alternatives[plan.chosen].actions]
+    allowed = may(run.state, run.rules, now)(plan, plan.chosen)
     rungs = ladder(network, targets, plan.time, int(network.settings.approvals.escalate_minutes * MINUTE_US))
     return Waiting(
         decision=decision,
         incident=run.incidents[plan.incident],
         until=plan.veto_until if decision.status == "veto" else plan.approve_until,
-        needed=needed(may(run.state, run.rules, now)(plan, plan.chosen).mode),
+        needed=needed(allowed.mode),
+        held="" if allowed.mode in BY_PEOPLE else "; ".join(allowed.reasons) or "no policy allows it",
         asked=tuple(one for rung in rungs for one in _asked(rung, network)),
     )
 

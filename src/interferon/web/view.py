@@ -170,6 +170,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     incident: Incident
     until: int  # when it starts by itself, or cannot be approved any more
     needed: int  # people who have to approve what is proposed
+    held: str = ""  # why it cannot be approved at this moment, whoever asks
     asked: tuple[Asked, ...]  # first ones first; later ones are asked where nobody has answered by then
 
 
