@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from interferon.detect.fleet_bits import Bits, new_bits, prime_bits, push_bits, 
 from interferon.detect.windows import GAP, Codes, Ints, Window, features
 
 Index = NDArray[np.int64]
+Kind = TypeVar("Kind", bound=np.generic)
 BLOCK = 5120  # machines that are judged together: calls then cost little beside the work, and what is worked on takes some megabytes
 
 
@@ -48,6 +49,11 @@ def places(entities: Index) -> Index | slice:
         if len(entities) == last - first + 1:
             return slice(first, last + 1)
     return entities
+
+
+def some(array: NDArray[Kind], at: Index | slice) -> NDArray[Kind]:
+    """Returns the rows `at` of an array: a view where they have no hole, else a copy, in a fraction of the time of an index."""
+    return array[at] if isinstance(at, slice) else array.take(at, axis=0)
 
 
 @dataclass
@@ -103,24 +109,41 @@ def prime(rings: Rings | Bits, entity: int, codes: Codes, row: int = 0) -> None:
 def push(rings: Rings | Bits, entities: Index, rows: Index, codes: Codes) -> None:
     """Writes one row `codes` (n, S) for each of `entities` (n,), whose running row numbers since priming are `rows` (n,)."""
     at, place = places(entities), rows % rings.window
-    if isinstance(at, slice) and (place == place[0]).all():  # all were learnt at once: the same place for each
-        spot: tuple[Index | int, Index | slice] = (int(place[0]), at)
+    if isinstance(at, slice) and (place == place[0]).all():  # all were learnt at once: their rows lie in one piece
+        first = int(place[0]) * rings.ring.shape[1]
+        spot: Index | slice = slice(first + at.start, first + at.stop)
     else:
-        spot = (place, entities)
+        spot = place * rings.ring.shape[1] + entities
     if isinstance(rings, Bits):
-        push_bits(rings, spot, codes)
+        push_bits(rings, spot, at, codes)
         return
-    gone, came, went = rings.ring[spot], codes != GAP, rings.ring[spot] != GAP
+    kept, row = lines(rings.ring).reshape(-1), lines(codes)
+    gone: Codes = kept[spot].view(np.int16).reshape(codes.shape)
     old, new = gone.astype(np.int32), codes.astype(np.int32)
-    rings.ring[spot] = codes
-    if not (came.all() and went.all()):
-        new *= came
-        old *= went
-        rings.count[at] += came.view(np.int8) - went.view(np.int8)
+    came, went = _blank(new, codes), _blank(old, gone)
+    kept[spot] = row
+    if len(came) or len(went):
+        count = rings.count[at]
+        count.reshape(-1)[went] += np.int16(1)
+        count.reshape(-1)[came] -= np.int16(1)
+        rings.count[at] = count
     rings.total[at] += new - old
     new *= new  # at most 2³⁰
     old *= old
-    rings.squares[at] += new - old
+    new -= old
+    rings.squares[at] += new.astype(np.int64)
+
+
+def _blank(values: NDArray[np.int32], codes: Codes) -> Index:
+    """Sets to 0 what is a gap in `codes` (n, S), and returns where in the flat array: few, so that no product with all is needed."""
+    gaps = np.flatnonzero(codes == GAP)
+    values.reshape(-1)[gaps] = 0
+    return gaps
+
+
+def lines(array: NDArray[np.generic]) -> NDArray[np.void]:
+    """Returns a contiguous array (…, S) as (…) of whole rows: to gather and to scatter those takes a tenth of the time."""
+    return array.view(np.dtype((np.void, array.shape[-1] * array.itemsize)))[..., 0]
 
 
 def window_of(rings: Rings | Bits, entities: Index, floor: float) -> Window:
@@ -128,4 +151,4 @@ def window_of(rings: Rings | Bits, entities: Index, floor: float) -> Window:
     at = places(entities)
     if isinstance(rings, Bits):
         return window_of_bits(rings, at, floor)
-    return features(rings.total[at], rings.squares[at], rings.count[at], rings.window, floor, single=True)
+    return features(some(rings.total, at), some(rings.squares, at), some(rings.count, at), rings.window, floor, single=True)

@@ -40,14 +40,19 @@ def prime_bits(bits: Bits, entity: int, codes: Codes, row: int) -> None:
     bits.total[entity] = recent.sum(axis=0)
 
 
-def push_bits(bits: Bits, spot: tuple[Ints | int, Ints | slice], codes: Codes) -> None:
-    """Writes one row `codes` (n, S) at `spot`: the place in each one's ring, and the entities."""
-    old, new, total = bits.ring[spot], packed(codes == UNIT), bits.total[spot[1]]
+def push_bits(bits: Bits, spot: Ints | slice, at: Ints | slice, codes: Codes) -> None:
+    """Writes one row `codes` (n, S) of the entities `at`; `spot`: where in the ring's rows, (window · capacity) in all, each one's lies."""
+    kept = bits.ring.reshape(-1, bits.ring.shape[-1])
+    old, new = kept[spot] if isinstance(spot, slice) else kept.take(spot, axis=0), packed(codes == UNIT)
     told = np.flatnonzero(old != new) // new.shape[1]  # of nearly all machines nothing changes
     change = np.unpackbits(new[told], axis=-1, count=codes.shape[1]).astype(np.int32)
     change -= np.unpackbits(old[told], axis=-1, count=codes.shape[1])
-    total[told] += change
-    bits.ring[spot], bits.total[spot[1]] = new, total
+    bits.total[_among(at, told)] += change
+    kept[_among(spot, told)] = new[told]
+
+
+def _among(all_of: Ints | slice, some: Ints) -> Ints:
+    return some + all_of.start if isinstance(all_of, slice) else all_of[some]
 
 
 def packed(flags: Bools) -> NDArray[np.uint8]:
@@ -61,7 +66,7 @@ def window_of_bits(bits: Bits, at: Ints | slice, floor: float) -> Window:
     """Returns the features (n, S) of the entities `at`: looked up, for a window holds one of few numbers of bits."""
     mean, spread = _table(bits.window, floor)
     total = bits.total[at].astype(np.intp)  # as what a table is read by
-    return Window(mean.take(total), spread.take(total))
+    return Window(mean.take(total), spread.take(total), True)
 
 
 @lru_cache

@@ -87,7 +87,8 @@ def standardised(params: Params, window: Window) -> Floats:
     deviation = side_by_side(window.mean, window.spread)
     deviation -= params["location"]
     deviation /= params["scale"]
-    np.copyto(deviation, 0.0, where=np.isnan(deviation))
+    if not window.whole:
+        np.copyto(deviation, 0.0, where=np.isnan(deviation))
     return deviation
 
 

@@ -81,8 +81,13 @@ class SignalDetector(Protocol):
 
     def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
         """Takes one row and returns the number (n, S). What it remembers of a signal that is not `judged` (n, S) by it need not be right:
-        that signal was left out when it was learnt, or never spoke."""
+        that signal was left out when it was learnt, or never spoke. To one that is not `selective` all are given as judged."""
         ...
+
+
+def selective(detector: SignalDetector) -> bool:
+    """Returns whether it says, by `selective = True`, that it asks which signals are judged by it: looking that up costs a little."""
+    return bool(getattr(detector, "selective", False))
 
 
 def anchored(detector: SignalDetector) -> bool:
@@ -104,11 +109,12 @@ def put(kept: NDArray[Kind], value: NDArray[Kind], row: Reading) -> None:
     flat[row.gaps] = before
 
 
-def follow(mean: Numbers, value: Numbers, there: Numbers, span: float) -> None:
-    """Moves an exponential mean over about `span` rows to `value` where it was `there` (1, else 0)."""
+def follow(mean: Numbers, value: Numbers, there: Numbers | None, span: float) -> None:
+    """Moves an exponential mean over about `span` rows to `value` where it was `there` (1, else 0), or everywhere."""
     step = value - mean
     step *= np.float32(1.0 / span)
-    step *= there
+    if there is not None:
+        step *= there
     mean += step
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,3 +81,13 @@ def make_room(state: SignalState, entities: int) -> None:
     if entities <= len(state.rows):
         return
     lengthen(state, _PER_ENTITY, FILL, (*state.params, *state.memory), room(entities))
+
+
+def by_detector(state: SignalState, name: str) -> Numbers | Halves:
+    """Returns the array `name` (capacity, D, S) of a state as (D, capacity, S), a view in one piece: each detector's numbers are compared
+    with theirs while they are at hand. It is laid out so in memory when it is first asked for, or after it grew or was read back."""
+    view = getattr(state, name).swapaxes(0, 1)
+    if not view.flags.c_contiguous:
+        view = np.ascontiguousarray(view)
+        setattr(state, name, view.swapaxes(0, 1))
+    return cast("Numbers | Halves", view)

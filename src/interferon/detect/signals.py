@@ -7,15 +7,16 @@ state handed to it (`signal_state`). No loop over entities.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from interferon.detect.fleet import BLOCK, Index, places
+from interferon.detect.fleet import BLOCK, Index, places, some
 from interferon.detect.protocol import ranked
 from interferon.detect.settings import Settings
-from interferon.detect.signal_protocol import Memory, Numbers, anchored, reading
-from interferon.detect.signal_state import Detectors, Halves, SignalState, make_room
+from interferon.detect.signal_protocol import Memory, Numbers, anchored, reading, selective
+from interferon.detect.signal_state import Detectors, SignalState, by_detector, make_room
 from interferon.detect.windows import Bools, Codes, Floats, Ints
 
 DAY = 1440  # rows after which a range takes in what quiet days showed
@@ -29,22 +30,25 @@ ALARMED = 4.0  # nats: from here on a machine is not calm
 @dataclass(frozen=True)
 class Seen:
     """Of the given machines, (n,) each: p, 1 where not judged; whether that is to be told. strays (n, S): signals that an `anchored`
-    detector alarms at. shape: D, S; beyond: −log p of the numbers outside of their range, pieces of (place (m,), ascending, in a flat array
-    (n, D, S), value (m,)).
+    detector alarms at. shape: D, S; beyond: −log p of the numbers outside of their range, pieces of (machine (m,), place (m,) in a flat
+    array (D, S), value (m,)).
     """
 
     p: Floats
     rising: Bools
     strays: Bools
     shape: tuple[int, int]
-    beyond: list[tuple[Index, Numbers]] = field(default_factory=list)
+    beyond: list[tuple[Index, Index, Numbers]] = field(default_factory=list)
+    asked: dict[int, Numbers] = field(default_factory=dict)
 
     def evidence(self, place: int) -> Numbers:
         """Returns −log p (D, S) of each detector and signal of the machine at `place`; 0 within the range."""
-        found, size = np.zeros(self.shape, dtype=np.float32), self.shape[0] * self.shape[1]
-        for where, value in self.beyond:
-            here = slice(*np.searchsorted(where, (place * size, (place + 1) * size)))
-            np.maximum.at(found.reshape(-1), where[here] % size, value[here])
+        if place in self.asked:  # for which signal leads, and then why
+            return self.asked[place]
+        found = self.asked[place] = np.zeros(self.shape, dtype=np.float32)
+        for machine, where, value in self.beyond:
+            here = np.flatnonzero(machine == place)
+            np.maximum.at(found.reshape(-1), where[here], value[here])
         return found
 
     def leading(self, place: int) -> int:
@@ -54,10 +58,13 @@ class Seen:
 
 @dataclass(frozen=True)
 class Outside:
-    """Numbers outside of their range: their places (m,) in the flat array (n, D, S) of all, of which the first `over` lie above it and the
-    others below, and what they are (m,)."""
+    """Numbers outside of their range: of which detector, machine and signal (m,) each is, where that is in the state's arrays by detector,
+    flat (m,), how many of them, the first, lie above it and not below, and what they are (m,)."""
 
-    places: Index
+    detector: Index
+    machine: Index
+    signal: Index
+    spot: Index
     over: int
     numbers: Numbers
 
@@ -81,24 +88,23 @@ def _observe(state: SignalState, settings: Settings, of: tuple[Index, Codes, Int
     """Judges some of the machines, and writes what is found to their `block` of `seen`. Nearly all numbers lie within their range, so that
     only the others are looked at."""
     entities, codes, time, detectors = of
-    numbers = numbers_of(state, entities, codes, time, detectors)
-    beyond = outside(state, entities, numbers)
+    beyond = outside(state, entities, numbers_of(state, entities, codes, time, detectors), detectors)
     evidence, limit = evidence_of(state, entities, beyond, detectors), np.float32(-math.log(settings.p_on))
-    each: Numbers = np.zeros(numbers.shape[:2], dtype=np.float32)
-    column = beyond.places // state.signals
+    each: Numbers = np.zeros((len(detectors), len(entities)), dtype=np.float32)
+    column = beyond.detector * len(entities) + beyond.machine
     np.maximum.at(each.reshape(-1), column, evidence)
-    loud: Numbers = np.zeros(len(entities), dtype=np.float32)
-    np.maximum.at(loud, column // len(detectors), evidence)
+    loud: Numbers = each.max(axis=0)
     state.loud[places(entities)] = loud
-    moved = _moved(beyond.places, block, len(detectors) * state.signals)
-    seen.beyond.extend(zip(*(np.split(each, [beyond.over]) for each in (moved, evidence)), strict=True))
+    machine = beyond.machine + block.start if isinstance(block, slice) else block.take(beyond.machine)
+    seen.beyond.append((machine, beyond.detector * state.signals + beyond.signal, evidence))
     seen.p[block] = np.exp(-loud.astype(np.float64))
     alarming = np.flatnonzero(loud > limit)
     if len(alarming):
-        strays = _strays(beyond.places[evidence > limit], detectors, (len(entities), state.signals))
+        strays = _strays(beyond, evidence > limit, detectors, (len(entities), state.signals))
         at = alarming + block.start if isinstance(block, slice) else block[alarming]
-        seen.strays[at], seen.rising[at] = strays[alarming], _told(state, entities[alarming], each[alarming] > limit, strays[alarming])
-    _reach(state, entities, beyond, each.reshape(-1).take(column) < limit)
+        on = each.T[alarming] > limit
+        seen.strays[at], seen.rising[at] = strays[alarming], _told(state, entities[alarming], on, strays[alarming])
+    _reach(state, beyond, each.reshape(-1).take(column) < limit)
     _widen(state, entities, detectors)
     state.rows[places(entities)] += 1
 
@@ -116,65 +122,64 @@ def why(seen: Seen, place: int) -> list[tuple[int, float]]:
     return ranked(shares)
 
 
-def numbers_of(state: SignalState, entities: Index, codes: Codes, time: Ints, detectors: Detectors) -> Numbers:
-    """The detectors' numbers (n, D, S); moves their memory on by a row. `time` (n,) or (1,): of the row."""
-    place = places(entities)
-    row, active = reading(codes, state.rows[place], state.loud[place] < ALARMED, time), np.isfinite(state.high[place])
-    out = np.empty((len(entities), len(detectors), state.signals), dtype=np.float32)
-    line = np.dtype((np.void, state.signals * out.itemsize))  # a machine's numbers of one detector: written as one, in a third of the time
-    lines = out.view(line)[..., 0]
+def numbers_of(state: SignalState, entities: Index, codes: Codes, time: Ints, detectors: Detectors) -> list[Numbers]:
+    """The number (n, S) of each detector; moves their memory on by a row, so that they are to be read before the next. `time` (n,) or (1,):
+    of the row."""
+    place, high, found = places(entities), by_detector(state, "high"), []
+    row, all_of_them = reading(codes, state.rows[place], state.loud[place] < ALARMED, time), np.ones(codes.shape, dtype=np.bool_)
     for column, (detector, stored, kept) in enumerate(zip(detectors, state.params, state.memory, strict=True)):
-        memory: Memory = {name: value[place] for name, value in kept.items()}
-        number = detector.update({name: value[place] for name, value in stored.items()}, memory, row, active[:, column])
-        lines[:, column] = np.ascontiguousarray(number, dtype=np.float32).view(line)[:, 0]
+        memory: Memory = {name: some(value, place) for name, value in kept.items()}
+        judged = np.isfinite(some(high[column], place)) if selective(detector) else all_of_them
+        number = detector.update({name: some(value, place) for name, value in stored.items()}, memory, row, judged)
+        found.append(np.ascontiguousarray(number, dtype=np.float32))
         if not isinstance(place, slice):
             for name, value in memory.items():
                 kept[name][entities] = value
-    return out
+    return found
 
 
-def outside(state: SignalState, entities: Index, numbers: Numbers) -> Outside:
-    """Returns which of the numbers (n, D, S) lie outside of their range."""
-    at = places(entities)
-    over, under = np.flatnonzero(numbers > state.high[at]), np.flatnonzero(numbers < state.low[at])
-    found = np.concatenate((over, under))
-    return Outside(found, len(over), numbers.reshape(-1).take(found))
+def outside(state: SignalState, entities: Index, numbers: Sequence[Numbers], detectors: Detectors) -> Outside:
+    """Returns which of the numbers, (n, S) of each detector, lie outside of their range. It has no lower end of a detector that is strange
+    on one side only."""
+    at, high, low = places(entities), by_detector(state, "high"), by_detector(state, "low")
+    over = [np.flatnonzero(number > some(end, at)) for number, end in zip(numbers, high, strict=True)]
+    below = zip(numbers, low, detectors, strict=True)
+    under = [np.flatnonzero(number < some(end, at)) if one.both else over[0][:0] for number, end, one in below]
+    found, every = [*over, *under], [*range(len(numbers)), *range(len(numbers))]
+    place, ends = np.concatenate(found), np.cumsum([0, *map(len, found)]).tolist()
+    detector, beyond = np.empty(len(place), dtype=np.int64), np.empty(len(place), dtype=np.float32)
+    for column, here, begin, end in zip(every, found, ends[:-1], ends[1:], strict=True):
+        detector[begin:end], beyond[begin:end] = column, numbers[column].reshape(-1).take(here)
+    machine = place // state.signals
+    signal = place - machine * state.signals
+    spot = (detector * len(state.rows) + entities.take(machine)) * state.signals + signal
+    return Outside(detector, machine, signal, spot, sum(map(len, over)), beyond)
 
 
 def evidence_of(state: SignalState, entities: Index, beyond: Outside, detectors: Detectors) -> Numbers:
     """−log p (m,) of the numbers `beyond` their range: by how many spreads, times the detector's rate and the weight of the life seen."""
-    spot, column, split = _spot(state, entities, beyond.places), beyond.places // state.signals, beyond.over
+    spot, split = beyond.spot, beyond.over
     evidence = beyond.numbers.copy()
     over, under = evidence[:split], evidence[split:]  # views
-    over -= _flat(state.high, spot[:split])
-    over /= _flat(state.above, spot[:split])
-    np.subtract(_flat(state.low, spot[split:]), under, out=under)
-    under /= _flat(state.below, spot[split:])
+    over -= _flat(state, "high", spot[:split])
+    over /= _flat(state, "above", spot[:split])
+    np.subtract(_flat(state, "low", spot[split:]), under, out=under)
+    under /= _flat(state, "below", spot[split:])
     seen = state.rows[places(entities)].astype(np.float32)
     rates = np.array([detector.rate for detector in detectors], dtype=np.float32)
-    evidence *= rates.take(column % len(detectors)) * (seen / (seen + YOUNG)).take(column // len(detectors))
+    evidence *= rates.take(beyond.detector) * (seen / (seen + YOUNG)).take(beyond.machine)
     return np.clip(evidence, np.float32(0.0), np.float32(STRONGEST), out=evidence)
 
 
-def _spot(state: SignalState, entities: Index, flat: Index) -> Index:
-    """Where in the flat arrays of the state the places `flat` (m,) of an array of `entities` (n,) are."""
-    return _moved(flat, places(entities), state.high[0].size)
+def _flat(state: SignalState, name: str, spot: Index) -> Numbers:
+    return np.asarray(by_detector(state, name).reshape(-1).take(spot), dtype=np.float32)
 
 
-def _moved(flat: Index, to: Index | slice, size: int) -> Index:
-    """Places `flat` (m,) in an array of n rows of `size`, in the array of which those are the rows `to` (n,)."""
-    return flat + to.start * size if isinstance(to, slice) else to.take(flat // size) * size + flat % size
-
-
-def _flat(array: Numbers | Halves, spot: Index) -> Numbers:
-    return np.asarray(array.reshape(-1).take(spot), dtype=np.float32)
-
-
-def _strays(alarming: Index, detectors: Detectors, shape: tuple[int, int]) -> Bools:
-    """Signals (n, S) that a detector which never moves alarms at. `alarming` (m,): places in the flat array of the numbers (n, D, S)."""
+def _strays(beyond: Outside, alarming: Bools, detectors: Detectors, shape: tuple[int, int]) -> Bools:
+    """Signals (n, S) that a detector which never moves alarms at. `alarming` (m,): of the numbers `beyond` their range."""
     found, held = np.zeros(shape, dtype=np.bool_), np.array([anchored(detector) for detector in detectors])
-    where = alarming[held.take(alarming // shape[1] % len(detectors))]
-    found[where // (len(detectors) * shape[1]), where % shape[1]] = True
+    where = alarming & held.take(beyond.detector)
+    found[beyond.machine[where], beyond.signal[where]] = True
     return found
 
 
@@ -190,12 +195,11 @@ def _told(state: SignalState, entities: Index, on: Bools, strays: Bools) -> Bool
     return np.asarray(rising)
 
 
-def _reach(state: SignalState, entities: Index, beyond: Outside, calm: Bools) -> None:
+def _reach(state: SignalState, beyond: Outside, calm: Bools) -> None:
     """Remembers how far `beyond` their range those numbers came that are `calm` (m,): no alarm."""
-    spot = _spot(state, entities, beyond.places)
-    for ends, farther, side in ((state.most, np.maximum, slice(0, beyond.over)), (state.least, np.minimum, slice(beyond.over, None))):
-        at, number = spot[side][calm[side]], beyond.numbers[side][calm[side]]
-        ends.reshape(-1)[at] = farther(_flat(ends, at), number)
+    for name, farther, side in (("most", np.maximum, slice(0, beyond.over)), ("least", np.minimum, slice(beyond.over, None))):
+        at, number = beyond.spot[side][calm[side]], beyond.numbers[side][calm[side]]
+        by_detector(state, name).reshape(-1)[at] = farther(_flat(state, name, at), number)
 
 
 def _widen(state: SignalState, entities: Index, detectors: Detectors) -> None:

@@ -89,15 +89,16 @@ def extremes(state: SignalState, entities: Index, rows: Codes, times: Ints, dete
     blocks = np.where(ahead < 0, -1, ahead * BLOCKS // (len(rows) - warm))  # (N, D): each detector's begin where it is warm
     begins = np.diff(blocks, axis=0, prepend=-1) != 0
     finishes = np.concatenate([begins[1:] & (blocks[:-1] >= 0), np.ones((1, len(detectors)), dtype=np.bool_)])
-    low, high = ends[0].copy()
+    low, high = ends[0].swapaxes(1, 2).copy()  # (D, n, S) each
     state.loud[entities] = 0.0
     for row, codes in enumerate(rows):
         state.rows[entities] = row
         numbers = numbers_of(state, entities, codes, times[row], detectors)
         for column in np.flatnonzero(begins[row]):
-            low[:, column], high[:, column] = np.inf, -np.inf
-        np.minimum(low, numbers, out=low)
-        np.maximum(high, numbers, out=high)
+            low[column], high[column] = np.inf, -np.inf
+        for lowest, highest, number in zip(low, high, numbers, strict=True):
+            np.minimum(lowest, number, out=lowest)
+            np.maximum(highest, number, out=highest)
         for column in np.flatnonzero(finishes[row]):
-            ends[blocks[row, column], :, :, column] = low[:, column], high[:, column]
+            ends[blocks[row, column], :, :, column] = low[column], high[column]
     return ends

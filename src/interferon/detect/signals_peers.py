@@ -57,8 +57,9 @@ def lend(state: SignalState, entities: Index, shared: Common, own: tuple[Codes, 
     for row, codes in enumerate(rows):
         state.rows[entities] = shared.rows - len(rows) + row
         numbers = signals.numbers_of(state, entities, codes, times[row], detectors)
-        outside, evidence = signals.outside(state, entities, numbers), np.zeros(beyond.shape, dtype=np.float32)
-        np.maximum.at(evidence.reshape(-1), outside.places, signals.evidence_of(state, entities, outside, detectors))
+        outside, evidence = signals.outside(state, entities, numbers, detectors), np.zeros(beyond.shape, dtype=np.float32)
+        spot = (outside.machine, outside.detector, outside.signal)
+        evidence[spot] = signals.evidence_of(state, entities, outside, detectors)
         state.loud[entities] = evidence.max(axis=(1, 2))
         beyond += evidence > -math.log(settings.p_on)
     signals_learn.unbound(state, entities, 2 * beyond < max(1, len(rows)))

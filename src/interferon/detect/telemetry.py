@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from interferon.detect import telemetry_few
 from interferon.detect.calibrate import evidence
 from interferon.detect.fit import Model, Portfolio, fit, fused, in_single
-from interferon.detect.fleet import BLOCK, Index, places, prime, push, window_of
+from interferon.detect.fleet import BLOCK, Index, places, prime, push, some, window_of
 from interferon.detect.protocol import Params, derived, ranked, with_axis
 from interferon.detect.series import moved
 from interferon.detect.telemetry_few import split
@@ -44,14 +44,20 @@ class Frame:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Of the frame's entities, (n,) each: status (LEARNING, WATCHING, PROVISIONAL, ABSENT: all its values missing), p and score = −log p
-    (1 and 0 while learning), alarm, and rising: true only in the frame in which an alarm begins."""
+    """Of the frame's entities, (n,) each: status (LEARNING, WATCHING, PROVISIONAL, ABSENT: all its values missing), p (1 while learning),
+    alarm, and rising: true only in the frame in which an alarm begins. codes (n, S): the values in the learnt scale, which no later
+    learning moves."""
 
     status: NDArray[np.int8]
     p: Floats
-    score: Floats
     alarm: Bools
     rising: Bools
+    codes: Codes
+
+    @property
+    def score(self) -> Floats:
+        """−log p (n,)."""
+        return np.asarray(np.maximum(-np.log(self.p), 0.0))
 
 
 def observe(state: TelemetryState, frame: Frame, portfolio: Portfolio) -> Verdicts:
@@ -65,15 +71,16 @@ def observe(state: TelemetryState, frame: Frame, portfolio: Portfolio) -> Verdic
     state.seen[entities[present]] = frame.time
     watched = np.flatnonzero(judged(state.status[at]))
     before = state.alarm[at].copy()
+    scaled, there = _scaled(state, at, frame.values)
     for start in range(0, len(watched), BLOCK):
         block = places(watched[start : start + BLOCK])
-        _judge(state, Frame(frame.time, frame.entities[block], frame.values[block]), portfolio)
+        _judge(state, (frame.time, entities[block], scaled[block], there[block]), portfolio)
     learning = state.status[at] != WATCHING
     if learning.any():
         collect(state, entities[learning], frame.values[learning], frame.time)
     p, alarm = state.p[at].copy(), state.alarm[at].copy()
     status = np.where(present, state.status[at], np.int8(ABSENT))
-    return Verdicts(status, p, np.maximum(-np.log(p), 0.0), alarm, alarm & ~before)
+    return Verdicts(status, p, alarm, alarm & ~before, encode(scaled, there))
 
 
 def learn(state: TelemetryState, entity: int, portfolio: Portfolio) -> None:
@@ -120,12 +127,16 @@ def _put(state: TelemetryState, entity: int, model: Model, portfolio: Portfolio,
         prime(rings, entity, derived(detector, with_axis(params), recent), int(state.rows[entity]))
 
 
-def in_own_scale(state: TelemetryState, entities: Index | int, values: Floats) -> Codes:
-    """Returns raw rows, NaN is missing, as codes in the scale learnt of `entities`: one row (n, S) of n, or any rows (…, S) of one."""
-    at = entities if isinstance(entities, int) else places(entities)
+def in_own_scale(state: TelemetryState, entity: int, values: Floats) -> Codes:
+    """Returns raw rows (…, S) of an entity, NaN is missing, as codes in the scale that was learnt of it."""
+    return encode(*_scaled(state, entity, values))
+
+
+def _scaled(state: TelemetryState, at: Index | slice | int, values: Floats) -> tuple[Floats, Bools]:
+    """Raw values in the scale learnt of the entities `at`, and where there is one."""
     scaled = values - state.centre[at]
     scaled /= state.spread[at]
-    return encode(scaled, ~np.isnan(values) & state.active[at])
+    return scaled, ~np.isnan(values) & state.active[at]
 
 
 def why(state: TelemetryState, entity: int, portfolio: Portfolio) -> list[tuple[int, float]]:
@@ -150,18 +161,19 @@ def whys(state: TelemetryState, entities: Index, portfolio: Portfolio) -> list[l
     return [ranked(each) for each in shares]
 
 
-def _judge(state: TelemetryState, frame: Frame, portfolio: Portfolio) -> None:
-    entities, values = frame.entities.astype(np.int64), frame.values
+def _judge(state: TelemetryState, of: tuple[int, Index, Floats, Bools], portfolio: Portfolio) -> None:
+    """`of`: time of the frame, entities, their values in the scale that was learnt, and where there is one."""
+    time, entities, scaled, there = of
     settings, at = state.settings, places(entities)
-    codes = encode((values - state.centre[at]) / state.spread[at] - state.shift[at], ~np.isnan(values) & state.active[at])
+    codes = encode(scaled - state.shift[at], there)
     valid = codes != GAP
     held = state.held[at]
     np.copyto(held, codes, where=valid)
     state.held[at] = held
-    rows = Rows(held / STEP, valid, codes=codes)
+    rows = Rows(np.asarray(held * (1.0 / STEP)), valid, codes=codes)
     known = _known(state, at)
     for place, entity in _few(state, entities):
-        telemetry_few.push(state.few[entity], rows.z[place] + state.shift[entity], valid[place], frame.time)
+        telemetry_few.push(state.few[entity], rows.z[place] + state.shift[entity], valid[place], time)
     for detector, params, rings in zip(split(portfolio)[0], known, state.rings, strict=True):
         push(rings, entities, state.rows[at], derived(detector, params, rows))
     state.rows[at] += state.status[at] == WATCHING  # of the others `collect` counts
@@ -171,12 +183,12 @@ def _judge(state: TelemetryState, frame: Frame, portfolio: Portfolio) -> None:
     p = np.exp(-evidence(line, state.tails[at, -1, 0], state.tails[at, -1, 1]))
     alarm = (p < settings.p_on) | (state.alarm[at] & (p <= settings.p_off))
     state.mean[at], state.p[at], state.alarm[at] = line, p, alarm
-    _adapt(state, entities, codes, (p > settings.p_quiet) & ~alarm)
+    _adapt(state, entities, codes, valid & ((p > settings.p_quiet) & ~alarm)[:, None])
 
 
 def _known(state: TelemetryState, at: Index | slice) -> list[Params]:
     """The parameters of each detector, of the entities `at`."""
-    return [{name: value[at] for name, value in stored.items()} for stored in state.params]
+    return [{name: some(value, at) for name, value in stored.items()} for stored in state.params]
 
 
 def _parts(state: TelemetryState, entities: Index, portfolio: Portfolio, known: Sequence[Params]) -> tuple[Floats, list[Window]]:
@@ -186,10 +198,11 @@ def _parts(state: TelemetryState, entities: Index, portfolio: Portfolio, known: 
     for place, entity in _few(state, entities):
         own = state.tails[entity, len(dense) : len(portfolio)]
         parts[place, len(dense) :] = telemetry_few.evidences(state.few[entity], sparse, own, state.settings)
+    statistics, tails = np.empty((len(entities), len(dense))), state.tails[at, : len(dense)]
     for column, (detector, params, rings) in enumerate(zip(dense, known, state.rings, strict=True)):
         windows.append(window_of(rings, entities, state.settings.spread_floor))
-        statistic = detector.score(params, windows[-1])
-        parts[:, column] = evidence(statistic, state.tails[at, column, 0], state.tails[at, column, 1])
+        statistics[:, column] = detector.score(params, windows[-1])
+    parts[:, : len(dense)] = evidence(statistics, tails[..., 0], tails[..., 1])
     return parts, windows
 
 
@@ -202,10 +215,10 @@ def _few(state: TelemetryState, entities: Index) -> list[tuple[int, int]]:
 
 
 def _adapt(state: TelemetryState, entities: Index, codes: Codes, quiet: Bools) -> None:
-    """Learns the baseline's slow drift, from quiet rows only, so that an attack is not absorbed."""
-    counted, at = quiet[:, None] & (codes != GAP), places(entities)
-    state.quiet_total[at] += codes * counted
-    state.quiet_count[at] += counted
+    """Learns the baseline's slow drift, from values (n, S) of `quiet` rows only, so that an attack is not absorbed."""
+    at = places(entities)
+    state.quiet_total[at] += codes * quiet
+    state.quiet_count[at] += quiet
     full = entities[state.rows[at] % state.settings.adapt_every == 0]
     if len(full):
         settings, total, count = state.settings, state.quiet_total[full].astype(np.int64), state.quiet_count[full].astype(np.int64)

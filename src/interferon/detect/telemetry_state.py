@@ -97,6 +97,11 @@ def judged(status: NDArray[np.int8]) -> Bools:
     return np.asarray((status == WATCHING) | (status == PROVISIONAL))
 
 
+def learners(state: TelemetryState) -> bool:
+    """Returns whether any entity collects rows to be learnt."""
+    return len(state.waiting) > 0  # `release` gives the memory back when the last one is done
+
+
 def due(state: TelemetryState) -> list[int]:
     """Returns the entities, ascending, that have collected enough rows to be learnt."""
     return [int(entity) for entity in np.flatnonzero((state.slot >= 0) & (state.rows >= state.settings.learn_rows))]

@@ -165,8 +165,7 @@ def _telemetry(
     start, end, entities, values = frame
     values, local = _fitted(values, shard.telemetry.signals), watch.local[places(entities)]
     seen = telemetry.observe(shard.telemetry, telemetry.Frame(start, local, values), portfolios.telemetry)
-    codes = telemetry.in_own_scale(shard.telemetry, local, values)  # which no later learning moves
-    alone = single.observe(shard.signals, shard.telemetry.settings, start, local.astype(np.int64), codes, portfolios.signals)
+    alone = single.observe(shard.signals, shard.telemetry.settings, start, local.astype(np.int64), seen.codes, portfolios.signals)
     taught.take_back(shard.telemetry, local, alone.strays)
     judged = telemetry_state.judged(seen.status)
     both = np.minimum(1.0, 2.0 * np.minimum(seen.p, alone.p)) if portfolios.signals else seen.p  # the better of two looks
@@ -176,7 +175,7 @@ def _telemetry(
     by_signal = (alone.rising | again) & ((alone.p <= seen.p) | ~(seen.rising | again))
     telling = np.flatnonzero(seen.rising | alone.rising | again)
     patterns = iter(telemetry.whys(shard.telemetry, local[telling[~by_signal[telling]]].astype(np.int64), portfolios.telemetry))
-    similar = nearests(shard.examples, local[telling].tolist(), codes[telling])
+    similar = nearests(shard.examples, local[telling].tolist(), seen.codes[telling])
     for place, alike in zip(telling.tolist(), similar, strict=True):
         whole, here, p = int(entities[place]), int(local[place]), float(both[place])
         shares = single.why(alone, place) if by_signal[place] else next(patterns)
@@ -204,6 +203,8 @@ def _unexcused(watch: Watch, shard: Shard, names: Sequence[str], at: tuple[int, 
 
 def _learn(watch: Watch, portfolios: Portfolios, names: Sequence[str], signals: Sequence[Sequence[str]], entities: np.ndarray) -> None:
     """Fits the first machines that have collected enough rows, in all shards; then younger ones may borrow from their peers."""
+    if not any(telemetry_state.learners(shard.telemetry) for shard in watch.shards):
+        return
 
     def kind(whole: int) -> tuple[str, Sequence[str]]:
         return group_of(watch.shards[0].stream.peers, names[whole]), signals[whole][: watch.shards[0].telemetry.signals]

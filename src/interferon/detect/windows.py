@@ -68,10 +68,12 @@ def sequence(z: Floats, valid: Bools, shift: Floats | None = None) -> Rows:
 
 @dataclass(frozen=True)
 class Window:
-    """Rolling features per row and signal, (N, S) each; NaN where fewer than a quarter of the window's values are there."""
+    """Rolling features per row and signal, (N, S) each; NaN where fewer than a quarter of the window's values are there. `whole`: it is
+    known that there is no such place."""
 
     mean: Floats
     spread: Floats
+    whole: bool = False
 
 
 def robust_scale(values: Floats) -> tuple[Floats, Floats]:
@@ -93,7 +95,8 @@ def robust_scale(values: Floats) -> tuple[Floats, Floats]:
 
 def encode(values: Floats, valid: Bools) -> Codes:
     """Returns the int16 codes of standardised `values`; GAP where not `valid`. Beyond ±LIMIT deviations the value is clipped."""
-    steps = np.rint(values * STEP)
+    steps = values * STEP
+    np.rint(steps, out=steps)
     np.fmin(steps, LIMIT * STEP, out=steps)  # no number is neither less nor more
     codes: Codes = np.fmax(steps, -LIMIT * STEP, out=steps).astype(np.int16)
     codes[~valid] = GAP
@@ -122,12 +125,11 @@ def features(total: Whole, squares: Whole, count: Whole, window: int, floor: flo
     spread = squares.astype(np.float64)
     spread *= n
     spread -= mean * mean
+    # exact integers up to the one division: no cancellation however large the mean is; STEP is a power of two, so that n stays exact
+    n *= STEP
     mean /= n
-    mean *= 1.0 / STEP  # a power of two: as exact as the division, and faster
-    # exact integers up to the one division: no cancellation however large the mean is
     n *= n
     spread /= n
-    spread *= 1.0 / (STEP * STEP)
     if not whole:
         spread[~enough] = 0.0
     spread += floor * floor
@@ -137,7 +139,7 @@ def features(total: Whole, squares: Whole, count: Whole, window: int, floor: flo
     spread *= 0.5
     if not whole:
         mean[~enough], spread[~enough] = np.nan, np.nan
-    return Window(mean, spread)
+    return Window(mean, spread, whole)
 
 
 def feature_centre(table: Floats, window: int) -> Floats:

@@ -37,8 +37,11 @@ class TelemetryFlatline:
     def update(self, params: Mapping[str, Numbers], memory: Memory, row: Reading, judged: Bools) -> Numbers:
         last = memory["last"]
         run: NDArray[np.int32] = memory["run"]  # type: ignore[assignment]
-        longer = run + np.int32(1)
-        longer *= row.codes == last
+        out: Numbers = np.zeros(run.shape, dtype=np.float32)
+        stands = np.flatnonzero(row.codes == last)  # few: noise seldom repeats a reading
+        longer, counted = np.zeros_like(run), np.concatenate((stands, row.gaps))
+        longer.reshape(-1)[stands] = run.reshape(-1).take(stands) + np.int32(1)
         put(run, longer, row)
         put(last, row.codes, row)
-        return log_run(run)
+        out.reshape(-1)[counted] = log_run(run.reshape(-1).take(counted))
+        return out

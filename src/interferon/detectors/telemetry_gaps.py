@@ -51,5 +51,6 @@ class TelemetryGaps:
 def _deviation(params: Params, window: Window) -> Floats:
     deviation = window.mean - params["usual"]
     deviation /= params["scale"]
-    np.copyto(deviation, 0.0, where=np.isnan(deviation))  # a window of which too little is known
+    if not window.whole:
+        np.copyto(deviation, 0.0, where=np.isnan(deviation))  # a window of which too little is known
     return deviation

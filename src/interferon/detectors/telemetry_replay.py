@@ -31,6 +31,7 @@ class TelemetryReplay:
     """
 
     name, both, rate, floor, warm, most, grows = "replay", False, 1.8, 0.2, 5, 2.2, False
+    selective = True  # it hashes no signal in vain
     says = "repeats, value by value, what it showed before"
     techniques = ("T0856",)
     QUIET = staticmethod(pump)
@@ -75,7 +76,8 @@ def _meet(memory: Memory, kept: Ints, mark: NDArray[np.uint16]) -> None:
     `memory`: arrays of one row a signal. Places are taken from flat arrays, for that is several times as fast.
     """
     ring, places = memory["ring"].reshape(-1), memory["place"].reshape(-1)
-    place, found = places.take(kept).astype(np.int64), memory["ring"].take(kept, axis=0) == mark[:, None]
+    place = places.take(kept).astype(np.int64)
+    found = (memory["ring"].take(kept, axis=0).reshape(-1) == np.repeat(mark, ANCHORS)).reshape(-1, ANCHORS)  # in one piece, not by rows
     told = memory["run"].reshape(-1).take(kept) != 0
     told[np.flatnonzero(found.view(np.uint32) != 0) // (ANCHORS // 4)] = True  # few are found: four are looked at as one number
     if told.any():

@@ -14,7 +14,6 @@ from interferon.detect.signal_protocol import Memory, Numbers, Reading, follow
 from interferon.detect.windows import Bools, Codes, Floats
 
 SPAN = 30  # rows
-_ALL = np.ones(1, dtype=np.float32)
 
 
 class TelemetrySilence:
@@ -40,5 +39,5 @@ class TelemetrySilence:
         spoke = np.ones((len(share), 1), dtype=np.float32)
         gaps = row.gaps // row.seen.shape[1]  # few: machines with a signal missing, once for each
         spoke[gaps, 0] = row.seen[gaps].any(axis=1)
-        follow(share, np.float32(1.0) - row.there, spoke if not spoke.all() else _ALL, SPAN)
+        follow(share, np.float32(1.0) - row.there, None if spoke.all() else spoke, SPAN)
         return share
