@@ -374,6 +374,16 @@ def test_whole_blocks_and_single_lines_give_the_same() -> None:
     assert taken([fast]) == taken(zeek_json.slow(lines, "f", 5, ""))
 
 
+def test_a_name_that_only_some_parts_of_a_block_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [record("weird", name="x", **({"peer": f"sensor-{number % 2}"} if number % 40 > 19 else {})) for number in range(80)]
+    monkeypatch.setattr(zeek_json, "PART", 10 * len(lines[0]))
+    fast = zeek_json.fast(b"".join(lines), "f", 0, "")
+    assert fast is not None
+    assert taken([fast]) == taken(zeek_json.slow(lines, "f", 0, ""))
+    peers = [attributes(event).get("peer") for event in taken([fast])[0]]
+    assert (peers[0], peers[20], peers[21], peers[45]) == (None, "sensor-0", "sensor-1", None)
+
+
 def test_one_bad_line_costs_no_other_and_order_is_kept() -> None:
     lines = [record("dns", query=f"h{number}", qtype=1) for number in range(3000)]
     assert sum(map(len, lines)) > 4 * PIECE

@@ -27,6 +27,7 @@ TOGETHER: Final = 512  # rows whose attributes are encoded at once: few enough t
 KINDS: Final = ("ot.command", "ot.response", "network.message", "network.flow")
 KIND: Final = {"command": 0, "response": 1, "message": 2, FLOW: 3}  # of a row's role, as a place in KINDS
 OUTCOME: Final = {"success": 0, "failure": 1, "": 0}  # a row without one is null
+WIDTH: Final = 10  # of a row
 CARRIER: Final = "enip"  # protocol whose messages carry others
 CARRIED: Final = "cip"  # their field, whose value is cached as a whole by the dissector
 SECRET: Final = b'"password":"'
@@ -53,7 +54,6 @@ _DIGITS: Final = bytes.maketrans(b"\0\1", b"01")
 _places: Final = Struct("=5i").pack
 
 Key: TypeAlias = tuple[int, bool, str, str, str]  # flow, way, protocol, role, outcome: rows that have them in common are alike
-Alike: TypeAlias = tuple[bytes, bytes]  # places of outcome, entity, kind, source and target; beginning of the attributes
 
 
 def events(chunks: Iterable[bytes], feed: str, first: int, dissectors: Sequence[Dissector] = SHIPPED) -> Read:
@@ -109,14 +109,17 @@ def _unread(row: Plain, reading: Reading, feed: str, offset: int) -> DeadLetter:
 
 def _batch(rows: list[Plain], reading: Reading, words: pa.Array, first: int) -> pa.RecordBatch:
     """One batch, cut from few buffers: most captures are short, and what is the same for every batch is there already."""
-    packets, flows, ways, protocols, roles, codes, objects, outcomes, sizes, fields = zip(*rows, strict=True)
+    flat: list[Any] = list(chain.from_iterable(rows))
+    packets, flows, ways, protocols, roles, codes, objects, outcomes, sizes, fields = (flat[at::WIDTH] for at in range(WIDTH))
     count = len(rows)
-    keys: list[Key] = list(zip(flows, ways, protocols, roles, outcomes, strict=True))
-    names, alike = _alike(set(keys), reading)
-    packed, heads = zip(*map(alike.__getitem__, keys), strict=True)
-    places = array("i", b"".join(packed))
+    groups = _Groups()
+    alike = list(map(groups.__getitem__, zip(flows, ways, protocols, roles, outcomes, strict=True)))
+    names, packed, heads = _alike(groups, reading)
+    places = array("i", b"".join(map(packed.__getitem__, alike)))
     buffer = pa.py_buffer(places[0::5] + places[1::5] + places[2::5] + places[3::5] + places[4::5])
-    numbers = array("q", [*_moments(packets, reading), *range(first, first + count), *sizes])
+    numbers = array("q", _moments(packets, reading))
+    numbers.extend(range(first, first + count))
+    numbers.extend(sizes)
     longs = _build(_LONG, 3 * count, [None, pa.py_buffer(numbers)])
     times = longs.slice(0, count)
     addresses, entities = _words(tuple(names))
@@ -137,7 +140,7 @@ def _batch(rows: list[Plain], reading: Reading, words: pa.Array, first: int) -> 
         _texts(codes) if any(codes) else no_text,
         _placed(_PLACE, count, [None if all(outcomes) else _bits(bytes(map(bool, outcomes))), buffer], _OUTCOMES),
         longs.slice(2 * count, count),
-        _attributes(heads, fields, CARRIER in protocols),
+        _attributes(list(map(heads.__getitem__, alike)), fields, CARRIER in protocols),
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=ACTIVITY)
 
@@ -165,16 +168,23 @@ def _bits(given: bytes) -> pa.Buffer:
     return pa.py_buffer(int(given.translate(_DIGITS)[::-1], 2).to_bytes((len(given) + 7) >> 3, "little"))
 
 
-def _alike(keys: set[Key], reading: Reading) -> tuple[list[str], dict[Key, Alike]]:
-    """The addresses that are named, and what rows of a conversation's direction, role and outcome have in common."""
+class _Groups(dict[Key, int]):
+    """Numbers of the groups of rows that are alike, in the order in which they were first seen."""
+
+    def __missing__(self, key: Key) -> int:
+        self[key] = number = len(self)
+        return number
+
+
+def _alike(keys: Iterable[Key], reading: Reading) -> tuple[list[str], list[bytes], list[bytes]]:
+    """The addresses that are named; of each group the places of outcome, entity, kind, source, target, and the attributes' beginning."""
     names, ends = _ends({key[0] for key in keys}, reading)
-    found: dict[Key, Alike] = {}
-    for key in keys:
-        number, to_server, protocol, role, outcome = key
+    packed, heads = [], []
+    for number, to_server, protocol, role, outcome in keys:
         kind, pair = KIND[role], ends[number]
-        head = b"{" if role == FLOW else _head(reading, number, to_server, protocol)
-        found[key] = (_places(OUTCOME[outcome], pair[kind < 2], kind, pair[not to_server], pair[to_server]), head)
-    return names, found
+        packed.append(_places(OUTCOME[outcome], pair[kind < 2], kind, pair[not to_server], pair[to_server]))
+        heads.append(b"{" if role == FLOW else _head(reading, number, to_server, protocol))
+    return names, packed, heads
 
 
 def _ends(flows: set[int], reading: Reading) -> tuple[list[str], dict[int, tuple[int, int]]]:
@@ -202,25 +212,18 @@ def _words(names: tuple[str, ...]) -> tuple[pa.StringArray, pa.StringArray]:
 def _attributes(heads: Sequence[bytes], fields: Sequence[dict[str, Any]], carrying: bool) -> pa.StringArray:
     """One JSON object a row: what is alike, which is encoded already, and what the message tells. Many at once, without a step for each."""
     carried = _carried(fields) if carrying else {}
-    objects: list[bytes] = []
+    bodies: list[bytes] = []
     for begin in range(0, len(fields), TOGETHER):
         part = fields[begin : begin + TOGETHER]
         text = _encode_lines(part)
         if SECRET in text:
             text = _encode_lines([_masked(each) for each in part])
-        objects += text.split(b"\n")  # JSON has no line break of its own
-        del objects[-1]
+        bodies += text[1:-1].split(b"\n{")  # JSON has no line break of its own: each stands between two objects
     if not all(fields):
         heads = [head if told else head.rstrip(b",") for head, told in zip(heads, fields, strict=True)]
-    pieces: list[Sequence[bytes]] = [heads, [each[1:] for each in objects]]
-    if carried:
-        pieces[1:] = _parted(pieces[1], carried)
-    lengths: Iterable[int] = map(len, pieces[0])
-    for each in pieces[1:]:
-        lengths = map(add, lengths, map(len, each))
-    offsets = array("i", accumulate(lengths, initial=0))
-    text = b"".join(chain.from_iterable(zip(*pieces, strict=True)))
-    return _build(_TEXT, len(fields), [None, pa.py_buffer(offsets), pa.py_buffer(text)])
+    objects = list(map(b"".join, zip(heads, *_parted(bodies, carried), strict=True)) if carried else map(add, heads, bodies))
+    offsets = array("i", accumulate(map(len, objects), initial=0))
+    return _build(_TEXT, len(fields), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(objects))])
 
 
 def _parted(bodies: Sequence[bytes], carried: dict[int, bytes]) -> list[Sequence[bytes]]:

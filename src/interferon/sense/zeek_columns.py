@@ -58,6 +58,8 @@ class Column:
             self._words = None
         if self._words is None:
             self._parts.append(_plain(self._name, values))
+        elif _untold(values):
+            self._parts.append(np.full(len(values), -1, np.int32))
         else:
             self._parts.append(np.fromiter(map(self._words.__getitem__, values), np.int32, len(values)))
 
@@ -65,8 +67,13 @@ class Column:
         return pa.concat_arrays(self._parts) if self._words is None else self._words.array(np.concatenate(self._parts))
 
 
+def _untold(values: Sequence[Any]) -> bool:
+    """Whether no record has the field: told at once, as each log lists some that only few sensors write."""
+    return values[0] is None and values.count(None) == len(values)
+
+
 def _plain(name: str, values: Sequence[Any]) -> pa.Array:
-    if values[0] is None and values.count(None) == len(values):
+    if _untold(values):
         return pa.nulls(len(values), column_type(name))
     if name in JSON:
         values = [bytes(value).decode() or None for value in values]

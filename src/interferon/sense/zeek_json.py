@@ -32,7 +32,7 @@ from interferon.sense.zeek_rows import (
     together,
 )
 
-PART: Final = 1 << 18  # bytes that are decoded at once: what fits the processor's cache
+PART: Final = 1 << 19  # bytes that are decoded at once: few enough for the processor's cache, and many for a part's own cost
 _record = msgspec.json.Decoder(dict[str, Any])
 _Count = Annotated[int, msgspec.Meta(ge=0, lt=LARGEST)]
 
