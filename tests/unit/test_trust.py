@@ -298,8 +298,10 @@ def test_rules_are_plain_enough_to_show() -> None:
 
 def test_the_examples_in_the_documentation_are_policies() -> None:
     text = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
-    by_two, example = [part.split("```")[0] for part in text.split("```cedar\n")[1:]]
+    by_two, example, window = [part.split("```")[0] for part in text.split("```cedar\n")[1:]]
     few, many = (ask(Policy({"docs.cedar": by_two}), assets=assets) for assets in (5, 6))
     assert (few.mode, many.mode) == ("execute_approved", "execute_approved_by_two")
     decision = ask(Policy({"docs.cedar": example}), site="plant-a", hour=3)
     assert decision == engine.Decision("execute_auto", ("plant-a.night",))
+    assert ask(Policy({"docs.cedar": window}), window_allows=True) == engine.Decision("execute_auto", ("in.window",))
+    assert ask(Policy({"docs.cedar": window})).mode == "denied"
