@@ -3,9 +3,12 @@
 Source: IEEE 1815-2012, clauses 4 (application), 8 (transport), 9 (data link), annex E (CRC). Objects are read by `dnp3_objects`.
 """
 
+from array import array
 from functools import lru_cache
 from struct import Struct
 from typing import Any, Final, TypeAlias
+
+import numpy as np
 
 from interferon.dissect.dnp3_objects import named, walk
 from interferon.dissect.message import Plain
@@ -71,18 +74,17 @@ def _crc_octets() -> list[int]:
     return table
 
 
-def _crc_places(octets: list[int]) -> list[list[int]]:
-    """What each octet adds to a CRC by its place, counted from the last: a CRC is the sum of what its octets add."""
-    places = [octets]
-    for _ in range(15):
-        places.insert(0, [value >> 8 ^ octets[value & 255] for value in places[0]])
-    return places
+def _crc_pairs(octets: list[int]) -> "array[int]":
+    """What a CRC becomes by two octets at once: indexed by it, added to them as a little-endian number."""
+    table, first = np.array(octets, np.uint16), np.arange(1 << 16, dtype=np.uint16)
+    second = first >> 8 ^ table[first & 255]
+    return array("H", (second >> 8 ^ table[second & 255]).tobytes())
 
 
 _OCTETS: Final = _crc_octets()
-_PLACES: Final = _crc_places(_OCTETS)  # of 16 octets
-_LAST: Final = [_PLACES[16 - size :] for size in range(17)]
-_BLOCK: Final = Struct("<16BH").unpack_from
+_PAIRS: Final = _crc_pairs(_OCTETS)
+_WORDS: Final = [Struct(f"<{size // 2}H").unpack_from for size in range(17)]
+_BLOCK: Final = Struct("<8HH").unpack_from
 _CONTROL: Final = [
     {"sequence": octet & 15, "fir": octet > 127, "fin": bool(octet & 64), "con": bool(octet & 32), "uns": bool(octet & 16)}
     for octet in range(256)
@@ -91,10 +93,12 @@ _CONTROL: Final = [
 
 def crc(data: bytes, at: int, size: int) -> int:
     """The CRC of at most 16 octets, as a little-endian number (annex E)."""
-    value = 0xFFFF
-    for octets, octet in zip(_LAST[size], data[at : at + size], strict=True):
-        value ^= octets[octet]
-    return value
+    value = 0
+    for word in _WORDS[size](data, at):
+        value = _PAIRS[value ^ word]
+    if size & 1:
+        value = value >> 8 ^ _OCTETS[(value ^ data[at + size - 1]) & 255]
+    return value ^ 0xFFFF
 
 
 def _head(data: bytes, at: int) -> Head | None:
@@ -131,12 +135,10 @@ def _user_data(data: bytes, at: int, size: int) -> bytes | None:
     if size <= 16:
         return data[at : at + size] if crc(data, at, size) == data[at + size] | data[at + size + 1] << 8 else None
     blocks = []
-    p0, p1, p2, p3, p4, p5, p6, p7, p8, p9, pa, pb, pc, pd, pe, pf = _PLACES
+    pairs = _PAIRS
     while size >= 16:
-        a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, told = _BLOCK(data, at)  # noqa: E741
-        added = p0[a] ^ p1[b] ^ p2[c] ^ p3[d] ^ p4[e] ^ p5[f] ^ p6[g] ^ p7[h]
-        added ^= p8[i] ^ p9[j] ^ pa[k] ^ pb[l] ^ pc[m] ^ pd[n] ^ pe[o] ^ pf[p]
-        if added ^ 0xFFFF != told:
+        a, b, c, d, e, f, g, h, told = _BLOCK(data, at)
+        if pairs[pairs[pairs[pairs[pairs[pairs[pairs[pairs[a] ^ b] ^ c] ^ d] ^ e] ^ f] ^ g] ^ h] ^ 0xFFFF != told:
             return None
         blocks.append(data[at : at + 16])
         at += 18
