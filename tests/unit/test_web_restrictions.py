@@ -44,6 +44,10 @@ def test_a_window_that_opens_while_a_plan_waits_is_said_and_no_button_offered(wa
     text = page.get("/approvals").text
     assert "Cannot be approved now: maintenance mw-7: no " in text
     assert f'action="/plan/{plan.id}/approve"' not in text
+    text = page.get(f"/plan/{plan.id}").text
+    assert "What is proposed cannot be approved now: maintenance mw-7: no " in text
+    assert "Approve what is proposed" not in text
+    assert f'name="alternative" value="{plan.chosen}"' not in text
     assert waiting.source.approve(plan.id, plan.chosen, "ann", digest(plan, plan.chosen)).startswith("it is not done now: maintenance mw-7")
 
 

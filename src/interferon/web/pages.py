@@ -86,6 +86,7 @@ class Pages:
         chosen = view.decision.plan.alternatives[view.decision.alternative]
         rows = tables.choices(view.decision)
         facts: dict[str, Any] = {"view": view, "choices": rows, "chosen": chosen}
+        facts["held"] = next((one.held for one in self.source.approvals() if one.decision.plan.id == name), "")
         facts["whatif"] = whatif.of_actions(chosen.actions, view.decision.plan.ttl_s, self.source.network)
         return self.show(request, visitor, "plan.html", status, here=f"/plan/{name}", refusal=refusal, **facts)
 
