@@ -19,14 +19,14 @@ from isal import isal_zlib
 
 from interferon.model.errors import InputError
 
-CHUNK: Final = 1 << 16  # bytes; what is made of a chunk then stays in the cache of one core
+CHUNK: Final = 1 << 18
 SUFFIXES: Final = (".json", ".ndjson", ".jsonl")
 PACKED: Final = (*SUFFIXES, *(f"{suffix}.gz" for suffix in SUFFIXES), ".zip")
 WHOLE: Final = 1 << 28  # bytes of a file that is not written in lines, which is read in one piece
 
 ENCRYPTED: Final = 1  # bit of a member's flags
 LOCAL: Final = struct.Struct("<26xHH")  # head of a member: lengths of its name and of its extra fields (APPNOTE 4.3.7)
-PACKED_BYTES: Final = 1 << 14
+PACKED_BYTES: Final = 1 << 16
 
 ISAL_ERROR: Final = cast(type[Exception], isal_zlib.error)  # the stubs say that it is an instance
 LINES: Final = msgspec.json.Decoder()
