@@ -14,7 +14,7 @@ from interferon.rules.event import RENAMED, text, texts
 from interferon.rules.lines import NONE, Lines
 from interferon.rules.literals import literal
 from interferon.rules.match import Check, check
-from interferon.rules.records import Test
+from interferon.rules.records import ANY, Test
 
 HELD: Final = 4_000_000  # characters of remembered values per column
 LONGEST: Final = 8_192  # characters; longer values seldom come twice
@@ -52,10 +52,10 @@ class Column:
     def __init__(self, name: str, tests: Sequence[tuple[int, Test]], outcomes: Outcomes) -> None:
         self.name, self.others = name, RENAMED.get(name, ())
         self._outcomes = outcomes
-        self._tests = [one for one in tests if one[1].op not in ("null", "exists")]
-        about = [(number, test.op == "null" or test.value == "false") for number, test in tests if test.op in ("null", "exists")]
-        self._missing = frozenset(number for number, absent in about if absent)
-        self._present = frozenset(number for number, absent in about if not absent)
+        held = [(number, test, _presence(test)) for number, test in tests]
+        self._tests = [(number, test) for number, test, presence in held if presence is None]
+        self._missing = frozenset(number for number, _, presence in held if presence is False)
+        self._present = frozenset(number for number, _, presence in held if presence)
         self.numbers: dict[str | None, int] = {}  # always the same object: the gate holds it too
         self.forget()
 
@@ -92,6 +92,13 @@ class Column:
         return result
 
 
+def _presence(test: Test) -> bool | None:
+    """What the test asks where it asks only whether there is a value: that there is one, or none; None: it asks more."""
+    if test.op == "exists":
+        return test.value == "true"
+    return False if test.op == "null" else True if test.parts == (ANY,) else None
+
+
 class Index:
     """The tests of a text, by the literals that wake them: they hold wherever one stands, at the start, at the end, or as a check says."""
 
@@ -102,6 +109,7 @@ class Index:
         self._start: Waking = {}
         self._end: Waking = {}
         self._checks: dict[int, list[tuple[int, Check]]] = {}
+        self._folding: set[int] = set()  # places of literals whose tests look at the casefolded value
         places: dict[str, int] = {}
         for number, test in tests:
             self._add(number, test, places)
@@ -118,12 +126,17 @@ class Index:
             self._exact.setdefault(test.value.casefold(), []).append((number, check(test) if cased else None))
         elif not wakes:
             self._always.append((number, check(test)))
-        elif cased or test.op not in ("has", "starts", "ends"):
-            self._checks.setdefault(places.setdefault(wakes, len(places)), []).append((number, check(test)))
+        else:
+            self._wake(places.setdefault(wakes, len(places)), number, test, cased)
+
+    def _wake(self, at: int, number: int, test: Test, cased: bool) -> None:
+        if cased or test.op not in ("has", "starts", "ends"):
+            self._checks.setdefault(at, []).append((number, check(test)))
         else:
             waking = self._anywhere if test.op == "has" else self._start if test.op == "starts" else self._end
-            at = places.setdefault(wakes, len(places))
             waking[at] = (*waking.get(at, ()), number)
+        if not cased and test.op not in ("has", "re"):
+            self._folding.add(at)
 
     def lines(self, value: str) -> Lines | None:
         """What searches a value line by line, where that pays."""
@@ -133,9 +146,8 @@ class Index:
         """The tests that hold for a text."""
         if (lines := self.lines(value)) is not None:  # no test for the whole of such a value is among them
             standing: Collection[int] = lines.literals(value)
-            if not standing and not self._always:
-                return NONE
-            low, found = value.casefold(), []
+            # a long value is casefolded only for those that look at it
+            low, found = value.casefold() if self._always or not self._folding.isdisjoint(standing) else "", []
         else:
             low = value.casefold()
             found = [number for number, matches in self._exact.get(low, ()) if matches is None or matches(value, low)]
