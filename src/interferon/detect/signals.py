@@ -31,7 +31,7 @@ ALARMED = 4.0  # nats: from here on a machine is not calm
 class Seen:
     """Of the given machines, (n,) each: p, 1 where not judged; whether that is to be told. strays (n, S): signals that an `anchored`
     detector alarms at. shape: D, S; beyond: −log p of the numbers outside of their range, pieces of (machine (m,), place (m,) in a flat
-    array (D, S), value (m,)).
+    array (D, S), value (m,)). asked: what `evidence` has said of a machine.
     """
 
     p: Floats
