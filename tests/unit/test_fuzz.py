@@ -43,6 +43,7 @@ BROKE = {
     "CSV with many rows without a time, each told": ("file_csv", b"time,level\n" + b"x,1\n" * 20_000),
     "CSV with more columns than Arrow takes in a minute": ("file_csv", b"|" * 200_000),
     "an event that nests too deeply": ("file_ndjson", b'{"a":' * 20_000 + b"\n"),
+    "JSON with a quote that is never closed before thousands of escaped ones": ("file_gcp", b'{"' + b'\\"' * 40_000),
     "a request with one": ("ingest", b'{"a":[' * 3000 + b"1" + b"]}" * 3000),
     "Arrow with a name that is no text": ("ingest", stream_with_a_name_that_is_no_text()),
 }

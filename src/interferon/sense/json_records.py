@@ -16,7 +16,7 @@ RAW: Final = 2000  # characters of what cannot be read that are kept
 BOM: Final = b"\xef\xbb\xbf"
 NO_JSON: Final = (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError)
 _decode = msgspec.json.Decoder().decode
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]')
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[{}\[\]]')  # a string that does not end goes to the end: else each quote in it is tried
 _OPENS, _CLOSES = (b"{", b"["), (b"}", b"]")
 _NEXT: Final = re.compile(r"(?:\}\s*,?|\n)\s*(?=\{)")
 _LINE: Final = re.compile(r"\n(?=\{)")
@@ -163,7 +163,7 @@ class _Splitter:
 
 
 def _depth(text: bytes) -> int:
-    """How many brackets stay open. A text that opens within an unfinished string is counted as far as it goes."""
+    """How many brackets stay open. Those within a string do not count, nor behind a quote that is never closed."""
     tokens = _TOKEN.findall(text)
     return sum((token in _OPENS) - (token in _CLOSES) for token in tokens)
 
