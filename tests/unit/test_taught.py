@@ -11,13 +11,15 @@ NAMES = [detector.name for detector in SIGNALS]
 SLOTS = 3
 
 
-def taken_back(*alarming: tuple[int, str, int]) -> set[tuple[int, int]]:
-    """(entity, signal) whose baseline is where it was learnt again; `alarming`: (place, detector, signal), of the entities 1 and 3."""
-    flat = [(place * len(SIGNALS) + NAMES.index(name)) * SLOTS + signal for place, name, signal in alarming]
+def taken_back(*beyond: tuple[int, str, int], alarming: bool = True) -> set[tuple[int, int]]:
+    """(entity, signal) whose baseline is where it was learnt again; `beyond`: (place, detector, signal), of the entities 1 and 3."""
+    machine, detector, signal = np.array([(place, NAMES.index(name), at) for place, name, at in beyond], dtype=np.int64).reshape(-1, 3).T
     state = telemetry_state.new_state(LIVE, SLOTS, ())
     telemetry_state.make_room(state, 4)
     state.shift[:], state.quiet_total[:], state.quiet_count[:] = 0.7, 90, 9
-    taught.take_back(state, np.array([1, 3]), signals._strays(np.array(flat, dtype=np.int64), SIGNALS, (2, SLOTS)))
+    outside = signals.Outside(detector, machine, signal, np.zeros_like(machine), len(machine), np.zeros(len(machine), dtype=np.float32))
+    strays = signals._strays(outside, np.full(len(machine), alarming), SIGNALS, (2, SLOTS))
+    taught.take_back(state, np.array([1, 3]), strays)
     back = state.shift == 0.0
     assert np.array_equal(back, state.quiet_total == 0)
     assert np.array_equal(back, state.quiet_count == 0)
@@ -35,3 +37,7 @@ def test_its_alarm_takes_back_what_was_followed_of_that_signal() -> None:
 def test_other_detectors_take_nothing_back() -> None:
     assert taken_back((1, "level_3", 1), (1, "cusum", 0)) == set()
     assert taken_back() == set()
+
+
+def test_what_is_out_of_its_range_and_no_alarm_takes_nothing_back() -> None:
+    assert taken_back((0, "drift", 2), alarming=False) == set()
