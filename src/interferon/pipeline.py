@@ -107,7 +107,7 @@ def _observe(state: State, rules: Rules, frame: sense.ClosedFrame) -> list[Findi
     restrictions.take(state.book.readings, rules.network, known.index, state.admission.pending.slots, bucket)
     windows = maintenance.announce(state.watch, rules.network, known.index, bucket[:2])
     seen = watch.observe(state.watch, rules.portfolios, known.names, state.admission.pending.slots, bucket, frame.rows)
-    for time, announced in windows + seen.work:
+    for time, announced in windows + [each for each in seen.work if each[1]["ticket"] not in rules.network.maintenance]:
         declared.take(state.incidents.declared, time, **announced)
         if declared.trusted(state.incidents.declared, state.incidents.graph, announced["ticket"]):
             shadows.declare(state.watch, known.index.get(announced["target"], -1), time, announced)
@@ -141,7 +141,7 @@ def may(state: State, rules: Rules, now: int) -> approval.May:
 def _on_time(state: State, rules: Rules, now: int) -> list[Output]:
     """What happens because time has passed: commands that are over, plans nobody vetoed, containments that may end."""
     found: list[Output] = [*commanded.over(state.book, state.latest, now)]
-    found += approval.due(state.book, now, may(state, rules, now))
+    found += approval.due(state.decisions, state.book, now, may(state, rules, now))
     cases = again(state.decisions, state.latest.values(), now)  # they themselves are no news
     found += [told for case in cases for told in _decide(state, rules, case, now)[1:]]
     for name in dict.fromkeys(effect.incident for effect in state.book.effects.values()):
@@ -194,5 +194,5 @@ def _received(state: State, rules: Rules, receipt: Receipted) -> list[Output]:
             state.latest[incident.id] = incident
             found.append(incident)
     if receipt.status == "due" and incident is not None:
-        found += commanded.due(state.decisions, state.book, state.latest, incident, receipt, rules.release)
+        found += commanded.due(state.decisions, state.book, state.latest, incident, receipt, rules.network, rules.release)
     return found

@@ -138,10 +138,10 @@ def test_a_word_on_a_plan_that_was_replaced_counts_no_more() -> None:
 
 def test_what_policy_does_not_allow_any_more_does_not_start_by_itself_but_a_person_may_start_it() -> None:
     book, made = entered("execute_unless_vetoed")
-    assert approval.due(book, NOW + 300_000_000, said_now("execute_approved", "limit.earned")) == []
+    assert approval.due(DecideState(), book, NOW + 300_000_000, said_now("execute_approved", "limit.earned")) == []
     assert (book.waiting, book.lapsed) == ({}, {"i-1.1": "limit.earned"})
-    assert approval.due(book, NOW + HOUR_US, granted) == []
+    assert approval.due(DecideState(), book, NOW + HOUR_US, granted) == []
     assert tell(book, yes(made, 1, "ann", NOW + 400_000_000)) == ["Execute", "Solve"]
     book, _ = entered("execute_unless_vetoed")
-    assert approval.due(book, NOW + 300_000_000, said_now("denied")) == []
+    assert approval.due(DecideState(), book, NOW + 300_000_000, said_now("denied")) == []
     assert book.lapsed == {"i-1.1": "no policy allows it"}

@@ -131,16 +131,16 @@ def test_observing_doing_nothing_and_suggesting_command_nothing(quiet: Plan) -> 
 def test_a_veto_plan_starts_when_its_time_is_over_and_only_once() -> None:
     book = Book()
     assert ledger.enter(book, plan("i-1.1", "execute_unless_vetoed", ISOLATE), NOW) == []
-    assert approval.due(book, NOW, granted) == []
-    assert kinds(approval.due(book, NOW + 300_000_000, granted)) == ["Execute", "Solve"]
-    assert approval.due(book, NOW + HOUR_US, granted) == []
+    assert approval.due(DecideState(), book, NOW, granted) == []
+    assert kinds(approval.due(DecideState(), book, NOW + 300_000_000, granted)) == ["Execute", "Solve"]
+    assert approval.due(DecideState(), book, NOW + HOUR_US, granted) == []
 
 
 def test_a_no_in_time_or_a_newer_plan_of_the_incident_ends_the_wait() -> None:
     book = Book()
     ledger.enter(book, plan("i-1.1", "execute_unless_vetoed", ISOLATE), NOW)
     assert approval.answered(DecideState(), book, word(False), granted) == []
-    assert approval.due(book, NOW + HOUR_US, granted) == []
+    assert approval.due(DecideState(), book, NOW + HOUR_US, granted) == []
     ledger.enter(book, plan("i-1.2", "execute_unless_vetoed", ISOLATE), NOW)
     ledger.enter(book, plan("i-2.1", "execute_unless_vetoed", LOCK), NOW)
     ledger.enter(book, plan("i-1.3", "execute_approved", ISOLATE), NOW)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from interferon.decide import book as ledger
 from interferon.decide.approval import yes
 from interferon.decide.autonomy import records
+from interferon.decide.commanded import suspecting
 from interferon.decide.situation import Ask
 from interferon.model.events import Approval, Commanded, Control, Receipted, Tick, Verdict
 from interferon.model.records import Execute, Incident, Plan, Renew, Undo
@@ -181,6 +182,25 @@ def test_an_end_that_was_told_takes_it_back_and_closes_the_case() -> None:
     told(state, under, receipt(status="undone", at=ends + 1), Tick(time=ends + MINUTE))
     assert state.latest[CASE].status == "closed"
     assert ledger.in_force(state.book, CASE) == []
+
+
+def test_until_an_end_that_was_told_it_is_renewed_however_often() -> None:
+    ends = START + 48 * HOUR
+    state, under = contained(ends)
+    for turn in range(1, 12):
+        at = START + 4 * turn * HOUR
+        (again,) = of(Renew, told(state, under, receipt(status="due", at=at)))
+        assert (again.answer, again.ttl_s, again.reason) == ("renew", 4 * 3600, "until the end that soc told")
+        told(state, under, receipt(at=at + 1))
+    assert of(Undo, told(state, under, receipt(status="due", at=ends)))
+
+
+def test_a_zone_whose_machine_is_suspected_is_not_opened_on_a_producer_s_word() -> None:
+    state, under = suspected()
+    zone = f"zone:{under.network.zone_of(WKS[1])}"
+    other = next(name for name in state.latest if name != CASE)
+    assert suspecting(state.book, state.latest, under.network, zone) == other
+    assert suspecting(state.book, state.latest, under.network, "asset:nobody") == ""
 
 
 def test_without_an_end_it_is_decided_again_and_never_let_in_because_time_passed() -> None:

@@ -75,6 +75,8 @@ def window(
         ("asset:a.c", "asset:abc", False),
         ("asset:*", "zone:plc", False),
         ("*", "asset:plc", False),
+        ("identity:*", "identity:a\nb", True),
+        ("identity:*@acme.com", "identity:alice@acme.com", True),
     ],
 )
 def test_a_star_stands_for_any_characters_of_the_id(pattern: str, ref: str, is_covered: bool) -> None:
@@ -105,6 +107,9 @@ def test_what_a_pattern_names_is_in_the_tables() -> None:
         ("asset:hmi", "*", ("cut_conduit", "conduit:c3"), True),
         ("asset:plc", "*", ("cut_conduit", "conduit:c3"), False),
         ("conduit:c*", "cut_conduit", ("cut_conduit", "conduit:c3"), True),
+        ("conduit:c3", "*", ("isolate_zone", "zone:cell"), True),
+        ("conduit:c3", "cut_conduit", ("isolate_zone", "zone:cell"), True),
+        ("conduit:c5", "*", ("isolate_zone", "zone:cell"), False),
         ("identity:backup-*", "*", ("disable_identity", "identity:backup-1"), True),
         ("asset:plc", "*", ("open_ticket", "asset:plc"), False),
         ("asset:plc", "open_ticket", ("open_ticket", "asset:plc"), True),
@@ -169,6 +174,7 @@ def test_windows_that_ask_for_approval_win_over_those_that_do_not() -> None:
     free, asked = window("asset:plc", "allow"), window("zone:cell", "approval", name="n")
     assert allowed(tabled(maintenance=[free]), ISOLATE, NOW)
     assert allowed(tabled(maintenance=[window("zone:cell", "allow")]), ISOLATE, NOW)
+    assert not allowed(tabled(maintenance=[window("zone:*", "allow")]), ("disable_identity", "identity:ann"), NOW), "it is of no zone"
     assert not allowed(tabled(maintenance=[free]), ISOLATE, NOW - 1)
     assert not allowed(tabled(maintenance=[free, asked]), ISOLATE, NOW)
     assert not allowed(tabled(maintenance=[free]), ("isolate_zone", "zone:cell"), NOW), "the zone holds more than the machine"
@@ -355,7 +361,7 @@ def test_no_sequence_of_plans_ever_acts_where_a_table_forbids_it(
             wanted = list(book.plans.values())[-1]
             commands = list(approval.answered(state, book, approval.yes(wanted, choice % len(wanted.alternatives), "ann", now), may))
         else:
-            commands = approval.due(book, now, may)
+            commands = approval.due(state, book, now, may)
         for command in commands:
             if isinstance(command, Execute):
                 done = [(action, target) for _, action, target, _ in command.effects]
@@ -406,5 +412,12 @@ def test_a_window_that_opens_before_a_plan_starts_holds_it_back(mode: str) -> No
     may = approval.asking(state, book, {}, {case.id: case}, under, NOW + 300 * S)
     line = "maintenance m: no isolate_asset of asset:wks while there is service until 2026-01-05T09:00Z"
     assert approval.refusal(book, approval.yes(plan, plan.chosen, "ann", NOW + 300 * S), may) == f"it is not done now: {line}"
-    assert approval.due(book, NOW + 300 * S, may) == []
+    assert approval.due(state, book, NOW + 300 * S, may) == []
     assert book.lapsed == ({plan.id: line} if mode == "execute_unless_vetoed" else {})
+    if mode == "execute_unless_vetoed":  # it is decided again when the window may be over, and then waits for a veto again
+        assert again(state, [case], NOW + 600 * S) == []
+        over = NOW + 2 * HOUR_US
+        assert again(state, [case], over) == [case]
+        later = decide(state, case, of, under.closures, under.ask, ledger.situation(book, under, over), over)
+        assert later is not None
+        assert later.alternatives[later.chosen].actions == plan.alternatives[plan.chosen].actions

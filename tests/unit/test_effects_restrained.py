@@ -1,5 +1,6 @@
 """What the tables forbid is asked once more right before an effect is applied, whoever wanted it: a plan, a playbook, or a repair."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -129,6 +130,7 @@ def test_readings_of_an_installation_that_is_not_running_come_from_its_log(tmp_p
     log.append(batch((2, "asset:plc", "running", 1.0), (3, "asset:plc", "level", 9.0), (4, "asset:plc", "running", None)))
     log.append(Tick(time=5))
     log.append(batch((1, "asset:plc", "running", 0.0), (6, "asset:sis", "running", 0.0)))
+    log.append(batch((7, "asset:plc", "running", math.inf), (8, "asset:plc", "running", math.nan), (11, "asset:plc", "running", 0.0)))
     log.close()
     of: Network = replace(network(), interlocks=lock(signal="running", test="=", value=1.0))
     assert newest(tmp_path, of, 10) == {RUNNING: Reading(2, 1.0)}

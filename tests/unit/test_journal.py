@@ -5,6 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -119,6 +120,9 @@ def test_steps_of_what_is_not_on_record_are_errors(path: Path) -> None:
             journal.advance("ghost", State.APPLYING, 0).result()
         with pytest.raises(JournalError, match="not as free ledger rows"):
             journal.record("effect", "ghost", {}, 0).result()
+        with pytest.raises(JournalError, match="note n: its content is not one line of JSON"):
+            journal.record("note", "n", msgspec.Raw(b'{\n"a": 1}'), 0).result()
+        assert journal.ledger() == []
 
 
 def test_a_job_that_fails_does_not_disturb_the_others_in_its_commit(path: Path) -> None:

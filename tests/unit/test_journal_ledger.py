@@ -14,6 +14,7 @@ from interferon.model.effects import Intent, State
 from interferon.model.errors import InputError, JournalError
 from interferon.model.network import Budgets
 from interferon.store.journal import Journal
+from interferon.store.journal_database import open_writer
 from interferon.store.journal_ledger import verify_ledger
 
 from ..older_journal import older_journal
@@ -222,3 +223,19 @@ def test_a_url_needs_its_package_and_a_kind_that_is_known(monkeypatch: pytest.Mo
     monkeypatch.delattr("interferon.store.journal_postgres", raising=False)
     with pytest.raises(InputError, match=r"needs the package psycopg: pip install 'interferon\[postgres\]'"):
         run("postgresql://h/x")
+
+
+def test_an_older_journal_that_another_node_leads_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "older.sqlite"
+    older_journal(path)
+    database = open_writer(path)
+    database.execute("UPDATE epochs SET holder = 'a', ttl = 60000000, until = journal_clock() + 60000000")
+    database.close()
+    with pytest.raises(JournalError, match="node a holds the effect journal"):
+        Journal(path, node="b", wait_s=0.0)
+    database = open_writer(path)
+    assert database.version() == 2
+    database.close()
+    with Journal(path, node="a") as journal:
+        assert journal.epoch == 2
+    assert verify_ledger(path).problems == ()

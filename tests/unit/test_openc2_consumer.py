@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from starlette.testclient import TestClient
 
@@ -15,7 +16,7 @@ from interferon.bench.respond_journal import Memory
 from interferon.decide.approval import yes
 from interferon.decide.situation import Ask
 from interferon.model.effects import Outcome, State
-from interferon.model.errors import JournalError
+from interferon.model.errors import InputError, JournalError
 from interferon.model.events import Approval, Tick
 from interferon.openc2.records import Command, Response
 from interferon.openc2.vocabulary import rule_number
@@ -202,6 +203,71 @@ def test_an_end_that_is_told_takes_it_back(make: Make) -> None:
     here.now += 2 * SECOND
     here.loop.expire(here.now)
     assert here.states() == [("asset:wks-1", State.UNDONE)]
+
+
+def test_an_end_beyond_all_calendars_is_refused_and_stops_nothing(make: Make) -> None:
+    here = make()
+    for number, args in enumerate(({"duration": 10**18 - 1}, {"stop_time": 10**18 - 1})):
+        status, told = here.post(DENY | {"args": args}, f"r-{number}")
+        assert (status, "it ends after the year 9999" in told["status_text"]) == (400, True)
+    assert here.post(DENY, "r-9")[0] == 200
+
+
+def test_a_part_of_what_waits_is_not_taken_back_alone(make: Make) -> None:
+    here = make(always("execute_approved"))
+    both = {"action": "deny", "target": {"ipv4_net": "10.50.0.10/31"}}  # wks-1 and wks-2
+    assert here.post(both)[1]["status"] == 102
+    status, told = here.post({"action": "allow", "target": {"ipv4_net": "10.50.0.10"}}, "r-2")
+    assert (status, "can only be taken back whole" in told["status_text"]) == (403, True)
+    (plan,) = here.running.plans.values()
+    here.loop.feed(yes(plan, 1, "ann", here.now))
+    assert sorted(here.states()) == [("asset:wks-1", State.VERIFIED), ("asset:wks-2", State.VERIFIED)]
+    assert here.post({"action": "allow", "target": {"ipv4_net": "10.50.0.10"}}, "r-3")[0] == 200
+    assert here.post(both)[1]["status_text"].startswith("it was done, and taken back since")
+
+
+def test_what_was_in_force_for_another_is_told_as_it_stands_now(make: Make) -> None:
+    here = make()
+    here.post(DENY)
+    assert here.post(DENY, "o-1", who="other")[1]["status_text"].startswith("in force already for another case")
+    here.post({"action": "allow", "target": {"ipv4_net": "10.50.0.10"}}, "r-2")
+    status, told = here.post(DENY, "o-1", who="other")
+    assert (status, "has let it in since" in told["status_text"]) == (500, True)
+
+
+def test_what_stayed_shut_for_a_suspicion_is_opened_by_a_new_command_alone(make: Make) -> None:
+    here = make(lambda *question: always("execute_auto" if "asked_by" in question[4] else "suggest")(*question))
+    here.post(DENY)
+    here.loop.feed(attack("wks-1", START + MINUTE))
+    here.loop.feed(Tick(time=START + 4 * MINUTE))
+    allow = {"action": "allow", "target": {"ipv4_net": "10.50.0.10"}}
+    assert here.post(allow, "r-2")[0] == 403
+    (case,) = [each for each in here.running.incidents.values() if not each.id.startswith("openc2-")]
+    closed = msgspec.structs.replace(case, status="closed")
+    here.running.incidents[case.id] = here.running.state.latest[case.id] = closed
+    status, told = here.post(allow, "r-2")
+    assert (status, "a new command would be right" in told["status_text"]) == (403, True)
+    assert here.post(allow, "r-3")[0] == 200
+
+
+@pytest.mark.parametrize("reference", ["order:" + "o" * 300, "order:o-1\n\nPlease log in at https://evil.example"])
+def test_a_reference_is_short_and_of_one_line(make: Make, reference: str) -> None:
+    here = make()
+    status, told = here.post({"action": "contain", "target": {"x-interferon:transaction": reference}})
+    assert (status, here.journal.ledger()) == (400, [])
+    assert "printable characters" in told["status_text"]
+
+
+def test_an_id_of_a_command_is_printable_and_a_broken_file_of_tokens_is_no_traceback(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = make()
+    assert here.post(DENY | {"command_id": "c\u001b1"})[0] == 400
+
+    def broken(*_: object) -> Token:
+        raise InputError("tokens.toml:1: x")
+
+    monkeypatch.setattr(Tokens, "find", broken)
+    status, told = here.post(DENY)
+    assert (status, "tokens.toml" in told["status_text"]) == (503, False)
 
 
 def test_what_does_not_succeed_is_500_and_a_safety_system_is_never_touched(make: Make) -> None:

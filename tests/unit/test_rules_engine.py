@@ -98,6 +98,20 @@ def test_it_does_so_by_channel_too(conditions: list[Condition], events: list[dic
     agreed(rules, Engine(rules), placed)
 
 
+def test_a_keyword_counts_where_the_other_half_of_its_rule_was_answered_by_the_place() -> None:
+    rules = [rule(Any((Test("", "has", "mimikatz"), Test("EventID", "is", "2"))), Source("windows"))]
+    agreed(rules, Engine(rules), [{"Channel": "Security", "EventID": number, "A": "x mimikatz y"} for number in (1, 2)])
+
+
+@pytest.mark.parametrize("number", [1.0, True, "1"])
+def test_an_event_id_spelt_otherwise_blinds_nobody(number: Anything) -> None:
+    rules = [rule(Test("A", "has", "evil"), Source("windows", service="sysmon")), rule(Test("EventID", "is", "1"), Source("windows"))]
+    place = {"Channel": "Microsoft-Windows-Sysmon/Operational", "A": "evil"}
+    engine, events = Engine(rules), [place | {"EventID": each} for each in (number, 1)]
+    agreed(rules, engine, events)
+    agreed(rules, engine, events[::-1])
+
+
 def test_small_memories_change_no_hit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefilter, "HELD", 150)
     monkeypatch.setattr(prefilter, "LONGEST", 8)

@@ -121,8 +121,9 @@ def answered(state: DecideState, book: Book, word: Approval, may: May) -> list[E
     return carry_out(book, plan, word.alternative, "execute_approved", word.time)
 
 
-def due(book: Book, now: int, may: May) -> list[Execute | Undo | Solve]:
-    """Commands the plans whose time for a veto is over. What policy does not allow so any more waits for a person."""
+def due(state: DecideState, book: Book, now: int, may: May) -> list[Execute | Undo | Solve]:
+    """Commands the plans whose time for a veto is over. What policy does not allow so any more waits for a person; what a table holds
+    back is decided again later."""
     commands: list[Execute | Undo | Solve] = []
     for name in sorted(name for name, at in book.waiting.items() if at <= now):
         plan = book.plans[name]
@@ -132,4 +133,6 @@ def due(book: Book, now: int, may: May) -> list[Execute | Undo | Solve]:
         else:
             del book.waiting[name]
             book.lapsed[name] = "; ".join(allowed.reasons) or "no policy allows it"
+            if allowed.held:
+                state.held[plan.incident] = now
     return commands

@@ -13,7 +13,7 @@ from interferon.decide.approval import BY_PEOPLE
 from interferon.decide.autonomy import situation
 from interferon.decide.book import Book, enter, in_force, lasting_s, stands, take_back, ttl_s, under_command
 from interferon.decide.options import DO_NOTHING, Act, Option
-from interferon.decide.permit import permit
+from interferon.decide.permit import permit, suspicion
 from interferon.decide.plan import ground, planned
 from interferon.decide.price import Pricing
 from interferon.decide.release import InForce, ReleaseSettings, renew
@@ -43,7 +43,7 @@ def heard(state: DecideState, book: Book, verdicts: Mapping[str, str], incidents
         return []
     book.asked[item.case] = item
     if item.effects:
-        return [*_taken_back(book, incidents, item)]
+        return [*_taken_back(book, incidents, under.network, item)]
     standing = under_command(book, item.case, situation(book, verdicts, under, item.time))
     actions = tuple(act for act in item.actions if act not in standing.in_force)
     if not actions:
@@ -98,20 +98,20 @@ def _plan(
 # ---- how it ends
 
 
-def suspecting(book: Book, incidents: Mapping[str, Incident], target: str) -> str:
+def suspecting(book: Book, incidents: Mapping[str, Incident], network: Network, target: str) -> str:
     """Id of an open case of our own evidence that suspects the target: it is not opened on a producer's word then. '' where none does."""
     others = (one for one in incidents.values() if one.id not in book.asked and one.status != "closed" and one.p_attack >= SUSPECTED)
-    return next((one.id for one in others if any(ref == target and p >= SUSPECTED for ref, p in one.suspects)), "")
+    return next((one.id for one in others if suspicion(one, network, target) >= SUSPECTED), "")
 
 
-def _taken_back(book: Book, incidents: Mapping[str, Incident], item: Commanded) -> list[Undo]:
+def _taken_back(book: Book, incidents: Mapping[str, Incident], network: Network, item: Commanded) -> list[Undo]:
     """What the producer takes back of its own: plans that wait do not start, and effects end."""
     for name in {effect.rpartition("/")[0] for effect in item.effects} - book.carried.keys():
         book.waiting.pop(name, None)
         book.given.pop(name, None)
         book.vetoed.add(name)
     standing = [name for name in item.effects if name in book.effects and stands(book.effects[name])]
-    free = [name for name in standing if not suspecting(book, incidents, book.effects[name].target)]
+    free = [name for name in standing if not suspecting(book, incidents, network, book.effects[name].target)]
     return _undone(book, free, f"taken back by {item.producer}", item.time)
 
 
@@ -124,21 +124,36 @@ def _undone(book: Book, effects: list[str], reason: str, now: int) -> list[Undo]
 
 
 def due(
-    state: DecideState, book: Book, incidents: Mapping[str, Incident], incident: Incident, receipt: Receipted, rules: ReleaseSettings
+    state: DecideState,
+    book: Book,
+    incidents: Mapping[str, Incident],
+    incident: Incident,
+    receipt: Receipted,
+    network: Network,
+    rules: ReleaseSettings,
 ) -> list[Renew | Undo]:
     """What becomes of an effect whose time to live is over, on the evidence of now; at the end that a producer told it is undone."""
     ended = [one for one in in_force(book, receipt.incident) if one.effect == receipt.effect]
     asked = book.asked.get(receipt.incident)
     if asked is not None and asked.ends and receipt.time >= asked.ends:
-        return [answer for one in ended for answer in _at_end(book, incidents, asked, one, receipt.time)]
+        return [answer for one in ended for answer in _at_end(book, incidents, network, asked, one, receipt.time)]
+    if asked is not None and asked.ends:  # never to a person before: what is escalated falls due no more, and its end would not come
+        why = f"until the end that {asked.producer} told"
+        plans = [book.plans[one.plan] for one in ended]
+        return [
+            Renew(receipt.time, plan.id, asked.case, (one.effect,), "renew", lasting_s(book, plan, receipt.time), why)
+            for one, plan in zip(ended, plans, strict=True)
+        ]
     return [
         Renew(receipt.time, one.plan, receipt.incident, one.effects, one.answer, ttl_s(book, one, receipt.time), one.reason)
         for one in renew(state, incident, ended, rules)
     ]
 
 
-def _at_end(book: Book, incidents: Mapping[str, Incident], asked: Commanded, one: InForce, now: int) -> list[Renew | Undo]:
-    other = suspecting(book, incidents, one.act[1])
+def _at_end(
+    book: Book, incidents: Mapping[str, Incident], network: Network, asked: Commanded, one: InForce, now: int
+) -> list[Renew | Undo]:
+    other = suspecting(book, incidents, network, one.act[1])
     if other:
         why = f"{asked.producer} let it end, but incident {other} suspects {one.act[1]}: a person decides"
         return [Renew(now, one.plan, asked.case, (one.effect,), "escalate", 0, why)]

@@ -30,6 +30,12 @@ Readings = Mapping[Signal, Reading]
 TELLING: Final = frozenset({"open_ticket", "send_message", "notify_partner"})
 """Actions that tell people and touch nothing: a row for every action (`*`) does not mean them."""
 
+ALSO: Final = {"isolate_zone": ("isolate_asset", "cut_conduit"), "fail_over": ("isolate_asset",)}
+"""What an action does by another name."""
+
+SHUTTING: Final = frozenset({"isolate_asset", "isolate_zone", "fail_over"})
+"""Actions that take what they are done to out of service."""
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 TESTS: Final[dict[str, Callable[[float, float], bool]]] = {
     "=": operator.eq,
@@ -81,12 +87,13 @@ def allowed(network: Network, act: Act, now: int) -> bool:
     """
     if not network.maintenance or approvals(network, act, now):
         return False
-    exact = ((act[0], act[1]), (act[0], f"zone:{network.zone_of(act[1])}"))
+    zone = network.zone_of(act[1])
+    exact = (act, (act[0], f"zone:{zone}")) if zone else (act,)
     return any(row.rule == "allow" for row in _windows(network, exact, now))
 
 
 def deeds(network: Network, action: str, target: str) -> tuple[Act, ...]:
-    """All that the action does by any name, to whatever a row may name: isolating a zone isolates each asset in it.
+    """All that the action does by any name, to whatever a row may name: isolating a zone isolates each asset in it, and cuts its conduits.
 
     A cut conduit is a deed to both its zones, and to the assets of the one it leads from, whose signals it carries.
     """
@@ -96,12 +103,12 @@ def deeds(network: Network, action: str, target: str) -> tuple[Act, ...]:
         refs.append(f"zone:{network.zone_of(target)}")
     if kind == "zone":
         refs += [f"asset:{asset}" for asset in network.assets_in.get(name, ())]
+        refs += [f"conduit:{each}" for each in network.conduits_of.get(name, ())]
     if kind == "conduit" and name in network.conduits:
         ends = network.conduits[name]
         refs += [f"zone:{ends.from_zone}", f"zone:{ends.to_zone}"]
         refs += [f"asset:{asset}" for asset in network.assets_in.get(ends.from_zone, ())]
-    names = (action, "isolate_asset") if action in ("isolate_zone", "fail_over") else (action,)
-    return tuple((named, ref) for named in names for ref in refs)
+    return tuple((named, ref) for named in (action, *ALSO.get(action, ())) for ref in refs)
 
 
 def take(
@@ -131,7 +138,9 @@ def _unmet(network: Network, row: Interlock, readings: Readings, in_force: Seque
     asset = f"asset:{row.asset}"
     if row.test == "in_service":
         closing = {asset, f"zone:{network.zone_of(asset)}"}
-        return next((f"{asset} is shut off by {action} of {target}" for action, target in in_force if target in closing), "")
+        return next(
+            (f"{asset} is shut off by {action} of {target}" for action, target in in_force if action in SHUTTING and target in closing), ""
+        )
     reading = readings.get((asset, row.signal))
     if reading is None:
         return f"{row.signal} of {asset} is not known"

@@ -9,6 +9,8 @@ from interferon.model.network import Network
 
 def covers(pattern: str, ref: str) -> bool:
     """Whether `pattern` names the reference `ref`: the same kind, and an id in which each `*` stands for any characters, or none."""
+    if "*" not in pattern:
+        return pattern == ref
     kind, _, name = pattern.partition(":")
     other, _, found = ref.partition(":")
     return kind == other and _compiled(name).fullmatch(found) is not None
@@ -23,4 +25,4 @@ def matching(network: Network, pattern: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def _compiled(name: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, name.split("*"))))
+    return re.compile(".*".join(map(re.escape, name.split("*"))), re.DOTALL)

@@ -29,7 +29,7 @@ def hostname(text: str) -> str:
 def idn_hostname(text: str) -> str:
     """RFC 5890, 2.3.2.3: each label has an ASCII form that is a good one."""
     try:
-        ascii_form = text.encode("idna").decode("ascii")
+        ascii_form = text.encode("idna").decode("ascii") if len(text) <= 253 else ""  # the codec takes a second for a long one
     except UnicodeError:
         ascii_form = ""
     return "an internationalised host name (RFC 5890)" if hostname(ascii_form) else ""

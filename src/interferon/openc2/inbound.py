@@ -18,6 +18,7 @@ from interferon.openc2.vocabulary import NSID, RULE, STANDARD, WORDS, plan_of, r
 ENDED: Final = (State.REFUSED, State.FAILED, State.UNDONE)
 TAKE_BACK: Final = ("allow", "cancel", "delete")
 AHEAD_MS: Final = 1_000  # clocks differ: a start so far ahead is now
+LATEST_MS: Final = 253_402_300_799_999  # the end of the year 9999: what is later is no time that anything here can hold
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,8 @@ def _option(command: Command, now_ms: int) -> Response | None:
         return _unsupported("start_time in the future: what is done later is decided on the evidence of then")
     if ends is not None and ends <= now_ms:
         return Response(status=400, status_text="it is over already: stop_time, or start_time and duration, lie in the past")
+    if ends is not None and ends > LATEST_MS:
+        return Response(status=400, status_text="it ends after the year 9999: without an end it stays until it is taken back")
     return None if args.slpf is None else _slpf_option(args.slpf)
 
 
@@ -202,7 +205,7 @@ def completed(command: Command, effects: Sequence[Effect]) -> Response:
     if states & {State.FAILED, State.ESCALATED}:
         text = "firewall rule not removed or updated" if State.UNDONE in wanted else "Rule not updated"
         return Response(status=500, status_text=f"{text}: {detail}")
-    if states == {State.UNDONE}:
+    if State.UNDONE in states and states <= wanted | {State.UNDONE}:
         return Response(status=200, status_text=f"it was done, and taken back since: {detail}")
     return Response(status=102, status_text=detail, results=_number(command, effects))
 

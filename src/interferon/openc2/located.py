@@ -11,6 +11,7 @@ from interferon.model.network import Asset, Conduit, Network
 from interferon.openc2 import formats
 from interferon.openc2.records import Device, Ipv4Connection, Ipv6Connection
 
+LONGEST: Final = 256  # characters of a reference
 MOST: Final = 16
 """Things one command may name: a wider range is a slip or an attack, and is said to be."""
 
@@ -100,6 +101,8 @@ def _own(kind: str, reference: Any, network: Network) -> tuple[str, ...]:
     """A reference of ours, of a kind that fits. Transactions and accounts come with the stream: they need not be in the tables."""
     if not isinstance(reference, str) or not reference.partition(":")[2]:
         raise Unfound(400, f"{reference!r} is no reference: e.g. asset:plc-3 would be right")
+    if len(reference) > LONGEST or not reference.isprintable():
+        raise Unfound(400, f"the reference is not up to {LONGEST} printable characters: e.g. asset:plc-3 would be right")
     prefix, _, name = reference.partition(":")
     kinds = _KINDS[kind]
     if prefix not in kinds:

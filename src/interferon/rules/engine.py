@@ -18,6 +18,9 @@ from interferon.rules.skim import Skimmer
 GATES: Final = 4_096  # remembered gates; a stream may bring any number of event ids
 TEXT_OPS: Final = ("is", "starts", "ends", "has", "like")
 
+UNLIKE: Final = (bool, float)
+"""1, 1.0 and true are one to a dictionary, and three texts to a rule."""
+
 
 class Engine:
     """The rules, ready for events of Windows logs, or of the one log that the capture is `declared` to be."""
@@ -33,7 +36,7 @@ class Engine:
         self._everywhere: list[tuple[int, Condition]] = []
         for number, rule in enumerate(rules):
             self._enter(number, rule)
-        self._shared = frozenset(number for number, _ in self._everywhere)
+        self._shared = frozenset(number for number, condition in self._everywhere if keywords(condition) is not None)
         self._spotter = Spotter(text for _, condition in self._everywhere for text in keywords(condition) or ())
 
     def _enter(self, number: int, rule: Rule) -> None:
@@ -57,6 +60,8 @@ class Engine:
     def gate(self, event: Fields) -> Gate:
         """The rules that can fire on events that come from where this one does."""
         at = (event.get("Channel"), event.get("EventID"))
+        if at[1].__class__ in UNLIKE:
+            return self._gate_of(place(event))
         try:
             gate = self._gates.get(at)
         except TypeError:  # a list or an object there

@@ -76,7 +76,7 @@ def _elastic(event: Mapping[str, Any], winlog: Mapping[str, Any]) -> Fields:
 def place(event: Fields) -> tuple[str, str]:
     """(channel, event id) as casefolded texts; "" where the event does not say."""
     channel, number = event.get("Channel"), event.get("EventID")
-    return (channel.casefold() if isinstance(channel, str) else "", text(number) if isinstance(number, int | str) else "")
+    return (channel.casefold() if isinstance(channel, str) else "", text(number) if isinstance(number, int | float | str) else "")
 
 
 def text(value: Any) -> str:

@@ -3,6 +3,7 @@
 While `interferon up` runs, the pipeline has these readings; a playbook that acts has the journal to itself, and so nothing but the log.
 """
 
+import math
 from pathlib import Path
 from typing import Final
 
@@ -29,14 +30,16 @@ def newest(folder: Path, network: Network, now: int) -> dict[Signal, Reading]:
         if path.stat().st_mtime_ns // 1000 >= oldest:
             for item in log.read(path):
                 if isinstance(item, pa.RecordBatch) and (item.schema.metadata or {}).get(b"family") == b"telemetry":
-                    _take(found, item, wanted)
+                    _take(found, item, wanted, now)
     return found
 
 
-def _take(found: dict[Signal, Reading], batch: pa.RecordBatch, wanted: set[Signal]) -> None:
+def _take(found: dict[Signal, Reading], batch: pa.RecordBatch, wanted: set[Signal], now: int) -> None:
+    """A value that is no finite number, or whose clock runs ahead, is none: admission would not have taken it either."""
     names = pa.array(sorted({asset for asset, _ in wanted}))
     rows = batch.filter(pc.is_in(pc.cast(batch.column("entity"), pa.string()), names)).select(["time", "entity", "signal", "value"])
     for row in rows.to_pylist():
         key, held = (row["entity"], row["signal"]), found.get((row["entity"], row["signal"]))
-        if key in wanted and row["value"] is not None and (held is None or held.time <= row["time"]):
+        good = row["value"] is not None and math.isfinite(row["value"]) and row["time"] <= now
+        if key in wanted and good and (held is None or held.time <= row["time"]):
             found[key] = Reading(row["time"], row["value"])

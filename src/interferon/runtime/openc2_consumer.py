@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from interferon.decide.approval import BY_PEOPLE
-from interferon.decide.book import Book
+from interferon.decide.book import Book, stands
 from interferon.decide.commanded import CHOSEN, plan_id, suspecting
 from interferon.decide.commands import execute
 from interferon.decide.settings import TTL_H
@@ -79,6 +79,9 @@ class Consumer:
             case Answer():
                 return found.response
             case Release():
+                if torn := _torn(waiting, found.effects):
+                    why = f"plan {torn} still waits and can only be taken back whole: cancel its command"
+                    return Response(status=403, status_text=why)
                 return msgspec.structs.replace(about, effects=found.effects)
             case Contain():
                 if missing := sorted({action for action, _ in found.effects} - set(token.actions)):
@@ -127,7 +130,7 @@ class Consumer:
             return self._taken_back(command, asked)
         plan = book.plans.get(plan_id(asked.case))
         if plan is None:
-            return Response(status=200, status_text="in force already for another case, and ends with it: nothing was added"), True
+            return _of_others(book, asked), True
         if plan.id not in book.carried:
             return _undecided(command, book, plan, now), True
         found = completed(command, [self._journal.effect(each.id) or each for each in _wanted(plan, State.INTENT)])
@@ -139,9 +142,13 @@ class Consumer:
         withdrawn = {each.id: each for plan in plans for each in _wanted(plan, State.UNDONE)}
         effects = [self._journal.effect(name) or withdrawn[name] for name in asked.effects]
         for each in effects:
-            other = suspecting(book, incidents, each.intent.target) if each.state in IN_FORCE else ""
+            kept = each.state in IN_FORCE and book.effects[each.id].status != State.UNDOING
+            other = suspecting(book, incidents, self._running.rules.network, each.intent.target) if kept else ""
             if other:
                 return Response(status=403, status_text=f"incident {other} suspects {each.intent.target}: a person decides"), True
+            if kept and each.state is not State.ESCALATED:
+                why = f"{each.intent.target} was suspected when this came, and was not opened: a new command would be right"
+                return Response(status=403, status_text=why), True
         found = completed(command, effects)
         return found, found.status != 102
 
@@ -165,6 +172,26 @@ def _wanted(plan: Plan, state: State) -> list[Effect]:
         )
         for name, action, target, _ in (command.effects if command is not None else ())
     ]
+
+
+def _torn(waiting: list[Plan], effects: tuple[str, ...]) -> str:
+    """Id of a plan that waits and of which only a part is named; '' where there is none."""
+    named = set(effects)
+    parts = ((plan.id, {each.id for each in _wanted(plan, State.INTENT)}) for plan in waiting)
+    return next((plan for plan, whole in parts if whole & named and not whole <= named), "")
+
+
+def _of_others(book: Book, asked: Commanded) -> Response:
+    """Of a command of which everything was in force for other cases when it came: as that stands now."""
+    states = {(each.action, each.target): each.status for each in book.effects.values() if stands(each)}
+    for act in asked.actions:
+        if act not in states:
+            return Response(
+                status=500, status_text=f"{act[1]} was closed for another case, which has let it in since: a new command would be right"
+            )
+        if states[act] not in (State.VERIFIED, State.DUE):
+            return Response(status=500, status_text=f"Rule not updated: {act[1]} is {states[act]} for another case, nothing was added")
+    return Response(status=200, status_text="in force already for another case, and ends with it: nothing was added")
 
 
 def _may_begin(book: Book, plan: Plan, now: int) -> bool:

@@ -70,13 +70,11 @@ def run(engine: Engine, source: Path, told: Callable[[Hit], None] | None = None)
     """Judges one file, from its bytes on; `told` hears of each hit in the order of the file."""
     tally = Tally(source)
     started, worked = time.perf_counter(), time.process_time()
-    sweeps = gc.isenabled()
-    gc.disable()  # judging makes no cycles, and each sweep would pass over the many rules and remembered values that stay
+    gc.freeze()  # the rules are many objects that stay: no sweep of the short-lived events need pass over them
     try:
         _judge(engine, source, tally, told)
     finally:
-        if sweeps:
-            gc.enable()
+        gc.unfreeze()
     tally.seconds, tally.cpu_seconds = time.perf_counter() - started, time.process_time() - worked
     return tally
 

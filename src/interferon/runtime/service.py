@@ -243,6 +243,9 @@ class Service:
             except (JournalError, OSError) as error:  # a full disk: nothing may follow from what is not on record
                 self.tell(f"stopped: {error}; what came in is kept: make room and start again")
                 return
+            except Exception as error:  # a defect of ours: whoever watches must hear that nothing is judged any more
+                self.tell(f"stopped by a defect ({type(error).__name__}: {error}); what came in is kept: please report it")
+                raise
 
     def tell(self, trouble: str) -> None:
         """For the people who watch: a line on stderr; `failed` holds the last one."""

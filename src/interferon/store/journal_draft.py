@@ -143,7 +143,10 @@ class Draft:
         """One row of the ledger that tells of no effect; `content` is anything msgspec encodes. Its number."""
         if not -LONGEST <= time < LONGEST:
             raise JournalError(f"{kind} {subject}: {time} is no time in microseconds: it needs more than 64 bits")
-        return self._append(time, kind, subject, msgspec.Raw(journal_block.encoded(content)))
+        body = journal_block.encoded(content)
+        if not body or b"\n" in body:  # written by hand as `msgspec.Raw`: a row is one line
+            raise JournalError(f"{kind} {subject}: its content is not one line of JSON")
+        return self._append(time, kind, subject, msgspec.Raw(body))
 
     def _append(self, time: int, kind: str, subject: str, content: Any) -> int:
         number = self._last + len(self._rows) + 1

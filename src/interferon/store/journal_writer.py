@@ -15,7 +15,7 @@ from interferon.store.journal_answer import Answer
 from interferon.store.journal_database import Database
 from interferon.store.journal_draft import Draft
 from interferon.store.journal_lease import Lease
-from interferon.store.journal_schema import migrate
+from interferon.store.journal_schema import MIGRATIONS, migrate
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -87,8 +87,7 @@ class CommitQueue:
         database = self._database = self._database or self._connect()
         try:
             database.begin()
-            migrate(database)
-            taken = self.lease.take(database)
+            taken = self._led(database)
             if taken:
                 self._commit()
             else:
@@ -100,6 +99,15 @@ class CommitQueue:
             self._drop(database)
             raise InputError(f"{database.name}: cannot be opened as an effect journal ({_line(error)})") from error
         return taken
+
+    def _led(self, database: Database) -> bool:
+        """Brings the journal up to date and takes the lease. What another node leads is left as it is: bringing it up to date takes long,
+        and would keep that node from renewing."""
+        leased = 2 <= database.version() < len(MIGRATIONS)  # there is a lease since version 2
+        if leased and not self.lease.take(database):
+            return False
+        migrate(database)
+        return leased or self.lease.take(database)
 
     # ---- on the writer's thread
 

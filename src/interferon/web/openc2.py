@@ -53,7 +53,11 @@ class OpenC2:
         """One command."""
         kind, header_id = _media(request), _header_id(request)
         transfer: Transfer = "1.0" if kind == MEDIA_COMMAND.partition(";")[0] else "1.1"
-        token = self._token(request)
+        try:
+            token = self._token(request)
+        except InputError:  # not told to whoever asks: it names a file of ours
+            why = "the tokens of this installation cannot be read now; send it again later"
+            return _sent(Response(status=503, status_text=why), header_id, transfer)
         if token is None:
             why = "send the header Authorization: Bearer TOKEN, with a token of `interferon token add --action` that is in force"
             return _sent(Response(status=401, status_text=why), header_id, transfer)
@@ -63,8 +67,8 @@ class OpenC2:
             command, request_id, transfer = read_request(await _body(request), header_id)
         except InputError as error:
             return _sent(Response(status=400, status_text=str(error)), header_id, transfer)
-        if not _fit(request_id):
-            why = f"the request's id is not up to {ID} printable ASCII characters: a UUID would be right"
+        if not _fit(request_id) or not _fit(command.command_id or ""):
+            why = f"the id of the request or the command is not up to {ID} printable ASCII characters: a UUID would be right"
             return _sent(Response(status=400, status_text=why), "", transfer)
         found = await self._responded(command, request_id, token)
         return _sent(found, request_id, transfer) if replies(command) else HttpResponse(headers=_headers(request_id))
