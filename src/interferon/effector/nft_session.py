@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+TRIES: Final = 4  # of a question that changes nothing
 ANSWER_S: Final = 10.0
 
 
@@ -48,10 +49,24 @@ class NftSession:
         return text
 
     def listed(self, line: str) -> list[dict[str, Any]]:
-        """The objects that a `list` prints, without the metadata."""
+        """The objects that a `list` prints, without the metadata.
+
+        A list changes nothing, so that it is asked again where nft broke: 1.0.6 now and then does so over the flags of a dormant table.
+        """
+        end, tries = time.monotonic() + ANSWER_S, TRIES
+        while True:
+            try:
+                return self._listed(line)
+            except NftLost:
+                tries -= 1
+                if not tries or time.monotonic() >= end:
+                    raise
+
+    def _listed(self, line: str) -> list[dict[str, Any]]:
         try:
             return msgspec.json.decode(self.ask(line), type=dict[str, list[dict[str, Any]]])["nftables"][1:]
         except (msgspec.MsgspecError, KeyError) as error:
+            self.close()
             raise NftLost(f"nft printed what is not its JSON: {error}") from None
 
     def close(self) -> None:
