@@ -14,6 +14,7 @@ from interferon.model.effects import Observed, Outcome, Value
 from interferon.model.errors import InputError
 from interferon.playbooks.run_records import Run, Scripted
 from interferon.runtime import playbook_live
+from interferon.runtime.effector_client import EffectorClient
 from interferon.runtime.effects import Effects
 from interferon.runtime.playbook_effects import LEDGER, EffectorExecutor, effect_name
 from interferon.runtime.playbook_live import Acting
@@ -247,7 +248,8 @@ def test_an_action_that_nobody_knows_counts_as_the_worst(folder: Path) -> None:
         ('{"id":"i-2"}\n{"no": 1}\n', "--incident i-1: .*required field `id`"),
     ],
 )
-def test_a_run_about_a_case_that_nobody_knows_is_not_begun(folder: Path, lines: str, why: str) -> None:
+def test_a_run_about_a_case_that_nobody_knows_is_not_begun(folder: Path, lines: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EffectorClient.__init__.__kwdefaults__, "answer_s", 0.1)  # type: ignore[arg-type]  # of a function with some
     settings, records = folder / "network.toml", folder / "state" / "records"
     settings.write_text('effector = "/no/such/socket"\n' + settings.read_text())
     records.mkdir(parents=True)
