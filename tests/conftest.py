@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 
+import httpx2
 import pytest
 from hypothesis import settings
 
@@ -26,6 +28,8 @@ ROOT = Path(__file__).parent.parent
 REQUIRED = os.environ.get("INTERFERON_REQUIRE_ALL") == "1"  # set by .ci/run: a missing program is a failure there
 
 Served = Callable[..., AbstractContextManager["subprocess.Popen[bytes]"]]
+Up = Callable[[], AbstractContextManager["subprocess.Popen[bytes]"]]
+PROGRAM = [sys.executable, "-c", "from interferon.cli import main; main()"]
 
 
 def absent(what: str) -> NoReturn:
@@ -92,6 +96,19 @@ def running(args: list[str], port: int, log: Path, seconds: float = 60.0, **pope
 def served() -> Served:
     """`with served(args, port, log)`: a program that listens on `port`; SIGTERM at the end, after 5 s SIGKILL to its process group."""
     return running
+
+
+@pytest.fixture
+def up(folder: Path, free_port: int, served: Served) -> Up:
+    """Starts `interferon up` on the test's own `folder`; it answers when the block begins."""
+    return lambda: served([*PROGRAM, "up", str(folder), "--port", str(free_port)], free_port, folder.parent / "up.log")
+
+
+@pytest.fixture
+def browser(free_port: int) -> Iterator[httpx2.Client]:
+    """Who looks at the pages of `up`."""
+    with httpx2.Client(base_url=f"http://127.0.0.1:{free_port}", timeout=20, follow_redirects=True) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

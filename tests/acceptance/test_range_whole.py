@@ -8,7 +8,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx2
@@ -20,15 +19,15 @@ from interferon.runtime.effector_client import EffectorClient
 from interferon.store import examples, policy_folder
 from interferon.store.accounts import Accounts, Cost
 from interferon.store.journal import Journal, journal_path
+from tests.conftest import PROGRAM, Up
 from tests.integration.acting_plant import openc2, side_by_side
-from tests.integration.test_up import PASSWORD, PROGRAM, cases, token
+from tests.integration.test_up import PASSWORD, cases, token
 from tests.integration.test_up import lines as attack
 from tests.namespaces import needed
 
 from .effector_plant import lines, planted, until
 from .whole_range import Range
 
-Up = Callable[[], AbstractContextManager["subprocess.Popen[bytes]"]]
 SECOND = 1_000_000
 WATCHED_S, CHECKED_S = 5.0, 20.0
 OFFICE, OPS = "/zone/corp-it", "/zone/plant-1-ops"  # where wks-1 is, and srv-1
@@ -60,17 +59,6 @@ def folder(tmp_path: Path, plant: Range) -> Path:
     settings.write_text(f'effector = "{plant.socket}"\n' + settings.read_text())
     changed(made, look_seconds=1.0)
     return made
-
-
-@pytest.fixture
-def up(folder: Path, free_port: int, served: Callable[..., AbstractContextManager["subprocess.Popen[bytes]"]]) -> Up:
-    return lambda: served([*PROGRAM, "up", str(folder), "--port", str(free_port)], free_port, folder.parent / "up.log")
-
-
-@pytest.fixture
-def browser(free_port: int) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=f"http://127.0.0.1:{free_port}", timeout=20, follow_redirects=True) as client:
-        yield client
 
 
 def changed(folder: Path, **recovery: float) -> None:

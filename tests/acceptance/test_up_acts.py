@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -19,15 +19,15 @@ from interferon.model.effects import State
 from interferon.store import examples, policy_folder
 from interferon.store.accounts import Accounts, Cost
 from interferon.store.journal import Journal, journal_path
+from tests.conftest import PROGRAM, Up
 from tests.integration.acting_plant import alone, openc2
-from tests.integration.test_up import PROGRAM, cases, plans, records, token
+from tests.integration.test_up import cases, plans, records, token
 from tests.integration.test_up import lines as attack
 from tests.namespaces import needed
 
 from .effector_plant import Plant, until
 
 SECOND = 1_000_000
-Up = Callable[[], AbstractContextManager["subprocess.Popen[bytes]"]]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,17 +57,6 @@ def folder(tmp_path: Path, plant: Plant) -> Path:
     settings = made / "network.toml"
     settings.write_text(f'effector = "{plant.socket}"\n' + settings.read_text())
     return made
-
-
-@pytest.fixture
-def up(folder: Path, free_port: int, served: Callable[..., AbstractContextManager["subprocess.Popen[bytes]"]]) -> Up:
-    return lambda: served([*PROGRAM, "up", str(folder), "--port", str(free_port)], free_port, folder.parent / "up.log")
-
-
-@pytest.fixture
-def browser(free_port: int) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=f"http://127.0.0.1:{free_port}", timeout=20, follow_redirects=True) as client:
-        yield client
 
 
 def happens(folder: Path, name: str = "edr") -> float:

@@ -1,13 +1,15 @@
 """What tests of commands share: running one as a person types it, and the smallest network's folder."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from interferon import cli
 from interferon.store import examples
+
+from .acting_plant import Acting
 
 
 @pytest.fixture
@@ -29,3 +31,12 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 def minimal(tmp_path: Path) -> Path:
     examples.write("minimal", tmp_path / "net")
     return tmp_path / "net"
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acting]:
+    """One ERP and effector for all tests of a file that leave no effect behind."""
+    made = Acting(tmp_path_factory.mktemp("acts"))
+    with made.effector():
+        yield made
+    made.close()

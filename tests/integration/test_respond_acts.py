@@ -21,15 +21,6 @@ from .acting_plant import PROGRAM, Acting, alone, hold, openc2, release, side_by
 Run = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture(scope="module")
-def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acting]:
-    """One ERP and effector for all tests that leave no effect behind."""
-    made = Acting(tmp_path_factory.mktemp("acts"))
-    with made.effector():
-        yield made
-    made.close()
-
-
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[Acting]:
     """An ERP that takes a second for each file."""

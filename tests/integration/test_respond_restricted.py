@@ -18,14 +18,6 @@ Run = Callable[..., tuple[int, str, str]]
 HEADS = {"protected": "where,action,reason", "interlocks": "id,where,action,asset,signal,test,value,reason"}
 
 
-@pytest.fixture(scope="module")
-def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acting]:
-    made = Acting(tmp_path_factory.mktemp("acts"))
-    with made.effector():
-        yield made
-    made.close()
-
-
 @pytest.fixture
 def tables(standing: Acting) -> Iterator[Callable[[str, str], None]]:
     """Writes one row of a table; it is gone after the test."""

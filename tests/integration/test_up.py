@@ -4,10 +4,7 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx2
@@ -16,10 +13,8 @@ import pytest
 from interferon.store import examples
 from interferon.store.accounts import Accounts
 from interferon.store.examples import START
+from tests.conftest import PROGRAM, Up
 
-Up = Callable[[], AbstractContextManager["subprocess.Popen[bytes]"]]
-
-PROGRAM = [sys.executable, "-c", "from interferon.cli import main; main()"]
 SECOND = 1_000_000
 PASSWORD = "a good long password"
 
@@ -42,18 +37,6 @@ def folder(tmp_path: Path) -> Path:
     examples.write("minimal", tmp_path / "net")
     (tmp_path / "net" / "feeds").mkdir()
     return tmp_path / "net"
-
-
-@pytest.fixture
-def up(folder: Path, free_port: int, served: Callable[..., AbstractContextManager["subprocess.Popen[bytes]"]]) -> Up:
-    """Starts the installation; it answers when the block begins."""
-    return lambda: served([*PROGRAM, "up", str(folder), "--port", str(free_port)], free_port, folder.parent / "up.log")
-
-
-@pytest.fixture
-def browser(free_port: int) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=f"http://127.0.0.1:{free_port}", timeout=20, follow_redirects=True) as client:
-        yield client
 
 
 def cases(browser: httpx2.Client, wanted: int, seconds: float = 20.0) -> list[str]:

@@ -22,6 +22,7 @@ from interferon.model.records import DeadLetter
 from interferon.sense import arrow_streams
 from interferon.store import sensor_keys
 from interferon.store.tokens import Token, Tokens
+from interferon.web.body import read_body
 
 BODY: Final = 64 << 20  # bytes of one request
 UNPACKED: Final = 256 << 20  # bytes of one request whose Arrow buffers are compressed, once they are not
@@ -138,13 +139,10 @@ def _signed(token: Token, feed: str, request: Request, body: bytes) -> tuple[int
 
 
 async def _body(request: Request) -> bytes:
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > BODY:
-            raise Unusable(f"more than {BODY} bytes in one request; send several")
-        parts.append(part)
-    return b"".join(parts)
+    found = await read_body(request, BODY)
+    if found is None:
+        raise Unusable(f"more than {BODY} bytes in one request; send several")
+    return found
 
 
 def _items(body: bytes, kind: str, feed: str, first: int, token: Token) -> list[Item]:

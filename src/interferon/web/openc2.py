@@ -21,6 +21,7 @@ from interferon.openc2.message import MEDIA_COMMAND, PATH, Transfer, read_reques
 from interferon.openc2.records import Command, Response
 from interferon.runtime.openc2_consumer import RATE
 from interferon.store.tokens import Token, Tokens
+from interferon.web.body import read_body
 
 BODY: Final = 256 << 10  # bytes of one command
 ID: Final = 128  # characters of a request's id
@@ -124,13 +125,10 @@ def _fit(request_id: str) -> bool:
 
 
 async def _body(request: Request) -> bytes:
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > BODY:
-            raise InputError(f"OpenC2 message: more than {BODY} bytes: one command would be right")
-        parts.append(part)
-    return b"".join(parts)
+    found = await read_body(request, BODY)
+    if found is None:
+        raise InputError(f"OpenC2 message: more than {BODY} bytes: one command would be right")
+    return found
 
 
 def _sent(found: Response, request_id: str, transfer: Transfer) -> HttpResponse:
