@@ -6,12 +6,14 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from interferon.effector import nft_session
 from interferon.effector.actuators.nft import Nft, Settings
+from interferon.effector.neighbours import same_machine
 from interferon.effector.nft_session import NftError, NftLost, NftSession
 from interferon.effector.protocol import Job, Target
 from interferon.model.effects import Observed, Outcome, Value
@@ -161,6 +163,18 @@ def test_the_machine_at_the_address_is_known(nft: Nft, spaces: tuple[str, str]) 
     assert nft.identify(job(address="10.66.0.77")) == Outcome(
         "unknown", "nobody answers at 10.66.0.77, so nothing tells which machine it is"
     )
+
+
+@pytest.mark.parametrize("meanwhile", [True, False])
+def test_an_old_entry_that_the_kernel_drops_meanwhile_is_no_fault(spaces: tuple[str, str], tmp_path: Path, meanwhile: bool) -> None:
+    gateway, _ = spaces
+    run("ip", "-n", gateway, "neigh", "replace", HOST, "dev", "toh", "lladdr", "02:00:00:00:66:99", "nud", "stale")
+    script = tmp_path / "ip"  # the entry goes right before it is deleted, or cannot be deleted and stays
+    first = 'ip "$@" || exit 9' if meanwhile else 'echo "not permitted" >&2; exit 2'
+    script.write_text(f"""#!/bin/sh\ncase "$*" in *"neigh del"*) {first};; esac\nexec ip "$@"\n""")
+    script.chmod(0o700)
+    kept = Outcome("unknown", "the neighbour table could not be read: not permitted")
+    assert same_machine([str(script), "-n", gateway], HOST, MAC) == (Outcome("ok", f"{HOST} is {MAC}") if meanwhile else kept)
 
 
 def test_a_filter_that_does_not_answer_is_unknown(gateway: str) -> None:

@@ -41,12 +41,20 @@ def same_machine(ip: Sequence[str], address: str, mac: str) -> Outcome:
 def _asked(ip: Sequence[str], address: str, device: str, entry: dict[str, Any]) -> dict[str, Any]:
     """The entry after the wire was asked: everybody on it, for an old entry would ask the old machine first, for three seconds."""
     if entry:
-        _run(ip, "neigh", "del", address, "dev", device)
+        _forgotten(ip, address, device)
     _run(ip, "neigh", "replace", address, "dev", device, "use")
     end = time.monotonic() + WAIT_S
     while not _sure(entry := _entry(ip, address)) and time.monotonic() < end:
         time.sleep(STEP_S)
     return entry
+
+
+def _forgotten(ip: Sequence[str], address: str, device: str) -> None:
+    try:
+        _run(ip, "neigh", "del", address, "dev", device)
+    except OSError:
+        if _entry(ip, address):  # else the kernel itself dropped it meanwhile, as it does with what nobody uses
+            raise
 
 
 def _entry(ip: Sequence[str], address: str) -> dict[str, Any]:
