@@ -13,6 +13,7 @@ from interferon.model.effects import Held, Intent, Observed, State
 from interferon.model.errors import InputError, JournalError
 from interferon.model.network import Budgets
 from interferon.store.journal import Journal
+from interferon.store.journal_answer import Group
 from interferon.store.journal_database import Place, open_writer
 from interferon.store.journal_lease import StaleEpoch
 from interferon.store.journal_ledger import verify_ledger
@@ -149,9 +150,9 @@ def test_a_node_waits_for_the_other_and_takes_over_when_it_is_gone(place: Place)
 
 
 def test_a_node_that_slept_past_its_lease_can_neither_write_nor_act(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    def asleep(queue: CommitQueue) -> tuple[list[object], bool]:
+    def asleep() -> Group:
         woken.wait(30)
-        return [], False
+        return Group()
 
     first = Journal(place, node="a", lease_s=LEASE_S)
     first.admit([wanted("e")], ROOMY, 0).result()
@@ -159,7 +160,7 @@ def test_a_node_that_slept_past_its_lease_can_neither_write_nor_act(place: Place
     if isinstance(place, str):
         first._queue.put(lambda draft: woken.wait(30))
     else:  # a transaction that stands still would keep the file locked: it sleeps between two
-        monkeypatch.setattr(first._queue, "_take", lambda: asleep(first._queue))
+        monkeypatch.setattr(first._queue, "_taken_up", asleep)
         first.record("note", "last", 1, 0).result()
     with Journal(place, node="b", lease_s=LEASE_S, wait_s=20) as second:
         woken.set()

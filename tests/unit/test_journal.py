@@ -14,7 +14,7 @@ from interferon.act.lifecycle import NEXT, IllegalTransition, holds
 from interferon.model.effects import Held, Intent, Observed, State
 from interferon.model.errors import InputError, JournalError
 from interferon.model.network import Budgets
-from interferon.store import journal_writer
+from interferon.store import journal_sqlite, journal_writer
 from interferon.store.journal import Journal, journal_path
 from interferon.store.journal_database import open_writer
 from interferon.store.journal_draft import Draft
@@ -251,6 +251,24 @@ def test_a_full_disk_fails_loudly_and_heals(path: Path) -> None:
         journal._queue.put(lambda draft: draft.database.execute("PRAGMA max_page_count = 1000000").fetchone()).result()
         assert len(journal.admit([wanted("small"), big], ROOMY, 0).result()) == 2
     assert verify_ledger(path).problems == ()
+
+
+def test_the_wal_has_its_full_length_from_the_start(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wal = path.with_name(f"{path.name}-wal")
+    with Journal(path) as journal:
+        length = wal.stat().st_size
+        assert length >= 1000 * 4096
+        journal.admit([wanted("a")], ROOMY, 0).result()
+        assert (wal.stat().st_size, path.stat().st_size) == (length, 4096)  # in the WAL alone, and it did not grow
+    monkeypatch.setattr(journal_sqlite, "_length", lambda path: 0)
+    with Journal(path) as journal:
+        connection(journal).execute("BEGIN IMMEDIATE")
+        beside = journal_sqlite.connect(path, 2000)
+        assert beside.execute("PRAGMA busy_timeout").fetchone()[0] == journal_sqlite.PATIENCE_S * 1000
+        beside.close()
+        connection(journal).execute("ROLLBACK")
+        assert wal.stat().st_size == length
+        assert [effect.id for effect in journal.effects()] == ["a"]
 
 
 def test_a_commit_that_fails_fails_every_job_in_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from interferon.act import lifecycle
 from interferon.cli.ledger import register
 from interferon.model.effects import Intent, State
 from interferon.model.errors import InputError, JournalError
@@ -110,6 +111,8 @@ WRONG_STATES = [
         ("DELETE FROM ledger_blocks WHERE upto = 3", 4, "row 3 is missing before row 4"),
         ("DELETE FROM ledger_blocks WHERE upto = 6", 6, "the ledger ends at row 5, but rows up to 6 were written"),
         ("DELETE FROM ledger_about WHERE block = 5", 5, "rows about n up to row 5 are not listed under it"),
+        ("UPDATE effects SET standing = 0 WHERE id = 'e-2'", 2, "effect e-2 is intent, but listed as ended"),
+        ("UPDATE effects SET standing = 1 WHERE id = 'e-1'", 4, "effect e-1 is failed, but listed as in force"),
         ("UPDATE effects SET told = 1 WHERE id = 'e-1'", 4, "effect e-1: its last step is told by row 4, not by row 1"),
         *WRONG_STATES,
     ],
@@ -139,6 +142,12 @@ def test_what_was_changed_in_an_older_release_s_rows_is_named(older: Path, opene
         Journal(older).close()
     tamper(older, statement)
     named(older, row, message)
+
+
+def test_what_an_older_release_left_in_force_is_listed(older: Path) -> None:
+    with Journal(older) as journal:
+        assert [effect.id for effect in journal.effects(lifecycle.STANDING)] == ["e-2"]
+    assert verify_ledger(older).problems == ()
 
 
 def named(path: Path, row: int, message: str) -> None:

@@ -137,6 +137,8 @@ class Journal:
         if not wanted:
             return []
         sql = f"SELECT {COLUMNS} FROM effects WHERE state IN ({','.join('?' * len(wanted))})"  # noqa: S608 - question marks only
+        if all(map(lifecycle.holds, wanted)):
+            sql += " AND standing = 1"
         values: list[str | int] = [*wanted]
         if incident is not None:
             sql += " AND incident = ?"

@@ -20,7 +20,10 @@ COLUMNS: Final = "state, intent, changed, expires, epoch, detail, told"
 MOST: Final = 10_000  # effects kept in memory
 LONGEST: Final = 2**63  # what an integer of either database holds
 CHUNK: Final = 64  # ids in one statement: always as many, for a statement that is known is not prepared anew
-TEXTS: Final = {state: state.value for state in State}
+TEXTS: Final = {state: (state.value, int(lifecycle.holds(state))) for state in State}
+_STEP: Final = "UPDATE effects SET state = ?, changed = ?, expires = ?, epoch = ?, detail = ?, told = ? WHERE id = ?"
+_TURN: Final = _STEP.replace("SET", "SET standing = ?,", 1)
+_INSERT: Final = "INSERT INTO effects VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _intent: Final = msgspec.json.Decoder(Intent).decode
 
 Sums = tuple[int, int, int]  # assets, hours of downtime, late orders
@@ -53,6 +56,13 @@ def effect_of(row: tuple[Any, ...]) -> Effect:
     return Effect(intent=_intent(text), state=State(state), changed=changed, expires=expires, epoch=epoch, detail=detail, told=told)
 
 
+def _inserted(intent: Intent, begun: tuple[int, int, bytes], step: tuple[Any, ...], stands: int) -> tuple[Any, ...]:
+    state, changed, expires, epoch, detail, told, name = step
+    admitted, number, text = begun
+    fixed = (intent.plan, intent.incident, intent.action, intent.target, text.decode())
+    return (name, state, *fixed, admitted, changed, expires, epoch, detail, number, told, stands)
+
+
 def find(database: Database, effect_id: str) -> Effect | None:
     row = database.execute(f"SELECT {COLUMNS} FROM effects WHERE id = ?", (effect_id,)).fetchone()  # noqa: S608 - a constant
     return effect_of(row) if row else None
@@ -80,6 +90,7 @@ class Draft:
         self._rows: list[journal_block.Row] = []
         self._changed: dict[str, Effect] = {}
         self._new: dict[str, tuple[int, int, bytes]] = {}  # not on disk: when admitted, the ledger's row that it begins with, the intent
+        self._turned: set[str] = set()  # those that stand and did not, or the other way about
         self._was: dict[str, Effect | None] = {}  # what the job in hand changed, as it was before
 
     @property
@@ -158,6 +169,7 @@ class Draft:
         self._was.setdefault(name, self._changed.get(name))
         self._changed[name] = effect
         if sign := lifecycle.holds(effect.state) - held_before:
+            self._turned.add(name)
             intent = effect.intent
             assets, hours, late = self._sums
             sums = assets + sign * intent.assets, hours + sign * intent.downtime_h, late + sign * intent.orders_late
@@ -169,7 +181,8 @@ class Draft:
 
     def mark(self) -> tuple[int, Sums]:
         """Where a job begins, for `back`."""
-        self._was = {}
+        if self._was:
+            self._was = {}
         return len(self._rows), self._sums
 
     def back(self, mark: tuple[int, Sums]) -> None:
@@ -199,30 +212,22 @@ class Draft:
         if self._lifted:
             self._times, self._lifted = None, False
         self._rows, self._changed, self._new, self._was = [], {}, {}, {}
+        self._turned = set()
 
     def _write(self) -> None:
-        new, old = [], []
+        new, kept, turned = [], [], []
         for name, effect in self._changed.items():
-            state, changed, expires, epoch, detail, told = (
-                TEXTS[effect.state],
-                effect.changed,
-                effect.expires,
-                effect.epoch,
-                effect.detail,
-                effect.told,
-            )
+            text, stands = TEXTS[effect.state]
+            step = (text, effect.changed, effect.expires, effect.epoch, effect.detail, effect.told, name)
             if begun := self._new.get(name):
-                intent, (admitted, number, text) = effect.intent, begun
-                fixed = (intent.plan, intent.incident, intent.action, intent.target, text.decode())
-                new.append((name, state, *fixed, admitted, changed, expires, epoch, detail, number, told))
+                new.append(_inserted(effect.intent, begun, step, stands))
+            elif name in self._turned:
+                turned.append((stands, *step))
             else:
-                old.append((state, changed, expires, epoch, detail, told, name))
-        if new:
-            self.database.executemany("INSERT INTO effects VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", new)
-        if old:
-            self.database.executemany(
-                "UPDATE effects SET state = ?, changed = ?, expires = ?, epoch = ?, detail = ?, told = ? WHERE id = ?", old
-            )
+                kept.append(step)
+        for sql, rows in ((_INSERT, new), (_STEP, kept), (_TURN, turned)):
+            if rows:
+                self.database.executemany(sql, rows)
 
     def _keep(self, effects: Mapping[str, Effect]) -> None:
         if len(self._known) > MOST:

@@ -140,14 +140,16 @@ def _cut_end(database: Database, version: int, last: int) -> list[Problem]:
 def _effects_that_differ(database: Database, version: int, told: dict[str, tuple[str, int]]) -> list[Problem]:
     """Effects that are not in the state which the ledger gave them, and budgets that are not the sum over the effects in force."""
     problems, total, seen = [], [0, 0, 0], set()
-    last = "told" if version >= IN_BLOCKS else "0"
-    for name, state, text, number in database.execute(f"SELECT id, state, intent, {last} FROM effects ORDER BY id"):  # noqa: S608 - a constant
+    told_by = "told, standing" if version >= IN_BLOCKS else "0, 0"
+    for name, state, text, number, stands in database.execute(f"SELECT id, state, intent, {told_by} FROM effects ORDER BY id"):  # noqa: S608 - a constant
         said, row = told.get(name, ("nothing", 0))
         seen.add(name)
         if state != said:
             problems.append(Problem(row, f"effect {name} is {state}, but the ledger says {said}"))
         if version >= IN_BLOCKS and number != row:
             problems.append(Problem(row, f"effect {name}: its last step is told by row {row}, not by row {number}"))
+        if version >= IN_BLOCKS and stands != (state not in ENDED):
+            problems.append(Problem(row, f"effect {name} is {state}, but listed as {'in force' if stands else 'ended'}"))
         try:
             intent = msgspec.json.decode(text, type=Intent)
         except msgspec.DecodeError as error:

@@ -11,7 +11,7 @@ from time import sleep
 from typing import Any, Final, TypeVar, TypeVarTuple
 
 from interferon.model.errors import InputError, JournalError
-from interferon.store.journal_answer import Answer
+from interferon.store.journal_answer import Answer, Group
 from interferon.store.journal_database import Database
 from interferon.store.journal_draft import Draft
 from interferon.store.journal_lease import Lease
@@ -37,7 +37,8 @@ class CommitQueue:
         self._database: Database | None = connect()
         self._draft: Draft | None = None
         self._committing = False
-        self._jobs: queue.SimpleQueue[Answer[Any] | None] = queue.SimpleQueue()
+        self._group = Group()  # takes what comes, until the thread takes it
+        self._waiting: queue.SimpleQueue[Group | None] = queue.SimpleQueue()  # from its first job on
         self._lock = threading.Lock()  # between `put` and `close`: no job may land behind the end mark
         self._open = True
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
@@ -60,11 +61,16 @@ class CommitQueue:
 
     def put(self, work: Callable[[Draft, *Ts], T], reads: Sequence[str] = (), *given: *Ts) -> Answer[T]:
         """Queue `work(draft, *given)`; its result or error comes through the answer. `reads`: ids of effects that it will look up."""
-        answer = Answer(work, reads, given)
         with self._lock:
             if not self._open:
                 raise JournalError("the effect journal is closed")
-            self._jobs.put(answer)
+            group = self._group
+            answer = Answer(work, reads, given, group.gate)
+            group.jobs.append(answer)
+            if len(group.jobs) == 1:
+                self._waiting.put(group)
+            if len(group.jobs) == GROUP:
+                self._group = Group()
         return answer
 
     def draft(self) -> Draft | None:
@@ -77,7 +83,7 @@ class CommitQueue:
             if not self._open:
                 return
             self._open = False
-            self._jobs.put(None)
+            self._waiting.put(None)
         if self._thread.ident is not None:
             self._thread.join()
         if self._database is not None:
@@ -112,30 +118,22 @@ class CommitQueue:
     # ---- on the writer's thread
 
     def _run(self) -> None:
-        ended = False
-        while not ended:
-            group, ended = self._take()
-            if group or not ended:
-                self._commit_group(group)  # an empty one renews the lease
+        while (group := self._taken_up()) is not None:
+            for job, (result, problem) in zip(group.jobs, self._answers(group.jobs), strict=True):
+                job.resolve(result, problem)
+            group.gate.open()
         self._release()
 
-    def _take(self) -> tuple[list[Answer[Any]], bool]:
-        """All jobs that wait now, and whether the end mark stands behind them. None, where nothing came until the lease must be renewed."""
-        group: list[Answer[Any]] = []
+    def _taken_up(self) -> Group | None:
+        """Jobs that wait, as many as one commit takes; none, to renew the lease, where nothing came until then; None at the end."""
         try:
-            job = self._jobs.get(timeout=self.lease.every_s)
-            while job is not None:
-                group.append(job)
-                if len(group) == GROUP:
-                    return group, False
-                job = self._jobs.get_nowait()
+            group = self._waiting.get(timeout=self.lease.every_s)
         except queue.Empty:
-            return group, False
-        return group, True
-
-    def _commit_group(self, group: list[Answer[Any]]) -> None:
-        for job, (result, problem) in zip(group, self._answers(group), strict=True):
-            job.resolve(result, problem)
+            return Group()
+        with self._lock:
+            if group is self._group:
+                self._group = Group()
+        return group
 
     def _answers(self, group: list[Answer[Any]]) -> list[Outcome]:
         """One transaction, or, where something in it cannot be stored, one for each job: the others must not suffer from it."""
