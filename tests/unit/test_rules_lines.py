@@ -15,6 +15,8 @@ from interferon.rules.records import ANY, ONE, Op, Rule, Source, Test
 
 TEXTS = st.text("abAß.\n\r\u2028é", min_size=1, max_size=3)
 VALUES = st.lists(st.sampled_from(["a", "ab", "AB.", "ßa", "", "b\r", "a\u2028b", "éa"]), max_size=6).map("\n".join)
+BLOCKS = st.sampled_from(["a one\nAB.\nx" * 9, "ßa\r\n" * 20 + "b", "\n" * 30 + "ab\n"])
+FRAMED = st.tuples(VALUES, BLOCKS, VALUES).map("\n".join)
 PARTS = st.lists(st.one_of(TEXTS, st.sampled_from([ANY, ONE])), min_size=1, max_size=3).map(tuple)
 TESTS: st.SearchStrategy[Test] = st.one_of(
     st.builds(
@@ -34,7 +36,9 @@ def every_value_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(TESTS, min_size=1, max_size=5), st.lists(VALUES, min_size=1, max_size=6), st.sampled_from([0, 200, 10_000]))
+@given(
+    st.lists(TESTS, min_size=1, max_size=5), st.lists(st.one_of(VALUES, FRAMED), min_size=1, max_size=9), st.sampled_from([0, 200, 10_000])
+)
 def test_values_of_several_lines_have_the_hits_of_their_closures(tests: list[Test], values: list[str], held: int) -> None:
     engine = Engine([Rule("id", "title", "high", (), Source("linux"), test, "file.yml") for test in tests], Source("linux"))
     closures = [plain.closure(test) for test in tests]
@@ -63,6 +67,21 @@ def test_each_line_is_searched_once() -> None:
     assert known.literals("x\nTWO\nOne") == {0, 1}
     assert known.literals("x\nx") == frozenset()
     assert search.asked == [b"one\nnone\nx", b"two"]
+
+
+def test_lines_that_values_have_in_common_are_not_looked_at_again() -> None:
+    search = Searched()
+    known = Lines(search, str.encode)
+    common = "\n".join(f"a long line of a log, number {number}, one" for number in range(9))
+    for number in range(3):
+        assert known.literals(f"{number}\nthe first\n{common}\n{number} two") == {0, 1}
+    known._known.clear()
+    search.asked.clear()
+    assert known.literals(f"elsewhere\nfor\nonce\nthe first\n{common}\nlast") == {0}
+    assert search.asked == [b"elsewhere\nfor\nonce\nlast"]
+    assert known.literals(common) == {0}, "without what stands before and behind it, it is no whole run"
+    known.literals("")
+    assert all(frame.lines for frame in known._frames)
 
 
 def test_lines_that_never_come_again_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ A `Column` belongs to one gate of `engine`. Aho and Corasick, "Efficient string 
 """
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ LONGEST: Final = 8_192  # characters; longer values seldom come twice
 LONG: Final = 1_000  # characters, from which on a value of several lines is searched line by line
 EARNED: Final = 2_000_000  # bytes searched, after which a table of all states is worth its making
 SMALL: Final = 2_000  # literals, of which such a table stays small
+WAKING: Final = 10_000  # remembered sets of literals that stand together
 FEW: Final = 48  # literals; so many are found many bytes at a time, which overlapping ones cannot be
 
 Waking = dict[int, tuple[int, ...]]  # place of a literal → numbers of tests
@@ -109,6 +110,7 @@ class Index:
         self._start: Waking = {}
         self._end: Waking = {}
         self._checks: dict[int, list[tuple[int, Check]]] = {}
+        self._waking: dict[frozenset[int], tuple[tuple[int, ...], tuple[int, ...]]] = {}  # by the literals that stand in a value
         self._folding: set[int] = set()  # places of literals whose tests look at the casefolded value
         places: dict[str, int] = {}
         for number, test in tests:
@@ -145,7 +147,7 @@ class Index:
     def holding(self, value: str) -> frozenset[int]:
         """The tests that hold for a text."""
         if (lines := self.lines(value)) is not None:  # no test for the whole of such a value is among them
-            standing: Collection[int] = lines.literals(value)
+            standing = lines.literals(value)
             # a long value is casefolded only for those that look at it
             low, found = value.casefold() if self._always or not self._folding.isdisjoint(standing) else "", []
         else:
@@ -153,13 +155,25 @@ class Index:
             found = [number for number, matches in self._exact.get(low, ()) if matches is None or matches(value, low)]
             standing = self._standing(_bytes(low))
         found += [number for number, matches in self._always if matches(value, low)]
-        for at in standing:
-            found += self._woken(at, value, low)
+        if standing:
+            anywhere, elsewhere = self._waking.get(standing) or self._sorted(standing)
+            found += anywhere
+            for at in elsewhere:
+                found += self._woken(at, value, low)
         return frozenset(found) if found else NONE
 
+    def _sorted(self, standing: frozenset[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Of literals that stand in a value: the tests that hold wherever they do, and the literals of those that want more."""
+        anywhere = tuple(number for at in standing for number in self._anywhere.get(at, ()))
+        elsewhere = tuple(at for at in standing if at in self._start or at in self._end or at in self._checks)
+        if len(self._waking) >= WAKING:
+            self._waking.clear()
+        self._waking[standing] = anywhere, elsewhere
+        return anywhere, elsewhere
+
     def _woken(self, at: int, value: str, low: str) -> list[int]:
-        """The tests that hold, of those whose literal, standing in the value, is the one at that place."""
-        found = [*self._anywhere.get(at, ())]
+        """The tests that hold where the value begins or ends with the literal at that place, which stands in it, or as their checks say."""
+        found: list[int] = []
         if at in self._start and low.startswith(self._literals[at]):
             found += self._start[at]
         if at in self._end and low.endswith(self._literals[at]):
@@ -168,11 +182,11 @@ class Index:
             found += [number for number, matches in self._checks[at] if matches(value, low)]
         return found
 
-    def _standing(self, raw: bytes) -> Collection[int]:
+    def _standing(self, raw: bytes) -> frozenset[int]:
         """The literals that stand in casefolded bytes, by their places."""
         if self._first is not None and not self._first.find_matches_as_indexes(raw):
-            return ()
-        return {at for at, _, _ in self._search(raw)}
+            return NONE
+        return frozenset([at for at, _, _ in self._search(raw)])
 
     def _search(self, raw: bytes) -> Sequence[tuple[int, int, int]]:
         """Every match, as (place of the literal, start, end)."""
