@@ -17,6 +17,7 @@ from interferon.actions import ACTIONS
 from interferon.model.errors import InputError, JournalError, UnreachableError
 from interferon.model.records import Incident
 from interferon.playbooks.records import Action, Playbook
+from interferon.runtime import playbook_price
 from interferon.runtime.action_names import refuse_unknown
 from interferon.runtime.effector_client import EffectorClient
 from interferon.runtime.effects import Effects
@@ -83,6 +84,8 @@ def hands(acting: Acting, begin: int, tell: Callable[[str], None]) -> Iterator[H
         raise InputError(f"nothing is carried out: {why}")
     with ExitStack() as stack:
         journal = stack.enter_context(_journal(folder, network.settings.journal, acting.run, tell))
+        if (table := playbook_price.kept(network)) is None:
+            tell("what a step makes late is not known: no closure table of these tables is kept; `interferon up` makes one")
         client = stack.enter_context(EffectorClient(Path(network.settings.effector)))
         seen = newest(folder, network, _us())
         effects = Effects(journal, client, ACTIONS, network, _us, halted=KillSwitch(folder).engaged, readings=lambda: seen)
@@ -91,7 +94,8 @@ def hands(acting: Acting, begin: int, tell: Callable[[str], None]) -> Iterator[H
             effects.recover()
         except UnreachableError as error:
             raise InputError(f"nothing is carried out: {error}") from None
-        executor = EffectorExecutor(acting.run, journal, effects, permission, Terminal(clock.now), _us, acting.incident)
+        price = playbook_price.price(network, table, journal)
+        executor = EffectorExecutor(acting.run, journal, effects, permission, Terminal(clock.now), _us, price, acting.incident)
         crew = AtOnce(executor, clock)
         stack.callback(crew.close)
         stack.callback(executor.close)
