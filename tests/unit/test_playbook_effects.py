@@ -226,7 +226,7 @@ def test_a_journal_that_another_process_holds_is_one_line(folder: Path, monkeypa
     (folder / "state").mkdir()
     with Journal(folder / "state" / "journal.sqlite", node="up") as held:
         with (
-            pytest.raises(InputError, match="where that is `interferon up`, stop it first"),
+            pytest.raises(InputError, match="where that is `interferon up`, begin the playbook with --executor up --url URL"),
             playbook_live.hands(Acting(str(folder), "olga", "r1"), 0, told.append),
         ):
             pass

@@ -62,7 +62,7 @@ class EffectorExecutor:
         if command.kind not in KINDS:
             return Scripted("failure", {}, f"{command.kind} commands are not carried out here: {' and '.join(KINDS)} are")
         found = self.precheck(command)  # where it was given before, it is not done twice
-        return self._do(command) if found == "not done" else found
+        return self._do(command) if isinstance(found, str) else found
 
     def precheck(self, command: Run) -> "Scripted | NotDone | None":
         """What the journal says became of it. A person alone knows about a manual command."""

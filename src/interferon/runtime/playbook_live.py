@@ -1,6 +1,6 @@
 """A run that acts: the folder's journal, effector, policy and kill switch put together for one playbook. Called by `cli.respond_run`.
 
-While it is open it holds the folder's effect journal, as `up` does: one of them acts at a time.
+While it is open it holds the folder's effect journal, as `up` does: one of them acts at a time. While `up` does, `playbook_up` has it act.
 """
 
 import platform
@@ -133,7 +133,8 @@ def _journal(folder: Path, named: str | None, run_id: str, tell: Callable[[str],
             standing_by=lambda holder: tell(f"node {holder} holds the effect journal; waiting {WAIT_S:.0f} s for it at most"),
         )
     except JournalError as error:
-        raise InputError(f"nothing is carried out: {error}; where that is `interferon up`, stop it first") from None
+        how = "begin the playbook with --executor up --url URL --token-file FILE, so that it carries it out, or stop it first"
+        raise InputError(f"nothing is carried out: {error}; where that is `interferon up`, {how}") from None
 
 
 def _us() -> int:
