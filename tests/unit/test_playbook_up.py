@@ -4,7 +4,7 @@ import base64
 import io
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class Site:
 
     def __init__(self, *answers: Response | Unreached) -> None:
         self.answers, self.said, self.told, self.now = list(answers), list[Command](), list[str](), 0
+        self.then: Callable[[], None] = lambda: None  # what happens while an answer is on its way
         self.executor = UpExecutor(
             Through(Upstream("http://127.0.0.1:1", "t"), "r1"),
             Terminal(lambda: 0),
@@ -43,6 +44,7 @@ class Site:
         assert request_id == command.command_id
         self.said.append(command)
         self.now += 1000
+        self.then()
         found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(found, Unreached):
             raise found
@@ -117,20 +119,21 @@ def test_what_nobody_waits_for_is_not_begun_or_withdrawn() -> None:
     assert site.executor.run(command(HOLD)) == Scripted("failure", {}, "withdrawn before it was begun")
     assert site.said == []
     begun = Site(WAITS, GOOD)
-    say = begun.executor._say
-
-    def cancelled(upstream: Upstream, command: Command, request_id: str) -> Response:
-        begun.executor.cancel("0/1!0")
-        return say(upstream, command, request_id)
-
-    begun.executor._say = cancelled
+    begun.then = lambda: begun.executor.cancel("0/1!0")
     found = begun.executor.run(command(HOLD))
     assert found == Scripted("failure", {}, "not ended in time (plan p waits for approval); it was withdrawn")
 
 
+def test_one_whose_time_was_up_while_the_run_was_stopped_is_not_begun() -> None:
+    site = Site(Response(status=404))
+    found = site.executor.run(command(HOLD, due=0))
+    assert found == Scripted("timeout", {}, "not ended in time (its time was up before it was sent); it was withdrawn")
+    assert [each.action for each in site.said] == ["cancel"]
+
+
 def test_a_run_that_is_stopped_leaves_its_commands_as_they_are_and_gives_them_again() -> None:
     site = Site(WAITS)
-    site.executor.close()
+    site.then = site.executor.close
     assert site.executor.run(command(HOLD)) is None
     assert [each.action for each in site.said] == ["contain"]
     assert site.executor.precheck(command(HOLD)) == "counts once"

@@ -20,14 +20,14 @@ import msgspec
 from interferon.model.errors import InputError
 from interferon.openc2.inbound import TAKE_BACK
 from interferon.openc2.records import STATUS, Args, Command, Response
-from interferon.playbooks.run_records import Run, Scripted
+from interferon.playbooks.run_records import Outcome, Run, Scripted
 from interferon.runtime import openc2_client
 from interferon.runtime.openc2_client import Unreached, Upstream
 from interferon.runtime.playbook_crew import AtOnce, Hands, NotDone, WallClock
 from interferon.runtime.playbook_effects import KINDS, own_command
 from interferon.runtime.playbook_people import Terminal
 
-PAUSE_S: Final = 5.0  # between two looks at a command that waits: a token may send 60 a minute
+PAUSE_S: Final = 10.0  # between two looks at a command that waits: a token may send 60 a minute
 STEP_S: Final = 0.1  # within which it is noticed that nobody waits any more
 
 
@@ -62,15 +62,13 @@ class UpExecutor:
             return self._terminal.ask(command, lambda: command.id in self._withdrawn)
         if command.kind not in KINDS:
             return Scripted("failure", {}, f"{command.kind} commands are not carried out here: {' and '.join(KINDS)} are")
+        if command.id in self._withdrawn:
+            return Scripted("failure", {}, "withdrawn before it was begun")
         try:
             said = _said(self._through.run, command)
-            return (
-                self._ended(command, said)
-                if command.id not in self._withdrawn
-                else Scripted("failure", {}, "withdrawn before it was begun")
-            )
         except InputError as error:
             return Scripted("failure", {}, str(error))
+        return self._ended(command, said)
 
     def precheck(self, command: Run) -> "Scripted | NotDone | None":
         """Whether it was done `up` alone knows, and asking is giving it again. A person alone knows about a manual command."""
@@ -85,45 +83,42 @@ class UpExecutor:
         self._terminal.close()
 
     def _ended(self, command: Run, said: Command) -> Scripted | None:
-        """How the command ended. One that still waits when its time is up, or that nobody waits for any more, is taken back there."""
-        told = ""
-        while True:
+        """How the command ended; None where the run is stopped first. One that nobody waits for any more is taken back there."""
+        waits = "its time was up before it was sent"
+        while not self._closed.is_set():
+            if why := self._over(command):
+                return self._given_up(said, why, waits)
+            before = waits
             try:
                 answer = self._say(self._through.upstream, said, said.command_id)
                 if answer.status not in (102, 503):
                     return _result(said, answer)
                 waits = (answer.status_text or "under way").partition(": send the same command")[0]
-            except Unreached as error:
+            except (Unreached, InputError) as error:  # also a token file that is being written
                 waits = str(error)
-            if waits != told:
+            if waits != before:
                 self._tell(f"{command.step}: {waits}; {self._through.upstream.url}/approvals shows what waits for people")
-                told = waits
-            if why := self._waited(command):
-                return self._given_up(said, why, waits)
-            if self._closed.is_set():
-                return None
+            self._pause(command)
+        return None
 
-    def _waited(self, command: Run) -> str:
-        """'' after a pause, where it goes on; else why it does not."""
+    def _over(self, command: Run) -> Outcome | None:
+        """How it counts where nobody waits for it any more."""
+        if self._now() >= command.due:
+            return "timeout"
+        return "failure" if command.id in self._withdrawn else None
+
+    def _pause(self, command: Run) -> None:
         end = time.monotonic() + self._pause_s
-        while True:
-            if self._now() >= command.due:
-                return "timeout"
-            if command.id in self._withdrawn:
-                return "failure"
-            if self._closed.is_set() or time.monotonic() >= end:
-                return ""
+        while time.monotonic() < end and not (self._closed.is_set() or self._over(command)):
             time.sleep(STEP_S)
 
-    def _given_up(self, said: Command, why: str, waits: str) -> Scripted:
-        result: Final = "timeout" if why == "timeout" else "failure"
+    def _given_up(self, said: Command, result: Outcome, waits: str) -> Scripted:
         if said.action in TAKE_BACK:
             return Scripted(result, {}, f"not ended in time: {waits}")
         back = Command(action="cancel", target="command", specifier=said.command_id, command_id=_id(f"cancel {said.command_id}"))
         try:
-            answer = self._say(self._through.upstream, back, back.command_id)
-            done = answer.status == 200
-        except Unreached:
+            done = self._say(self._through.upstream, back, back.command_id).status in (200, 404)  # 404: nothing of it is there
+        except (Unreached, InputError):
             done = False
         end = "it was withdrawn" if done else "it could not be withdrawn: look at Approvals"
         return Scripted(result, {}, f"not ended in time ({waits}); {end}")
