@@ -19,6 +19,7 @@ ACTIONS = {  # action of the project: (OpenC2 action, target type, hours that it
     "fail_over": ("redirect", "asset", 8),
     "disable_identity": ("deny", "identity", 8),
     "hold_transaction": ("contain", "transaction", 24),
+    "roll_back_config": ("restore", "config", 24),
 }
 DEFENCES = {
     "D3-NI": "Network Isolation", "D3-NTF": "Network Traffic Filtering", "D3-ITF": "Inbound Traffic Filtering",
@@ -86,7 +87,8 @@ def ask(by: str, title: str, text: str, gets: tuple[str, ...] = (), within: int 
 def do(action: str, on: str, title: str, defence: str, reason: str = "", **more: Any) -> Act:
     """An action of the project on what the variable `on` names; it ends by itself after its time to live."""
     verb, kind, hours = ACTIONS[action]
-    undo = f"Undo: allow the same target ({action} ends by itself after {hours} h)."
+    end = f"a person looks at it after {hours} h" if verb == "restore" else f"{action} ends by itself after {hours} h"
+    undo = f"Undo: allow the same target ({end})."
     return Act(
         title, [_openc2(verb, kind, on, action, hours * 3_600_000)], "interferon", f"{reason} {undo}".strip(), (), on, defence, **more
     )
@@ -100,7 +102,8 @@ def undo(action: str, on: str, title: str, defence: str = "", **more: Any) -> Ac
 
 def _openc2(verb: str, kind: str, on: str, action: str, duration: int) -> dict[str, Any]:
     args: dict[str, Any] = {"response_requested": "complete"} | ({"duration": duration} if duration else {})
-    reference = f"__{on}__:value" if kind == "transaction" else f"{kind}:__{on}__:value"  # what is held names its kind itself
+    of = {"transaction": "", "config": "asset:"}.get(kind, f"{kind}:")  # what is held names its kind itself
+    reference = f"{of}__{on}__:value"
     message = {"action": verb, "target": {f"x-interferon:{kind}": reference}, "args": args}
     return {
         "type": "openc2-http",

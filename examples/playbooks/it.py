@@ -1,10 +1,18 @@
 """Playbooks for incidents of information technology, and the one that brings an asset back. Written by `make`."""
 
+from typing import Any
+
 from author import Book, Call, ask, choose, do, given, together, undo, until, when
 
 ASSET = {"asset": given("The asset, as the network tables name it")}
 BACK = "return-to-service"
 UNPLUG = [ask("shift", "Unplug it", "Unplug the network of __asset__:value; leave it running.", within=900)]
+RETURN = {  # what the steps of `restored` and `returned` find out
+    "same": ("bool", "It is as approved"),
+    "proved": ("bool", "It is proved clean"),
+    "quiet": ("bool", "It was quiet"),
+}
+CLEAN = "__same__:value = true AND __proved__:value = true"
 
 
 def back(title: str = "Bring it back step by step") -> Call:
@@ -20,29 +28,44 @@ def books() -> list[Book]:
     return [_back(), _ransomware(), _wiper(), _rdp(), _vpn(), _exfiltration(), _logging(), _tunnel(), _rogue()]
 
 
+def restored(by: str = "it") -> list[Any]:
+    """What is there is compared with what was approved, brought back to it, compared again, and proved clean by another person."""
+    return [
+        ask(by, "Compare with what was approved", "Compare configuration and programs of __asset__:value with the approved state. Are they the same?", ("same",)),
+        when("__same__:value = false", "Not as approved?", [
+            do("roll_back_config", "asset", "Bring back what was approved", "D3-RC", "What stood there is kept as evidence.", instead=[
+                ask(by, "Restore it by hand", "Restore __asset__:value from the last backup before the incident; check its hash.", (), 14_400, defence="D3-RC"),
+            ]),
+            ask(by, "Compare once more", "Compare again: are configuration and programs of __asset__:value the same as the approved ones now?", ("same",)),
+        ]),
+        ask("security", "Prove it clean", "Say whether what is in force now, and the backup it came from, are from before the first sign of the incident and were scanned.",
+            ("proved",)),
+    ]  # fmt: skip
+
+
+def returned(action: str, on: str, title: str, by_hand: str, again: str, defence: str = "D3-RNA") -> list[Any]:
+    """It is opened, watched for an hour at reduced trust, and closed again where it is not quiet. `by_hand`, `again`: what people do instead."""
+    return [
+        undo(action, on, title, defence, instead=[ask("shift", "Open by hand", by_hand)]),
+        ask("security", "Watch for an hour", "Watch __asset__:value for an hour at reduced trust: what is odd on it counts more. Was it quiet?", ("quiet",), 7200, after=3600),
+        when("__quiet__:value = false", "Not quiet?", [do(action, on, "Close it again", "D3-NI", instead=[ask("shift", "Close it by hand", again)])]),
+    ]  # fmt: skip
+
+
 def _back() -> Book:
     return Book(
         BACK,
         [
-            ask("it", "Compare with what was approved", "Compare configuration and programs of __asset__:value with the approved state.", ("same",)),
-            when("__same__:value = false", "Not as approved?", [
-                ask("it", "Restore what was approved", "Restore __asset__:value from the last backup before the incident; check its hash.", (), 14_400, defence="D3-RC"),
-            ]),
-            ask("security", "Prove the backup", "Say whether the backup is from before the first sign of the incident and was scanned.", ("proved",)),
-            when("__proved__:value = true", "Fit to come back?", [
-                undo("isolate_asset", "asset", "Let it talk again, watched", "D3-RNA",
-                     instead=[ask("shift", "Open by hand", "Remove the block of __asset__:value at the switch.")]),
-                ask("security", "Watch for an hour", "Watch __asset__:value for an hour at reduced trust. Was it quiet?", ("quiet",), 7200, after=3600),
-                when("__quiet__:value = false", "Not quiet?", [
-                    do("isolate_asset", "asset", "Cut it off again", "D3-NI", instead=[ask("shift", "Pull the plug", "Unplug __asset__:value.")]),
-                ]),
-            ], [ask("it", "Rebuild it", "Rebuild __asset__:value from its image; it stays isolated until then.", (), 86_400, defence="D3-RS")]),
+            *restored(),
+            when(CLEAN, "Fit to come back?",
+                 returned("isolate_asset", "asset", "Let it talk again, watched", "Remove the block of __asset__:value at the switch.", "Unplug __asset__:value."),
+                 [ask("it", "Rebuild it", "Rebuild __asset__:value from its image; it stays isolated until then.", (), 86_400, defence="D3-RS")]),
         ],
         title="Bring an asset back into service", trigger="The asset is contained and looked at",
         text="Called by other playbooks: what was approved is restored and proved, the asset is watched at reduced trust, then trusted.",
         techniques=[("T1486", "Data Encrypted for Impact"), ("T0889", "Modify Program")], severity=30, impact=40, labels=["it", "ot", "recovery"],
         types=["remediation"], by_hand="The asset may be half open: check that __asset__:value is isolated, then begin again.",
-        variables=ASSET | {"same": ("bool", "It is as approved"), "proved": ("bool", "The backup is proved"), "quiet": ("bool", "It was quiet")},
+        variables=ASSET | RETURN,
     )  # fmt: skip
 
 
@@ -117,16 +140,21 @@ def _rdp() -> Book:
                 "default": [
                     ask("it", "Follow the trail", "List hosts that __user__:value has logged on to since the first sign; look at each.", (), 14_400),
                     ask("identity", "New credentials", "Rotate the credentials of __user__:value and of every admin seen on those hosts.", defence="D3-CRO"),
+                    *restored(),
+                    until(CLEAN, "Until the host is clean", [
+                        ask("it", "Rebuild the host", "Rebuild __asset__:value from its image and compare it with the approved state. Is it the same?", ("same",), 86_400, defence="D3-RS"),
+                        ask("security", "Prove the rebuilt host", "Is the image from before the first sign of the incident, and scanned?", ("proved",)),
+                    ]),
                 ],
             }),
-            undo("cut_conduit", "conduit", "Open the way again", "D3-RNA", instead=[ask("it", "Open it by hand", "Restore the firewall rule.")]),
+            *returned("cut_conduit", "conduit", "Open the way again, watched", "Restore the firewall rule.", "Take the firewall rule away again."),
             undo("disable_identity", "user", "Unlock the account", "D3-RUAA", instead=[ask("identity", "Unlock it by hand", "Enable __user__:value.")]),
         ],
         title="Lateral movement by remote desktop", trigger="A remote desktop session goes where none has gone",
-        text="Cuts the way and the sessions, asks the owner by telephone, then follows the trail.",
+        text="Cuts the way and the sessions, asks the owner by telephone, follows the trail, restores the host and opens the way watched.",
         techniques=[("T1021.001", "Remote Desktop Protocol"), ("T1078", "Valid Accounts"), ("T0886", "Remote Services")],
         severity=65, impact=25, labels=["it", "identity"], by_hand="Leave the conduit cut; it opens by itself after four hours.",
-        variables=ASSET | {"conduit": given("The conduit that it came through"), "user": given("The account"), "answer": ("string", "own, shared or stolen")},
+        variables=ASSET | {"conduit": given("The conduit that it came through"), "user": given("The account"), "answer": ("string", "own, shared or stolen")} | RETURN,
     )  # fmt: skip
 
 
@@ -186,17 +214,26 @@ def _logging() -> Book:
                 instead=[ask("security", "Count it as not planned", "Nobody answered: treat it as an attack.", ("planned",))]),
             when("__planned__:value = false", "Not planned?", [
                 do("disable_identity", "user", "Lock who did it", "D3-AL", instead=[ask("identity", "Lock it by hand", "Disable __user__:value.")]),
-                ask("it", "Switch logging on", "Switch logging on again and forward it to a collector that the host cannot reach.", defence="D3-RC",
-                    stop=[do("isolate_asset", "asset", "Isolate what is blind", "D3-NI", instead=UNPLUG), back()]),
+                do("roll_back_config", "asset", "Bring back the approved logging", "D3-RC", "The approved configuration logs; what stood there is kept as evidence.", instead=[
+                    ask("it", "Switch logging on by hand", "Switch logging on again and forward it to a collector that the host cannot reach.", defence="D3-RC",
+                        stop=[do("isolate_asset", "asset", "Isolate what is blind", "D3-NI", instead=UNPLUG), back()]),
+                ]),
+                ask("it", "Is it seen again?", "Do events of __asset__:value reach the collector, and is its configuration the approved one?", ("seen",), 1800),
+                when("__seen__:value = true", "Seen?", [
+                    ask("security", "Watch for a day", "Watch __asset__:value for a day at reduced trust: what is odd on it counts more. Was it quiet?",
+                        ("quiet",), 90_000, after=86_400),
+                    when("__quiet__:value = false", "Not quiet?", [do("isolate_asset", "asset", "Isolate what is not quiet", "D3-NI", instead=UNPLUG), back()]),
+                ], [do("isolate_asset", "asset", "Isolate what stays blind", "D3-NI", instead=UNPLUG), back("Bring it back once it is clean")]),
                 ask("security", "Fill the gap", "Rebuild what happened in the gap from network records and from the neighbours' logs.", (), 28_800),
                 undo("disable_identity", "user", "Unlock the account", "D3-ULA", instead=[ask("identity", "Unlock it by hand", "Enable __user__:value.")]),
             ]),
         ],
         title="Logging was switched off", trigger="A host or a sensor has fallen silent by a command",
-        text="Asks for the work order, restores logging, isolates only what cannot be made to see again.",
+        text="Asks for the work order, rolls back to the configuration that logs, watches, and isolates only what cannot be made to see again.",
         techniques=[("T1070.001", "Clear Windows Event Logs"), ("T1489", "Service Stop"), ("T0881", "Service Stop")],
         severity=55, impact=15, labels=["it", "logging"], by_hand="Treat __asset__:value as hostile while it does not log.",
-        variables=ASSET | {"user": given("The account that stopped it"), "planned": ("bool", "There is a work order")},
+        variables=ASSET | {"user": given("The account that stopped it"), "planned": ("bool", "There is a work order"), "seen": ("bool", "Its events arrive"),
+                           "quiet": RETURN["quiet"]},
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Playbooks for incidents of the plant. Nothing writes to a controller but people, after the process owner's word; safety systems are never touched."""
 
 from author import Book, ask, choose, do, given, together, undo, until, when
-from it import ASSET, back
+from it import ASSET, CLEAN, RETURN, back, restored, returned
 
 UNPLUG = [ask("shift", "Unplug it", "Unplug the network of __asset__:value; its process goes on without it.", within=900)]
 CONDUIT = {"conduit": given("The conduit, as the network tables name it")}
@@ -28,16 +28,22 @@ def _setpoint() -> Book:
             }),
             ask("quality", "What was made meanwhile", "Lock the lots made since the first changed value until they are checked.", (), 14_400),
             ask("security", "Who sent it", "Find the station and account that sent the command; open a case for it.", (), 14_400),
-            ask("owner", "Allow commands again", "Does the process owner allow commands over the network again?", ("allowed",), 28_800),
-            when("__allowed__:value = true", "Allowed?", [
-                undo("cut_conduit", "conduit", "Open the way again", "D3-RNA", instead=[ask("it", "Open it by hand", "Restore the rule of __conduit__:value.")]),
+            ask("owner", "Compare logic and parameters", "Upload program and parameters of __asset__:value and compare them with the approved ones. Are they the same?",
+                ("same",), 14_400),
+            until("__same__:value = true", "Until it is as approved", [
+                ask("owner", "Load what was approved", "Load the approved program and parameters at the panel or with key switch and second person, then compare again. "
+                    "Are they the same? Undo: what was uploaded before.", ("same",), 28_800, defence="D3-RS"),
             ]),
+            ask("owner", "Allow commands again", "Does the process owner allow commands over the network again?", ("allowed",), 28_800),
+            when("__allowed__:value = true", "Allowed?", returned(
+                "cut_conduit", "conduit", "Open the way again, watched", "Restore the rule of __conduit__:value.", "Take the rule of __conduit__:value away again.")),
         ],
         title="Set-point of a controller changed", trigger="A set-point leaves its recipe",
-        text="Cuts where the command came from, never the controller; the process owner decides about the process.",
+        text="Cuts where the command came from, never the controller; the process owner decides, has its logic compared, and lets commands in again, watched.",
         techniques=[("T0836", "Modify Parameter"), ("T0855", "Unauthorized Command Message"), ("T0831", "Manipulation of Control")],
         severity=85, impact=30, labels=["ot", "plc"], by_hand="The process owner runs the process at the local panel.",
-        variables=ASSET | CONDUIT | {"process": ("string", "safe, drifting or unsafe"), "allowed": ("bool", "The process owner allows it")},
+        variables=ASSET | CONDUIT | {"process": ("string", "safe, drifting or unsafe"), "allowed": ("bool", "The process owner allows it"),
+                                     "same": RETURN["same"], "quiet": RETURN["quiet"]},
     )  # fmt: skip
 
 
@@ -84,13 +90,21 @@ def _firmware() -> Book:
                 ask("partner", "Tell the vendor", "Tell the vendor and the authority; ask for a signed firmware and for who else has it.", (), 86_400),
                 ask("owner", "Replace it", "Replace the device by one with proved firmware; keep the old one as evidence.", (), 86_400, defence="D3-RS"),
             ]),
-            undo("cut_conduit", "conduit", "Open the way again", "D3-RNA", instead=[ask("it", "Open it by hand", "Restore the rule.")]),
+            *restored(),
+            until(CLEAN, "Until it is clean", [
+                ask("owner", "Set it up anew", "Set __asset__:value up from the vendor's signed firmware and the approved configuration. Is it as approved?", ("same",), 86_400),
+                ask("security", "Prove it again", "Hash what runs on it and compare with the vendor's. Is it clean?", ("proved",), 28_800),
+            ]),
+            when("__spared__:value = true", "How does it come back?",
+                 returned("fail_over", "asset", "Give it its work back, watched", "Switch back to __asset__:value, or remove its block at the switch.",
+                          "Switch to the partner, or unplug __asset__:value."),
+                 returned("cut_conduit", "conduit", "Open the way again, watched", "Restore the rule of __conduit__:value.", "Take the rule away again.")),
         ],
         title="Malicious firmware in a device", trigger="A device has a firmware that nobody approved",
-        text="Depends on whether the process can spare the device; then all of its series are looked at, not it alone.",
+        text="Depends on whether the process can spare the device; all of its series are looked at; it comes back as approved, and watched.",
         techniques=[("T0857", "System Firmware"), ("T0839", "Module Firmware"), ("T0862", "Supply Chain Compromise"), ("T1195.002", "Compromise Software Supply Chain")],
         severity=90, impact=45, labels=["ot", "firmware", "supplier"], by_hand="Leave the device as it is; do not flash over the evidence.",
-        variables=ASSET | CONDUIT | {"spared": ("bool", "The process can spare it"), "genuine": ("bool", "The vendor's hash fits"), "checked": ("bool", "All of the series are checked")},
+        variables=ASSET | CONDUIT | {"spared": ("bool", "The process can spare it"), "genuine": ("bool", "The vendor's hash fits"), "checked": ("bool", "All of the series are checked")} | RETURN,
     )  # fmt: skip
 
 
@@ -105,13 +119,18 @@ def _historian() -> Book:
                      [ask("owner", "Read at the panel", "Read the process at the panels each hour until it is back.", (), 3600)]),
             ask("it", "Which values are true", "Compare a week of values with the controllers' own buffers. From when on were they changed?", (), 28_800),
             ask("it", "Restore the data", "Restore the database to before that moment, then load the buffers.", (), 86_400, defence="D3-RD"),
-            back(),
-            undo("cut_conduit", "conduit", "Let the office read again", "D3-RNA", instead=[ask("it", "Open it by hand", "Restore the rule, one-way if there is a diode.")]),
+            *restored(),
+            until(CLEAN, "Until it is clean", [
+                ask("it", "Rebuild it", "Rebuild __asset__:value from its image, load the restored data, compare with the approved state. Is it the same?", ("same",), 86_400, defence="D3-RS"),
+                ask("security", "Prove what was rebuilt", "Are image and data from before the first changed value, and scanned?", ("proved",)),
+            ]),
+            *returned("cut_conduit", "conduit", "Let the office read again, watched",
+                      "Restore the rule, one-way if there is a diode; where the historian itself was isolated, let it talk.", "Take the rule away again."),
         ],
         title="Compromised historian", trigger="The historian talks downwards, or its values do not fit",
-        text="The historian bridges office and plant: the bridge is cut first; decisions on its values stop.",
+        text="The historian bridges office and plant: the bridge is cut first, decisions on its values stop; it is restored and read again, watched.",
         techniques=[("T0832", "Manipulation of View"), ("T0811", "Data from Information Repositories"), ("T0886", "Remote Services"), ("T1565.001", "Stored Data Manipulation")],
-        severity=70, impact=20, labels=["ot", "historian"], by_hand="Nobody decides on trends until they are proved.", variables=ASSET | CONDUIT,
+        severity=70, impact=20, labels=["ot", "historian"], by_hand="Nobody decides on trends until they are proved.", variables=ASSET | CONDUIT | RETURN,
     )  # fmt: skip
 
 

@@ -306,6 +306,31 @@ def test_what_ships_is_listed_exported_and_run(run: Run, folder: Path, monkeypat
     assert "playbook-action" in {step["kind"] for step in report["steps"]}
 
 
+def test_a_historian_that_was_changed_comes_back_by_stages(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restoring fails and people do it; then it is proved, opened, found not quiet, and closed again."""
+    monkeypatch.chdir(folder)
+    told(run, "export", "compromised-historian", "--out", "historian.json")
+    step = {each["name"]: (key, each) for key, each in json.loads(Path("historian.json").read_text())["workflow"].items()}
+    script: dict[str, Any] = {step["Bring back what was approved"][0]: "failure"}
+    for title, said in (
+        ("Compare with what was approved", False),
+        ("Compare once more", True),
+        ("Prove it clean", True),
+        ("Watch for an hour", False),
+    ):
+        key, each = step[title]
+        script[key] = {"result": "success", "out": {each["out_args"][0]: str(said).lower()}}
+    Path("said.json").write_text(json.dumps(script))
+    report = told(run, "run", "historian.json", "--script", "said.json")
+    names = {key: title for title, (key, _) in step.items()}
+    went = [names[each["id"]] for each in report["steps"] if each["kind"] == "action"]
+    assert report["status"] == "completed"
+    assert went[-8:] == [
+        "Compare with what was approved", "Bring back what was approved", "Restore it by hand", "Compare once more", "Prove it clean",
+        "Let the office read again, watched", "Watch for an hour", "Close it again",
+    ]  # fmt: skip
+
+
 def test_openc2_messages_are_checked_by_the_same_command(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("interferon.openc2.check")
     (tmp_path / "good.json").write_text('{"action": "query", "target": {"features": []}}')

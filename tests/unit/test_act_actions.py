@@ -129,11 +129,12 @@ def test_a_plan_s_command_becomes_intents_that_draw_on_the_budgets() -> None:
     command = Execute(time=7, plan="p", incident="i", effects=effects, ttl_s=5400, mode="execute_auto")
     zone, asset, unknown = intents(command, network(), ACTIONS, "policy", orders_late=2.1)
     assert (zone.assets, zone.downtime_h, zone.orders_late, zone.ttl_s, zone.params) == (2, 2, 3, 5400, {"keep": "safety"})
-    assert (asset.assets, asset.downtime_h, asset.orders_late) == (1, 0, 0)
+    assert (asset.assets, asset.downtime_h, asset.orders_late, asset.priced) == (1, 0, 0, True)
     assert (unknown.assets, unknown.ttl_s, unknown.time, unknown.requested_by, unknown.mode) == (0, 5400, 7, "policy", "execute_auto")
 
 
 def test_without_a_plan_s_time_to_live_the_action_s_own_is_taken() -> None:
     effects: Effects = (("e-1", "isolate_asset", "asset:plc-1", {}), ("e-2", "no_such_action", "asset:plc-1", {}))
-    own, unknown = intents(Execute(time=0, plan="p", incident="i", effects=effects, ttl_s=0, mode=""), network(), ACTIONS, "policy")
+    own, unknown = intents(Execute(time=0, plan="p", incident="i", effects=effects, ttl_s=0, mode=""), network(), ACTIONS, "policy", None)
+    assert (own.priced, own.orders_late) == (False, 0)  # nobody knows what it makes late
     assert (own.ttl_s, own.downtime_h, unknown.ttl_s) == (4 * 3600, 4, 0)

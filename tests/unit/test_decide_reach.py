@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interferon.decide import DecideState, Situation, price
+from interferon.decide import DecideState, Situation, closed
 from interferon.decide.options import Act, Option, options
 from interferon.decide.price import Priced, Pricing
 from interferon.decide.reach import blocks, exposure, footholds, money_at_stake, speed
@@ -209,8 +209,19 @@ def test_the_last_of_a_redundancy_group_costs_what_the_group_is_worth() -> None:
     assert priced({}, ("isolate_zone", "zone:ops"), ("isolate_asset", "asset:mes")).assets == 1
 
 
+def test_what_is_in_force_already_makes_nothing_more_late() -> None:
+    rows = tuple(Dependency(asset=asset, target="node:n", share_lost=0.5, group="pair") for asset in ("mes", "wks"))
+    found = closed.Closed(replace(CHAIN, dependencies=rows), Group(), {})
+    mes, wks, gone = ("isolate_asset", "asset:mes"), ("isolate_asset", "asset:wks"), ("isolate_asset", "asset:gone")
+    late = [
+        closed.expected_late(found, acts, in_force, SETTINGS)
+        for acts, in_force in (([mes, wks], ()), ([mes, gone], (wks,)), ([mes], (mes,)))
+    ]
+    assert late == [pytest.approx(70 * 12 / 168), pytest.approx(70 * 12 / 168), 0.0]
+
+
 def test_closures_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(price, "REMEMBERED", 2)
+    monkeypatch.setattr(closed, "REMEMBERED", 2)
     values: dict[tuple[str, ...], Closure] = {}
     first = priced(values, ("isolate_asset", "asset:wks"), ("isolate_asset", "asset:plc"))
     assert len(values) == 2

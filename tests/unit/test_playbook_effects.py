@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from interferon.actions import ACTIONS
+from interferon.decide.situation import Closures
+from interferon.flow.closure import closure_table
+from interferon.flow.problem import opening
 from interferon.model.effects import Observed, Outcome, Value
 from interferon.model.errors import InputError
 from interferon.playbooks.run_records import Run, Scripted
-from interferon.runtime import playbook_live
+from interferon.runtime import installation, playbook_live, playbook_price
 from interferon.runtime.effector_client import EffectorClient
 from interferon.runtime.effects import Effects
 from interferon.runtime.playbook_effects import LEDGER, EffectorExecutor, effect_name
@@ -31,6 +34,7 @@ CHEAP = Cost(n=2**10, p=1)
 NOW = 1_700_000_000_000_000
 HOLD = {"action": "contain", "target": {"x-interferon:transaction": "order:o-1"}}
 RELEASE = {"action": "allow", "target": {"x-interferon:transaction": "order:o-1"}}
+ISOLATE = {"action": "contain", "target": {"x-interferon:asset": "asset:plc-1"}}
 
 
 class Killed(Exception):
@@ -40,7 +44,9 @@ class Killed(Exception):
 class Life:
     """One process of a run, which ends at its `at`-th touch of journal or world; `after`: once that touch was made."""
 
-    def __init__(self, folder: Path, world: World, at: int = -1, *, after: bool = False, person: str = "olga") -> None:
+    def __init__(
+        self, folder: Path, world: World, at: int = -1, *, after: bool = False, person: str = "olga", closures: Closures | None = None
+    ) -> None:
         self.left, self.after, self.dead = at, after, False
         self.network = load(folder)
         self.journal = Journal(folder.parent / "journal.sqlite", node="run")
@@ -50,7 +56,8 @@ class Life:
         self.effects = Effects(self.journal, seen, ACTIONS, self.network, lambda: NOW)
         self.effects.recover()
         permission = Permission(folder, person, self.network, Accounts(folder, CHEAP))
-        self.executor = EffectorExecutor("r1", self.journal, self.effects, permission, Terminal(lambda: 0), lambda: NOW)
+        self.price = playbook_price.price(self.network, closures, self.journal)
+        self.executor = EffectorExecutor("r1", self.journal, self.effects, permission, Terminal(lambda: 0), lambda: NOW, self.price)
 
     def touched(self, call: Callable[..., Any], *, answered: bool = False) -> Callable[..., Any]:
         def touch(*words: Any) -> Any:
@@ -118,9 +125,9 @@ def command(content: dict[str, Any], name: str = "0/1!0", kind: str = "openc2-ht
     )  # fmt: skip
 
 
-def lived(folder: Path, world: World, wanted: Run, at: int = -1, *, after: bool = False, person: str = "olga") -> Scripted | None:
+def lived(folder: Path, world: World, wanted: Run, at: int = -1, **more: Any) -> Scripted | None:
     """What a process that is asked for the command answers; None where it is killed first."""
-    life = Life(folder, world, at, after=after, person=person)
+    life = Life(folder, world, at, **more)
     try:
         return life.executor.run(wanted)
     except Killed:
@@ -219,7 +226,7 @@ def test_a_journal_that_another_process_holds_is_one_line(folder: Path, monkeypa
     (folder / "state").mkdir()
     with Journal(folder / "state" / "journal.sqlite", node="up") as held:
         with (
-            pytest.raises(InputError, match="where that is `interferon up`, stop it first"),
+            pytest.raises(InputError, match="where that is `interferon up`, begin the playbook with --executor up --url URL"),
             playbook_live.hands(Acting(str(folder), "olga", "r1"), 0, told.append),
         ):
             pass
@@ -263,9 +270,74 @@ def test_what_a_run_about_a_case_does_belongs_to_the_case(folder: Path) -> None:
     life = Life(folder, World())
     try:
         permission = Permission(folder, "olga", life.network, Accounts(folder, CHEAP))
-        about = EffectorExecutor("r2", life.journal, life.effects, permission, Terminal(lambda: 0), lambda: NOW, "i-7")
+        about = EffectorExecutor("r2", life.journal, life.effects, permission, Terminal(lambda: 0), lambda: NOW, life.price, "i-7")
         assert about.run(command(HOLD)) == Scripted("success", {}, "hold_transaction order:o-1: verified")
         assert [effect.intent.incident for effect in life.journal.effects()] == ["i-7"]
         assert [json.loads(row.body)["incident"] for row in life.journal.rows(LEDGER, effect_name("r2", "0/1!0"))] == ["i-7"]
     finally:
         life.close()
+
+
+# ---- what it makes late
+
+
+@pytest.fixture
+def closures(folder: Path) -> Closures:
+    """Of `minimal`: isolating plc-1 makes half an order late within the hours of a repair, so one is reserved."""
+    network = load(folder)
+    return closure_table(network, opening(network, installation.opening_time(network)))
+
+
+def reserved(folder: Path, closures: Closures | None, *wanted: dict[str, Any]) -> list[tuple[int, bool, str]]:
+    """Of each effect: orders reserved, whether that is known, and how it stands."""
+    life = Life(folder, World(), closures=closures)
+    try:
+        for number, content in enumerate(wanted):
+            life.executor.run(command(content, f"0/{number}!0"))
+        return [(each.intent.orders_late, each.intent.priced, each.state) for each in life.journal.effects()]
+    finally:
+        life.close()
+
+
+def test_what_a_step_makes_late_is_reserved_as_a_plan_s_is(folder: Path, closures: Closures) -> None:
+    assert reserved(folder, closures, ISOLATE, HOLD) == [(1, True, "verified"), (0, True, "verified")]
+
+
+def test_where_no_closure_table_is_kept_it_is_not_known_and_the_ledger_says_so(folder: Path) -> None:
+    life = Life(folder, World())
+    try:
+        life.executor.run(command(ISOLATE))
+        (row,) = life.journal.rows(LEDGER, effect_name("r1", "0/1!0"))
+        assert json.loads(row.body)["orders_late"] is None
+    finally:
+        life.close()
+    assert reserved(folder, None, HOLD) == [(0, False, "verified"), (0, True, "verified")]  # what closes nothing makes nothing late
+
+
+def test_beyond_the_budget_of_late_orders_a_step_is_refused(folder: Path, closures: Closures) -> None:
+    settings = folder / "network.toml"
+    settings.write_text(re.sub(r"orders_late_per_day = \d+", "orders_late_per_day = 0", settings.read_text()))
+    found = lived(folder, World(), command(ISOLATE), closures=closures)
+    assert found is not None
+    assert (found.result, "beyond budget: late orders: 0 held + 1 asked > 0" in found.detail) == ("failure", True), found
+
+
+@pytest.mark.parametrize(("most", "known", "done"), [(1, True, True), (0, True, False), (10**6, False, False)])
+def test_policy_is_told_what_it_makes_late_and_what_nobody_knows_passes_no_limit(
+    folder: Path, tmp_path: Path, closures: Closures, most: int, known: bool, done: bool
+) -> None:
+    (folder / "policy" / "late.cedar").write_text(
+        f'@id("late") forbid (principal, action == Action::"approve", resource) when {{ context.orders_late > {most} }};'
+    )
+    policy_folder.sign(folder, tmp_path / "key")
+    found = lived(folder, World(), command(ISOLATE), closures=closures if known else None)
+    assert found is not None
+    assert found.result == ("success" if done else "failure"), found
+
+
+def test_the_table_that_up_keeps_is_found(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    network = load(folder)
+    assert playbook_price.kept(network) is None
+    installation.kept_or_computed(network, opening(network, installation.opening_time(network)))
+    assert playbook_price.kept(network) is not None

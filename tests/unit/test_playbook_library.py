@@ -28,6 +28,7 @@ ASKED = {
     *(("contain", f"x-interferon:{each}") for each in ("asset", "zone", "transaction")),
     *(("deny", f"x-interferon:{each}") for each in ("conduit", "identity")),
     ("redirect", "x-interferon:asset"),
+    ("restore", "x-interferon:config"),
     *(("allow", f"x-interferon:{each}") for each in ("asset", "conduit", "identity", "transaction")),
 }
 BOOKS = {name: each.playbook for name, each in CHECKED.items() if each.playbook is not None}

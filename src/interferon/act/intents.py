@@ -9,8 +9,10 @@ from interferon.model.network import Network
 from interferon.model.records import Execute
 
 
-def intents(command: Execute, network: Network, actions: Mapping[str, Action], requested_by: str, orders_late: float = 0.0) -> list[Intent]:
-    """One intent for each effect of `command`. The plan's expected late orders are charged to the first one, rounded up."""
+def intents(
+    command: Execute, network: Network, actions: Mapping[str, Action], requested_by: str, orders_late: float | None
+) -> list[Intent]:
+    """One intent for each effect of `command`. The late orders expected of all are charged to the first, rounded up; None: not known."""
     found = []
     for position, (effect_id, name, target, params) in enumerate(command.effects):
         closed = actions[name].closes(network, target.partition(":")[2]) if name in actions else ()
@@ -29,7 +31,8 @@ def intents(command: Execute, network: Network, actions: Mapping[str, Action], r
                 time=command.time,
                 assets=len(closed),
                 downtime_h=ceil(ttl_s / 3600) if any(asset in network.depends for asset in closed) else 0,
-                orders_late=ceil(orders_late) if position == 0 else 0,
+                orders_late=ceil(orders_late or 0.0) if position == 0 else 0,
+                priced=orders_late is not None,
             )
         )
     return found

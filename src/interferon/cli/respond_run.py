@@ -4,25 +4,22 @@ Called by `cli.respond`.
 """
 
 import json
-import secrets
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 import typer
 
+from interferon.cli import respond_acting
 from interferon.model.errors import InputError
 from interferon.playbooks import document, lint, simulate
 from interferon.playbooks.machine import shelve
 from interferon.playbooks.records import Playbook
 from interferon.playbooks.run_records import Begin, Limits, Script
 from interferon.runtime import playbook_files, playbook_live
-from interferon.runtime.playbook_crew import Hands
-from interferon.runtime.playbook_live import Acting
-from interferon.runtime.playbook_run import Running, Simulated, VirtualClock, events
+from interferon.runtime.playbook_run import Running, events
 from interferon.store.run_journal import RunJournal
 
 JSON: Final = typer.Option("--json", help="Print one JSON document.")
@@ -37,11 +34,17 @@ def register(group: typer.Typer) -> None:
 def run(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A CACAO v2.0 playbook.")],
     executor: Annotated[
-        Literal["sim", "effector"], typer.Option("--executor", help="Who carries out commands: sim touches nothing, effector acts.")
+        Literal["sim", "effector", "up"],
+        typer.Option("--executor", help="Who carries out commands: sim touches nothing, effector acts, up has a running `up` act."),
     ] = "sim",
     network: Annotated[Path | None, typer.Option("--network", metavar="DIR", help="Network folder that the effector acts for.")] = None,
     person: Annotated[str, typer.Option("--person", metavar="NAME", help="Whose account answers for what is done.")] = "",
     incident: Annotated[str, typer.Option("--incident", metavar="ID", help="The case it is about: what is done comes back with it.")] = "",
+    url: Annotated[str, typer.Option("--url", metavar="URL", help=f"Where that `up` is; else {respond_acting.UP}.")] = "",
+    token_file: Annotated[
+        Path | None, typer.Option("--token-file", metavar="FILE", help="A token for `up`, of `interferon token add --action`.")
+    ] = None,
+    ca_file: Annotated[Path | None, typer.Option("--ca-file", metavar="FILE", help="PEM of the authorities to believe of `up`.")] = None,
     script: Annotated[Path | None, typer.Option("--script", help="JSON: how each step ends, by step id.")] = None,
     var: Annotated[list[str] | None, typer.Option("--var", metavar="NAME=VALUE", help="A variable's value; repeatable.")] = None,
     journal: Annotated[Path | None, typer.Option("--journal", help="New file that the run can be resumed from.")] = None,
@@ -51,8 +54,9 @@ def run(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Run a playbook; exit 1 where it does not complete."""
-    acts = executor == "effector" and not dry_run
-    _fitting(executor, network, person, incident, script if acts else None)
+    acts = executor != "sim" and not dry_run
+    respond_acting.fitting(executor, network, person, incident, script if acts else None)
+    upstream = respond_acting.upstream(executor, url, token_file, ca_file)
     checked = lint.check(playbook_files.read(file))
     playbook = checked.playbook
     if playbook is None:
@@ -66,30 +70,20 @@ def run(
     begin = Begin(now if acts else 0, playbook.id, samples | given, Limits(rounds=loop_limit, leave_loops=not acts), said)
     documents = [checked.document, *(each.document for _, each in called)]
     head = {"executor": executor, "playbooks": documents, "script": msgspec.to_builtins(said), "begun_ms": now}
-    acting = Acting(str(network.resolve()), person, secrets.token_hex(8), incident) if acts and network is not None else None
+    acting = respond_acting.new(network, person, incident, upstream) if acts else None
     if acting is not None:
         playbook_live.refuse_foreign(playbooks)
         head |= {"acting": msgspec.to_builtins(acting)}
     with ExitStack() as stack:
-        hands = stack.enter_context(_hands(acting, said, begin.now))
+        hands = stack.enter_context(respond_acting.hands(acting, said, begin.now))
         if acting is not None:
-            journal = journal or playbook_live.run_file(acting)
+            journal = journal or respond_acting.run_file(acting)
             typer.echo(f"If it is stopped: interferon respond resume {journal}", err=True)
         kept = stack.enter_context(RunJournal.create(journal, head)) if journal is not None and not dry_run else None
         running = Running(shelve(playbooks), hands.executor, hands.clock, kept, hands.crew)
         running.begin(begin)
         running.finish()
     _end(_report(running, notes, dry_run), as_json)
-
-
-def _fitting(executor: str, network: Path | None, person: str, incident: str, script: Path | None) -> None:
-    """Raises `InputError` where options contradict each other. `script`: of a run that acts."""
-    if executor == "sim" and (network is not None or person or incident):
-        raise InputError("--network, --person and --incident are for --executor effector; sim touches nothing")
-    if executor == "effector" and (network is None or not person):
-        raise InputError("--executor effector needs --network DIR, whose effector is used, and --person NAME, who answers for it")
-    if script is not None:
-        raise InputError("--script says how a simulated run goes; what is really done ends as it ends: leave one of them away")
 
 
 def resume(
@@ -105,7 +99,7 @@ def resume(
         if not past:
             raise InputError(f"{journal}: the run stopped before it began; nothing was done: run it again with a new journal")
         books = shelve(_books(journal, head))
-        hands = stack.enter_context(_hands(_acting(journal, head), said, max(each.now for each in past)))
+        hands = stack.enter_context(respond_acting.hands(respond_acting.kept(journal, head), said, max(each.now for each in past)))
         running = Running(books, hands.executor, hands.clock, kept, hands.crew)
         try:
             running.restore(past, begun)
@@ -120,25 +114,6 @@ def _head(journal: Path, head: dict[str, Any]) -> Script:
         return msgspec.convert(head.get("script"), Script)
     except msgspec.ValidationError as error:
         raise InputError(f"{journal}:1: the script of the run cannot be read: {error}") from None
-
-
-def _acting(journal: Path, head: dict[str, Any]) -> Acting | None:
-    if head.get("executor") != "effector":
-        return None
-    try:
-        return msgspec.convert(head.get("acting"), Acting)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{journal}:1: for whom the run acts cannot be read: {error}") from None
-
-
-@contextmanager
-def _hands(acting: Acting | None, script: Script, begin: int) -> Iterator[Hands]:
-    """What carries out the commands; `begin`: the last moment that the run knows, milliseconds."""
-    if acting is None:
-        yield Hands(Simulated(script), VirtualClock(begin))
-        return
-    with playbook_live.hands(acting, begin, lambda line: typer.echo(line, err=True)) as found:
-        yield found
 
 
 def _books(journal: Path, head: dict[str, Any]) -> list[Playbook]:

@@ -43,6 +43,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     assets: int = 0  # assets it isolates
     downtime_h: int = 0  # hours of production it may stop, rounded up
     orders_late: int = 0  # orders it is expected to make late, rounded up
+    priced: bool = True  # False: how many it makes late is not known
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -12,7 +12,9 @@ from typing import Final, Literal, Protocol
 
 from interferon.playbooks.run_records import Run, Scripted
 
-NotDone = Literal["not done"]
+NotDone = Literal["not done", "counts once"]
+"""Of a command whose result was lost: nothing was done, or giving it again is asking what became of it."""
+
 MOST: Final = 256  # commands under way at once; threads are made as they are needed
 
 
@@ -23,7 +25,7 @@ class Executor(Protocol):
         """Does it; None where no answer has come when its time is up."""
 
     def precheck(self, command: Run) -> "Scripted | NotDone | None":
-        """Looks at the world for a command whose result was lost: how it ended, that it was not done, or None where nobody can tell."""
+        """Looks at the world for a command whose result was lost: how it ended, that it may be given, or None where nobody can tell."""
 
     def cancel(self, command_id: str) -> None:
         """Its result is no longer awaited: it is not begun any more; what is half done is brought to its end."""

@@ -29,6 +29,7 @@ from interferon.runtime.effects import Effects
 from interferon.runtime.playbook_crew import NotDone
 from interferon.runtime.playbook_people import Terminal
 from interferon.runtime.playbook_permission import Permission
+from interferon.runtime.playbook_price import Price, told
 from interferon.store.journal import Journal
 
 KINDS: Final = ("manual", "openc2-http")
@@ -46,11 +47,12 @@ class EffectorExecutor:
         permission: Permission,
         terminal: Terminal,
         clock: Callable[[], int],
+        price: Price,
         incident: str = "",
     ) -> None:
-        """`clock` gives microseconds UTC; `incident`: the case that effects belong to, and come back with."""
+        """`clock` gives microseconds UTC; `price` what effects make late; `incident`: the case that they belong to, and come back with."""
         self._run, self._journal, self._effects, self._incident = run_id, journal, effects, incident
-        self._permission, self._terminal, self._clock = permission, terminal, clock
+        self._permission, self._terminal, self._clock, self._price = permission, terminal, clock, price
         self._withdrawn: set[str] = set()
         self._deciding = threading.Lock()  # what stands is looked at, and what follows from it is written, by one command at a time
 
@@ -60,7 +62,7 @@ class EffectorExecutor:
         if command.kind not in KINDS:
             return Scripted("failure", {}, f"{command.kind} commands are not carried out here: {' and '.join(KINDS)} are")
         found = self.precheck(command)  # where it was given before, it is not done twice
-        return self._do(command) if found == "not done" else found
+        return self._do(command) if isinstance(found, str) else found
 
     def precheck(self, command: Run) -> "Scripted | NotDone | None":
         """What the journal says became of it. A person alone knows about a manual command."""
@@ -92,41 +94,45 @@ class EffectorExecutor:
                 if isinstance(asked, Answer):
                     said = asked.response
                     return Scripted("success" if said.status == 200 else "failure", {}, said.status_text or STATUS[said.status])
-                if why := self._hindrance(command, asked):
+                late = self._price(asked.effects) if isinstance(asked, Contain) else 0.0
+                if why := self._hindrance(command, asked, late):
                     return Scripted("failure", {}, why)
-                self._note(name, command, asked)
+                self._note(name, command, asked, late)
         except InputError as error:
             return Scripted("failure", {}, str(error))
         if isinstance(asked, Release):
             self._effects.undo(asked.effects, f"asked for by {self._permission.person} in {self._run}")
             return ended(self._known(asked.effects), back=True)
-        self._carry_out(name, asked)
+        self._carry_out(name, asked, late)
         return ended(self._effects_of(f"{name}."))
 
-    def _carry_out(self, name: str, asked: Contain) -> None:
+    def _carry_out(self, name: str, asked: Contain, late: float | None) -> None:
         effects: list[tuple[str, str, str, dict[str, Any]]] = [
             (f"{name}.{place}", action, target, {}) for place, (action, target) in enumerate(asked.effects)
         ]
         execute = Execute(self._clock(), asked.plan, self._incident, tuple(effects), asked.ttl_s, "execute_approved")
-        self._effects.submit(intents(execute, self._effects.network, ACTIONS, self._permission.person))
+        self._effects.submit(intents(execute, self._effects.network, ACTIONS, self._permission.person, late))
 
     def _understood(self, command: Command, name: str) -> Contain | Release | Answer:
         live = self._journal.effects(lifecycle.STANDING)
         offer = Offer(OWN.keys() & ACTIONS.keys(), rate_limit=self._effects.network.settings.budgets.actions_per_hour / 60)
         return understood(command, name, self._effects.network, live, offer, self._clock() // 1000)
 
-    def _hindrance(self, command: Run, asked: Contain | Release) -> str:
+    def _hindrance(self, command: Run, asked: Contain | Release, late: float | None) -> str:
         if command.id in self._withdrawn:
             return "withdrawn before it was begun"
         if isinstance(asked, Contain):
-            return self._permission.refusal("approve", asked.effects) or self._effects.restrained(asked.effects)
+            return self._permission.refusal("approve", asked.effects, told(late)) or self._effects.restrained(asked.effects)
         return self._permission.refusal("undo", [(each.intent.action, each.intent.target) for each in self._known(asked.effects)])
 
-    def _note(self, name: str, command: Run, asked: Contain | Release) -> None:
+    def _note(self, name: str, command: Run, asked: Contain | Release, late: float | None) -> None:
         """In the ledger before anything is done: who has which command of which run carried out."""
         content = {"run": self._run, "step": command.step, "command": command.id, "person": self._permission.person}
         content |= {"incident": self._incident} if self._incident else {}
-        about = {"undo": list(asked.effects)} if isinstance(asked, Release) else {"effects": [list(each) for each in asked.effects]}
+        if isinstance(asked, Release):
+            about: dict[str, Any] = {"undo": list(asked.effects)}
+        else:
+            about = {"effects": [list(each) for each in asked.effects], "orders_late": late}
         self._journal.record(LEDGER, name, content | about, self._clock()).result()
 
     def _known(self, effect_ids: Iterable[str]) -> list[Effect]:

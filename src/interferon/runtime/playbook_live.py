@@ -1,6 +1,6 @@
 """A run that acts: the folder's journal, effector, policy and kill switch put together for one playbook. Called by `cli.respond_run`.
 
-While it is open it holds the folder's effect journal, as `up` does: one of them acts at a time.
+While it is open it holds the folder's effect journal, as `up` does: one of them acts at a time. While `up` does, `playbook_up` has it act.
 """
 
 import platform
@@ -17,6 +17,7 @@ from interferon.actions import ACTIONS
 from interferon.model.errors import InputError, JournalError, UnreachableError
 from interferon.model.records import Incident
 from interferon.playbooks.records import Action, Playbook
+from interferon.runtime import playbook_price
 from interferon.runtime.action_names import refuse_unknown
 from interferon.runtime.effector_client import EffectorClient
 from interferon.runtime.effects import Effects
@@ -83,6 +84,8 @@ def hands(acting: Acting, begin: int, tell: Callable[[str], None]) -> Iterator[H
         raise InputError(f"nothing is carried out: {why}")
     with ExitStack() as stack:
         journal = stack.enter_context(_journal(folder, network.settings.journal, acting.run, tell))
+        if (table := playbook_price.kept(network)) is None:
+            tell("what a step makes late is not known: no closure table of these tables is kept; `interferon up` makes one")
         client = stack.enter_context(EffectorClient(Path(network.settings.effector)))
         seen = newest(folder, network, _us())
         effects = Effects(journal, client, ACTIONS, network, _us, halted=KillSwitch(folder).engaged, readings=lambda: seen)
@@ -91,7 +94,8 @@ def hands(acting: Acting, begin: int, tell: Callable[[str], None]) -> Iterator[H
             effects.recover()
         except UnreachableError as error:
             raise InputError(f"nothing is carried out: {error}") from None
-        executor = EffectorExecutor(acting.run, journal, effects, permission, Terminal(clock.now), _us, acting.incident)
+        price = playbook_price.price(network, table, journal)
+        executor = EffectorExecutor(acting.run, journal, effects, permission, Terminal(clock.now), _us, price, acting.incident)
         crew = AtOnce(executor, clock)
         stack.callback(crew.close)
         stack.callback(executor.close)
@@ -129,7 +133,8 @@ def _journal(folder: Path, named: str | None, run_id: str, tell: Callable[[str],
             standing_by=lambda holder: tell(f"node {holder} holds the effect journal; waiting {WAIT_S:.0f} s for it at most"),
         )
     except JournalError as error:
-        raise InputError(f"nothing is carried out: {error}; where that is `interferon up`, stop it first") from None
+        how = "begin the playbook with --executor up --url URL --token-file FILE, so that it carries it out, or stop it first"
+        raise InputError(f"nothing is carried out: {error}; where that is `interferon up`, {how}") from None
 
 
 def _us() -> int:

@@ -22,8 +22,8 @@ class Permission:
         self.person = person
         self._folder, self._network, self._accounts = folder, network, accounts
 
-    def refusal(self, verb: str, effects: Iterable[tuple[str, str]]) -> str:
-        """'' where the person may `approve` or `undo` each (action, reference), else one line why not."""
+    def refusal(self, verb: str, effects: Iterable[tuple[str, str]], orders_late: int = 0) -> str:
+        """'' where the person may `approve` or `undo` each (action, reference), else one line why not. `orders_late`: by all of them."""
         role = self._accounts.role(self.person)
         if role is None:
             return f"{self.person} has no account in {self._folder} that is in use; `interferon user add` makes one"
@@ -34,7 +34,7 @@ class Permission:
         for action, target in effects:
             if verb == "approve" and takes_safety(self._network, action, target):
                 return f"{action} of {target} would touch a safety system: people alone do that"
-            if not policy.may(self.person, role, verb, context=self._matter(action, target)):
+            if not policy.may(self.person, role, verb, context={**self._matter(action, target), "orders_late": orders_late}):
                 return f"policy does not let {self.person} ({role}) {verb} {action} of {target}"
         return ""
 

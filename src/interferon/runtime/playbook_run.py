@@ -80,8 +80,8 @@ class Running:
     def _recover(self, run: Run) -> None:
         """A command that was begun and has no result is looked for in the world, or asked again where that does no harm."""
         found = self._executor.precheck(run)
-        if found == "not done" or (found is None and repeatable(run)):
-            why = "it was not done, so it is given now" if found else "it is given again, which does no harm"
+        if isinstance(found, str) or (found is None and repeatable(run)):
+            why = "it was not done, so it is given now" if found == "not done" else "it is given again, which does no harm"
             self._waiting.append(run)
         elif found is None:
             why = "nobody can tell whether it was done, so it is not given again and counts as failed"
