@@ -158,7 +158,9 @@ def _alternatives(pricing: Pricing, ask: Ask, now: int) -> list[Weighed]:
             permits[actions] = permit(priced, pricing.incident, pricing.network, pricing.situation, ask, now)
         return permits[actions]
 
-    single = options(pricing.incident, pricing.network, pricing.settings, pricing.situation.in_force)
+    situation = pricing.situation
+    endable = situation.frozen if pricing.incident.id in situation.confirmed else ()
+    single = options(pricing.incident, pricing.network, pricing.settings, situation.in_force, endable)
     nothing, *others = [(priced, allowed(priced)) for priced in map(pricing.price, single)]
     found = {priced.option.actions: (priced, may) for priced, may in others}
     for floor in FLOORS:

@@ -101,7 +101,8 @@ class Pricing:
 
     def _refs(self, acts: Iterable[Act]) -> tuple[str, ...]:
         """What these actions close for goods."""
-        return tuple(sorted({target for action, target in acts if action in CLOSING and self._known(target)}))
+        served = {self.network.served_by(target) for action, target in acts if action in CLOSING}
+        return tuple(sorted(ref for ref in served if self._known(ref)))
 
     def _beside(self, refs: Sequence[str]) -> tuple[str, ...]:
         """What is in force already and shares a redundancy group with `refs`."""
