@@ -93,6 +93,7 @@ class Considered(msgspec.Struct, frozen=True, kw_only=True):
     zones: tuple[str, ...]
     actions: tuple[Act, ...]
     mode: str  # of the plan, or `overruled` where a person said no
+    endable: tuple[str, ...] = ()  # processes that a person could have ended
 
 
 @dataclass
