@@ -1,4 +1,4 @@
-"""Slips in the tables that say what is not done: each is told with file and line, and a folder that has one is not started."""
+"""Slips in the tables of limits and of narrow targets: each is told with file and line, and a folder that has one is not started."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ SLIPS = [
     ("maintenance", f"m,conduit:conduit-1,{DAY},x,it-owner,operator-1,,", "where is 'conduit:conduit-1'; write one of asset:ID, zone:ID"),
     ("clients", "agv,agv-7,srv-9,srv-1,", "broker is 'srv-9', which is no asset in assets.csv"),
     ("clients", "agv,,srv-1,srv-1,", "client_id is empty"),
-    ("processes", f"p,srv-1,/opt/p,{'ab' * 31},", "write the 64 hexadecimal digits that `sha256sum` prints"),
+    ("processes", "p,srv-1,/opt/p,0xab,", "sha256 is '0xab'; write the 64 hexadecimal digits that `sha256sum` prints"),
     ("processes", f"p,srv-1,p.exe,{'ab' * 32},", "executable is 'p.exe'; write its whole path, as /usr/bin/historian"),
     ("processes", f"p,srv-1,/opt/p,{'ab' * 32},maybe", "needed is 'maybe'; it must be one of yes, no"),
     ("maintenance", f"m,asset:plc-1,{DAY},x,it-owner,operator-1,*,deny", "rule is 'deny'; it must be one of forbid, approval, allow"),
