@@ -17,7 +17,7 @@ from interferon.decide import book as ledger
 from interferon.decide.plan import again, decide
 from interferon.decide.release import ReleaseSettings
 from interferon.decide.situation import Ask, Closures, DecideState
-from interferon.detect import budget, maintenance, shadows, watch
+from interferon.detect import budget, maintenance, named, shadows, watch
 from interferon.detect.settings import Settings
 from interferon.model.events import Approval, Baseline, Commanded, Control, Receipted, Rerouted, Suppression, Suppressions, Tick, Verdict
 from interferon.model.network import Network
@@ -113,7 +113,8 @@ def _observe(state: State, rules: Rules, frame: sense.ClosedFrame) -> list[Findi
             shadows.declare(state.watch, known.index.get(announced["target"], -1), time, announced)
     standing = fdr.admit(state.discoveries, {alarm.entity: alarm.finding for alarm in seen.alarms}, seen.judged, frame.end)
     alarms = {known.index[alarm.entity]: alarm for alarm in standing}
-    found = seen.findings + budget.admit(state.budget, alarms, seen.judged, lambda one: rules.network.class_of(known.names[one]), frame.end)
+    found = named.by_events(rules.network, seen.findings, frame.rows)
+    found += budget.admit(state.budget, alarms, seen.judged, lambda one: rules.network.class_of(known.names[one]), frame.end)
     return sorted(found, key=lambda f: (f.time, f.entity, f.detector, f.kind, f.id))
 
 

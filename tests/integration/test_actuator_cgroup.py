@@ -57,7 +57,10 @@ class Victim:
         return {pid: (group, cgroup._frozen(self.folder / "hierarchy" / group.lstrip("/"))) for pid, group in groups.items()}
 
     def written(self) -> tuple[int, int]:
-        return (self.folder / "parent").stat().st_size, (self.folder / "child").stat().st_size
+        """Bytes by parent and child; 0 of one that has not begun yet."""
+        files = (self.folder / "parent", self.folder / "child")
+        first, second = (file.stat().st_size if file.exists() else 0 for file in files)
+        return first, second
 
     def works(self) -> bool:
         first = self.written()
@@ -178,6 +181,50 @@ def test_what_is_not_the_process_is_left_alone(victim: Victim, params: dict[str,
         assert outcome.result == result
         assert why in outcome.detail
     assert victim.state() == start
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Path:
+    """A program that runs nowhere else on this machine."""
+    made = tmp_path / "historiand"
+    made.write_bytes(Path("/bin/sleep").read_bytes() + bytes(8) + os.urandom(8))
+    made.chmod(0o755)
+    return made
+
+
+def listed(service: Path, action: str = "freeze_process", effect: str = "", **identity: str) -> Job:
+    digest = hashlib.sha256(service.read_bytes()).hexdigest()
+    target = Target(ref="process:historian", identity={"exe_sha256": digest, "exe": str(service)} | identity)
+    return Job(effect=effect or f"e-{action}", action=action, target=target)
+
+
+def test_without_a_number_the_one_process_of_the_program_is_meant(victim: Victim, service: Path) -> None:
+    actuator = victim.actuator
+    assert actuator.identify(listed(service)).detail == "no process of process:historian runs"
+    with subprocess.Popen([service, "60"]) as running:
+        for job in (listed(service), listed(service, exe_sha256="0" * 64), listed(service, exe="/opt/other")):
+            assert actuator.identify(job).result == ("ok" if job == listed(service) else "failed")
+        frozen = kit.recorded(actuator, listed(service))
+        assert frozen.before["pid"] == running.pid
+        assert actuator.apply(frozen).result == "ok"
+        assert actuator.look(frozen).standing == "in_force"
+        ended = kit.recorded(actuator, listed(service, "kill_process"))
+        assert actuator.look(ended).standing == "absent"
+        assert actuator.apply(ended).detail == "1 processes ended"
+        assert running.wait() == -9
+        assert actuator.look(ended).standing == "in_force"
+        assert actuator.apply(ended).detail == f"process {running.pid} is gone"
+        assert (actuator.look(frozen).standing, actuator.undo(frozen).result) == ("absent", "ok")
+
+
+def test_of_several_processes_of_the_program_none_is_taken(victim: Victim, service: Path) -> None:
+    with subprocess.Popen([service, "60"]) as first, subprocess.Popen([service, "60"]) as second:
+        outcome = victim.actuator.identify(listed(service))
+        assert (outcome.result, "pid and start would tell which is meant" in outcome.detail) == ("refused", True)
+        outcome = victim.actuator.identify(Job(effect="e", action="freeze_process", target=Target(ref="process:historian")))
+        assert (outcome.result, "no identity to find its process by" in outcome.detail) == ("refused", True)
+        for each in (first, second):
+            each.kill()
 
 
 def test_where_it_cannot_act_it_says_what_would_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The actions: what they take as a target, what they close, what they cost; safety systems are never targets."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from interferon.act.intents import intents
 from interferon.act.protocol import SAFETY, Action
 from interferon.actions import ACTIONS
-from interferon.model.network import Asset, Conduit, Dependency, Network, Settings, Zone
+from interferon.model.network import Asset, Client, Conduit, Dependency, Network, Process, Settings, Zone
 from interferon.model.records import Execute
 
 ASSETS = {"plc-1": ("cell", "plc"), "plc-2": ("cell", "plc"), "sis-1": ("safety", SAFETY), "svc": ("it", "identity"), "erp": ("it", "erp")}
@@ -111,6 +112,29 @@ def test_a_safety_system_is_never_a_target(action: str, target: str) -> None:
     why = ACTIONS[action].precheck(network(), target)
     assert "safety system" in why
     assert why.endswith("never a target")
+
+
+@pytest.mark.parametrize(
+    ("action", "target", "why"),
+    [
+        ("freeze_process", "process:hist", ""),
+        ("kill_process", "process:hist", ""),
+        ("freeze_process", "process:trip", "asset:sis-1 is a safety system: never a target"),
+        ("kill_process", "process:erp", "asset:sis-1 is a safety system: never a target"),  # of an asset's name, and on another one
+        ("freeze_process", "process:none", "process:none is not in the network"),
+        ("freeze_process", "asset:erp", ""),
+        ("disable_client", "identity:agv", ""),
+        ("disable_client", "identity:guard", "asset:sis-1 is a safety system: never a target"),
+    ],
+)
+def test_a_process_and_a_client_are_judged_by_their_machine(action: str, target: str, why: str) -> None:
+    hosts = {"hist": "erp", "trip": "sis-1", "erp": "sis-1"}
+    of = replace(
+        network(),
+        processes={name: Process(id=name, asset=asset, executable="/opt/p", sha256="ab" * 32) for name, asset in hosts.items()},
+        clients={name: Client(id=name, client_id="c", broker="erp", asset=asset) for name, asset in (("agv", "erp"), ("guard", "sis-1"))},
+    )
+    assert ACTIONS[action].precheck(of, target) == why
 
 
 @pytest.mark.parametrize("action", ACTIONS.values(), ids=ACTIONS.keys())

@@ -2,6 +2,7 @@
 
 import ipaddress
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from interferon.effector.actuators.nft import Settings as NftSettings
 from interferon.effector.protocol import Actuator, Census, Choosy
 from interferon.effector.unit import unit
 from interferon.model.errors import InputError
+from interferon.model.network import Client, Process
 from interferon.store import examples
 from interferon.store.folder import load
 
@@ -169,6 +171,25 @@ def test_what_is_proposed_is_a_good_file(tmp_path: Path, name: str) -> None:
         assert asset.address in tomllib.loads(text)["actuators"]["nft"]["exempt"]
     kept = {f"conduit:{each.id}" for each in network.conduits.values() if each.from_zone in {asset.zone for asset in safety}}
     assert kept <= found.protected.keys()
+
+
+def test_what_is_proposed_for_clients_and_processes_is_good_once_it_is_filled_in(tmp_path: Path) -> None:
+    network = replace(
+        examples.build("minimal"),
+        clients={"agv-1": Client(id="agv-1", client_id='agv"1', broker="srv-1", asset="wks-1")},
+        processes={"hist": Process(id="hist", asset="srv-1", executable="/opt/hist", sha256="AB" * 32)},
+    )
+    text = proposal.proposal(network)
+    begin = text.index("# needs [actuators.mosquitto_dynsec] of the broker on asset:srv-1")
+    filled = "\n".join(line.removeprefix("# ") for line in text[begin:].splitlines() if "needs [" not in line)
+    broker = '[actuators.mosquitto_dynsec]\nhost = "b"\nusername = "u"\npassword_file = "/p"\n[actuators.cgroup]\n'
+    file = tmp_path / "effector.toml"
+    file.write_text(text[:begin].replace('["interferon"]', "[]").replace('group = "interferon"', "group = 0") + broker + filled)
+    found = settings.load(file).targets
+    assert found["identity:agv-1", "disable_client"].identity == {"clientid": 'agv"1'}
+    assert found["identity:agv-1", "disable_client"].reach == {"username": "agv-1"}
+    assert found["process:hist", "freeze_process"].identity == {"exe": "/opt/hist", "exe_sha256": "ab" * 32}
+    assert ("process:hist", "kill_process") in found
 
 
 def _is_address(text: str) -> bool:

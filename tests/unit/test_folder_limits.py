@@ -1,4 +1,4 @@
-"""Slips in the tables that say what is not done: each is told with file and line, and a folder that has one is not started."""
+"""Slips in the tables of limits and of narrow targets: each is told with file and line, and a folder that has one is not started."""
 
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from interferon.store import examples, folder
 HEADS = {
     "protected": "where,action,reason,until",
     "interlocks": "id,where,action,asset,signal,test,value,max_age_s,reason",
+    "clients": "id,client_id,broker,asset,needed",
+    "processes": "id,asset,executable,sha256,needed",
     "maintenance": "id,where,from,until,work,planner,approver,action,rule",
 }
 DAY = "2026-01-05T08:00:00+01:00,2026-01-05T16:00:00+01:00"
@@ -34,6 +36,11 @@ SLIPS = [
     ("maintenance", f"m,asset:plc-1,{DAY},x,it-owner,it-owner,,", "'it-owner' planned and approved it; somebody else has to approve"),
     ("maintenance", f"m,asset:plc-1,{DAY},x,it-owner,eve,,", "approver is 'eve', which is no person in people.csv"),
     ("maintenance", f"m,conduit:conduit-1,{DAY},x,it-owner,operator-1,,", "where is 'conduit:conduit-1'; write one of asset:ID, zone:ID"),
+    ("clients", "agv,agv-7,srv-9,srv-1,", "broker is 'srv-9', which is no asset in assets.csv"),
+    ("clients", "agv,,srv-1,srv-1,", "client_id is empty"),
+    ("processes", "p,srv-1,/opt/p,0xab,", "sha256 is '0xab'; write the 64 hexadecimal digits that `sha256sum` prints"),
+    ("processes", f"p,srv-1,p.exe,{'ab' * 32},", "executable is 'p.exe'; write its whole path, as /usr/bin/historian"),
+    ("processes", f"p,srv-1,/opt/p,{'ab' * 32},maybe", "needed is 'maybe'; it must be one of yes, no"),
     ("maintenance", f"m,asset:plc-1,{DAY},x,it-owner,operator-1,*,deny", "rule is 'deny'; it must be one of forbid, approval, allow"),
 ]
 

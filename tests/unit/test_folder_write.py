@@ -101,6 +101,8 @@ def mended(table: str, row: dict[str, Any], known: dict[str, list[str]]) -> dict
             return row | {"kind": "customer"}
         case "orders":
             return row | {"promised": row["requested"] + 1}
+        case "processes":
+            return row | {"executable": "/opt/p", "sha256": "0a" * 32}
         case "emission_factors":
             return row | {"element": f"lane:{known['lanes'][0]}", "unit": "g/tkm"}
         case "rosters":

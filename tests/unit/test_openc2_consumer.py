@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from interferon.decide.situation import Ask
 from interferon.model.effects import Outcome, State
 from interferon.model.errors import InputError, JournalError
 from interferon.model.events import Approval, Tick
+from interferon.model.network import Client, Process
 from interferon.openc2.records import Command, Response
 from interferon.openc2.vocabulary import rule_number
 from interferon.runtime import openc2_consumer
@@ -37,6 +38,7 @@ from .attacked import MINUTE, SECOND, always, attack, fresh, ground, rules
 
 MADE = datetime.now(UTC).isoformat(timespec="seconds")
 MEDIA = "application/openc2+json;version=1.0"
+SOC = ["isolate_asset", "cut_conduit", "disable_client", "freeze_process", "kill_process"]
 DENY = {"action": "deny", "target": {"ipv4_net": "10.50.0.10"}}  # wks-1
 
 
@@ -86,8 +88,9 @@ Make = Callable[..., Here]
 def make(tmp_path: Path) -> Iterator[Make]:
     with Journal(tmp_path / "j.sqlite") as journal:
 
-        def made(ask: Ask | None = None, *, observing: bool = False) -> Here:
+        def made(ask: Ask | None = None, *, observing: bool = False, **tables: Any) -> Here:
             under, world = rules(ask, observing=observing), World()
+            under = replace(under, network=replace(under.network, **tables))
             state, tokens = fresh(under), Tokens(tmp_path)
             running = Running(under, state, ground()[2], clock=lambda: here.now, say=lambda item: loop.feed(item))
             effects = Effects(journal, world, ACTIONS, under.network, lambda: here.now, workers=2)
@@ -97,7 +100,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
             app = create_app(Staged(), None, b"s" * 32, more=(interface.router(),))
             client = TestClient(app, base_url="http://127.0.0.1", client=("127.0.0.1", 50000))
             here = Here(loop, running, journal, effects, world, tokens, client)
-            for name, actions, level in (("soc", ["isolate_asset", "cut_conduit"], 3), ("other", ["isolate_asset"], 1), ("feeds", [], 1)):
+            for name, actions, level in (("soc", SOC, 3), ("other", ["isolate_asset"], 1), ("feeds", [], 1)):
                 here.secrets[name] = tokens.add(name, ["x"], ["trade"], 1.0, MADE, "", actions=actions, level=level)
             return here
 
@@ -394,3 +397,50 @@ def test_a_producer_without_a_right_is_not_asked_what_it_wants(make: Make) -> No
     here.tokens.disable("soc")
     assert [here.post(DENY, who=who)[0] for who in ("soc", "feeds", "other")] == [401, 403, 200]
     assert len(asked) == 1
+
+
+# ---- clients and processes
+
+TABLES: dict[str, Any] = {
+    "processes": {"web": Process(id="web", asset="srv-1", executable="/usr/sbin/webd", sha256="ab" * 32, needed="no")},
+    "clients": {"agv": Client(id="agv", client_id="agv-7", broker="srv-1", asset="wks-1", needed="no")},
+}
+
+
+def about(action: str, target: str, specifier: Any) -> dict[str, Any]:
+    return {"action": action, "target": {target: specifier}}
+
+
+def test_a_broker_s_client_is_disabled_and_let_in_again(make: Make) -> None:
+    here = make(**TABLES)
+    assert here.post(about("deny", "x-interferon:client", "identity:agv")) == (200, {"status": 200})
+    (effect,) = here.journal.effects()
+    assert (effect.intent.action, effect.intent.target, effect.state) == ("disable_client", "identity:agv", State.VERIFIED)
+    assert here.running.plans[effect.intent.plan].alternatives[1].cost == 90.0  # an hour's work; nobody needs it
+    assert here.post(about("allow", "x-interferon:client", "identity:agv"), "r-2") == (200, {"status": 200})
+    assert here.states() == [("identity:agv", State.UNDONE)]
+    assert here.post(about("deny", "x-interferon:client", "identity:agv"), "o-1", who="other")[0] == 403
+
+
+def test_a_process_is_frozen_at_once_and_ended_only_then_and_after_approval(make: Make) -> None:
+    here = make(**TABLES)
+    stop = about("stop", "process", {"name": "webd"})
+    status, told = here.post(stop, "s-1")
+    assert (status, "process:web was not seen to stand still" in told["status_text"]) == (403, True)
+    assert here.post(about("contain", "process", {"executable": {"path": "/usr/sbin/webd"}}), "c-1") == (200, {"status": 200})
+    assert here.states() == [("process:web", State.VERIFIED)]
+    status, told = here.post(stop, "s-2")
+    assert (status, told["status"], "waits for approval" in told["status_text"]) == (200, 102, True)
+    plan = list(here.running.plans.values())[-1]
+    here.loop.feed(yes(plan, 1, "ann", here.now))
+    assert here.post(stop, "s-2") == (200, {"status": 200})
+    states = {effect.intent.action: effect.state for effect in here.journal.effects()}
+    assert states == {"freeze_process": State.UNDONE, "kill_process": State.VERIFIED}
+
+
+def test_a_token_that_may_not_and_a_process_of_no_table_are_told(make: Make) -> None:
+    here = make(**TABLES)
+    assert here.post(about("contain", "process", {"name": "webd"}), "o-1", who="other")[0] == 403
+    assert here.post(about("contain", "process", {"name": "sshd"}), "r-3")[0] == 404
+    status, told = here.post(about("contain", "process", {"pid": 4711}), "r-4")
+    assert (status, told["status_text"].startswith("pid of a process is not supported")) == (501, True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from interferon.actions import ACTIONS
 from interferon.model.effects import Effect, Intent, Outcome, State, Value
 from interferon.model.errors import InputError
-from interferon.model.network import Asset, Conduit, Network, Settings, Zone
+from interferon.model.network import Asset, Conduit, Network, Process, Settings, Zone
 from interferon.openc2 import decode, inbound, outbound
 from interferon.openc2.inbound import Answer, Contain, Offer, Release
 from interferon.openc2.records import STATUS, Command, Response, SlpfSpecifiers
@@ -39,6 +39,7 @@ def network(many: int = 0) -> Network:
         products={},
         orders={},
         people={},
+        processes={"historian": Process(id="historian", asset="mes", executable="/opt/historiand", sha256="ab" * 32)},
     )
 
 
@@ -76,6 +77,13 @@ def status(found: Contain | Release | Answer) -> int:
         ("redirect", "x-interferon:asset", "asset:mes", [("fail_over", "asset:mes")]),
         ("deny", "x-interferon:identity", "identity:jdoe", [("disable_identity", "identity:jdoe")]),
         ("contain", "x-interferon:transaction", "order:o-1", [("hold_transaction", "order:o-1")]),
+        ("deny", "x-interferon:client", "identity:sensor", [("disable_client", "identity:sensor")]),
+        ("contain", "process", {"name": "historiand"}, [("freeze_process", "process:historian")]),
+        ("contain", "process", {"name": "historian"}, [("freeze_process", "process:historian")]),
+        ("deny", "process", {"executable": {"path": "/opt/historiand"}}, [("freeze_process", "process:historian")]),
+        ("stop", "process", {"executable": {"hashes": {"sha256": "AB" * 32}}}, [("kill_process", "process:historian")]),
+        ("stop", "process", {"executable": {"name": "historiand"}}, [("kill_process", "process:historian")]),
+        ("contain", "x-interferon:process", "process:historian", [("freeze_process", "process:historian")]),
     ],
 )
 def test_a_command_becomes_effects_to_decide_on(action: str, target: str, specifier: Any, effects: list[tuple[str, str]]) -> None:
@@ -95,7 +103,15 @@ def test_a_command_becomes_effects_to_decide_on(action: str, target: str, specif
         ("contain", "x-interferon:zone", "zone:moon", {}, 404),
         ("contain", "x-interferon:zone", "asset:mes", {}, 400),
         ("contain", "x-interferon:zone", {"id": "cell"}, {}, 400),
-        ("stop", "process", {"name": "a"}, {}, 501),
+        ("stop", "process", {"name": "a"}, {}, 404),
+        ("stop", "process", {"name": "historian", "executable": {"hashes": {"sha256": "11" * 32}}}, {}, 404),
+        ("deny", "process", {"executable": {"path": "/opt/other"}}, {}, 404),
+        ("stop", "process", {"pid": 7}, {}, 501),
+        ("stop", "process", {"name": "historian", "command_line": "x"}, {}, 501),
+        ("stop", "process", {"name": "historian", "executable": {"hashes": {"md5": "11" * 16}}}, {}, 501),
+        ("stop", "process", {"executable": {"hashes": {"sha1": "11" * 20}}}, {}, 501),
+        ("restart", "process", {"name": "historian"}, {}, 501),
+        ("contain", "x-interferon:process", "process:moon", {}, 404),
         ("deny", "file", {"name": "a"}, {}, 501),
         ("update", "file", {"name": "a"}, {}, 501),
         ("deny", "ipv4_net", "10.0.1.1", {"args": {"start_time": NOW + 60_000}}, 501),
@@ -251,8 +267,8 @@ REFERENCES = {
     "disable_identity": ["identity:jdoe", "asset:mes"],
     "hold_transaction": ["order:1", "lane:a b", "feed:x"],
     "disable_client": ["identity:sensor", "asset:hmi-1"],
-    "freeze_process": ["asset:mes"],
-    "kill_process": ["asset:mes"],
+    "freeze_process": ["asset:mes", "process:historian"],
+    "kill_process": ["asset:mes", "process:historian"],
     "roll_back_config": ["asset:mes"],
 }
 

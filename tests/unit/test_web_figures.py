@@ -54,6 +54,8 @@ def test_numbers() -> None:
 def test_codes_are_told_in_words_and_unknown_ones_still_read() -> None:
     assert words.deeds((("isolate_asset", "asset:plc-3"), ("cut_conduit", "conduit:c-7"))) == "isolate asset plc-3, close conduit c-7"
     assert words.deeds(()) == "nothing is done"
+    told = words.deeds((("freeze_process", "process:web"), ("kill_process", "asset:plc-3"), ("disable_client", "identity:agv")))
+    assert told == "freeze process web, end a process on asset plc-3, disable identity agv"
     assert words.spoken(words.MODES, "rotate_keys_now") == "rotate keys now"
     assert [words.level_name(level) for level in (3.5, 6.0)] == ["3.5 industrial DMZ", "6"]
 

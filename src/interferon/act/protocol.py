@@ -21,7 +21,7 @@ class Action:
     """One kind of containment.
 
     `fits(network, name)` answers '' or one line why this target cannot be contained so; `closes(network, name)` are the ids of the assets
-    that it takes off the network. Both get the target's id without its kind.
+    that it takes off the network. Both get the target's id without its kind; `fits` that of the machine where the target is a process.
 
     `kept`: what it brings about is a state, so that doing it again where somebody changed it does no more than what was approved. What is
     reversible is so anyway.
@@ -44,7 +44,10 @@ class Action:
         kind, colon, name = target.partition(":")
         if not colon or not name or kind not in self.targets:
             return f"{self.name} takes {' or '.join(f'{k}:ID' for k in self.targets)}, not {target!r}"
-        return self.fits(network, name)
+        host = network.host_of(target)
+        if kind == "process" and host == target:
+            return f"{target} is not in the network"
+        return self.fits(network, host.partition(":")[2])
 
     def describe(self, target: str) -> str:
         """The sentence about `target`."""

@@ -5,10 +5,10 @@ from interferon.act.protocol import Action, touchable
 ACTION = Action(
     name="freeze_process",
     kind="reversible",
-    targets=("asset",),
+    targets=("asset", "process"),
     ttl_s=2 * 3600,
-    sentence="Freeze the listed process on {target}: it stands still, and its memory is kept.",
-    inverse="Let the process on {target} run on.",
+    sentence="Freeze {target}, of an asset the process that is listed for it: it stands still, and its memory is kept.",
+    inverse="Let {target} run on.",
     fits=touchable,
     device_write=True,
 )

@@ -5,9 +5,9 @@ from interferon.act.protocol import Action, touchable
 ACTION = Action(
     name="kill_process",
     kind="irreversible",
-    targets=("asset",),
+    targets=("asset", "process"),
     ttl_s=3600,
-    sentence="End the listed process on {target} with all its children; what it had in memory is lost.",
+    sentence="End {target}, of an asset the process that is listed for it, with all its children; what it had in memory is lost.",
     inverse="",
     fits=touchable,
     device_write=True,

@@ -58,7 +58,7 @@ KINDS: Final[Mapping[str, tuple[float, float, float, tuple[float, float, float]]
     "production.": (0.5, 20.0, 0.6, (1.0, 0.0, 0.0)),
     "claim.": (1.0, 60.0, 0.4, (0.6, 0.3, 0.8)),
 }
-CONTAINABLE: Final = ("asset", "identity", "partner", "feed", "order", "lane", "zone")
+CONTAINABLE: Final = ("asset", "identity", "partner", "feed", "order", "lane", "zone", "process")
 
 
 @cache
@@ -152,18 +152,20 @@ def suspicion(
     """References to contain → probability, greatest first, at most eight.
 
     Each finding spreads its strength over its entity, the first related reference and the identities, as its kind says who acts and
-    who suffers. A reference that several kinds of findings agree on rises above one that repeats the same; so does what several entities
-    have in common (each further one counts 1/2, 1/3 …): the carrier of all these lanes, the computer that came to all these machines.
+    who suffers; a process of the tables has the share of the machine that it runs on. A reference that several kinds of findings agree
+    on rises above one that repeats the same; so does what several entities have in common (each further one counts 1/2, 1/3 …): the
+    carrier of all these lanes, the computer that came to all these machines.
     """
     mass: dict[str, dict[str, dict[str, float]]] = {}  # reference → kind → entity → suspicion
     for finding in findings:
         entity, first, identities = _kind(finding.kind)[3]
         counted = strength(finding) - math.log(nearby.get(channel(finding), 1.0))
         value = max(counted * damped.get(finding.id, 1.0), 0.05)
-        others = [ref for ref in finding.related if not ref.startswith("identity:")]
+        others = [ref for ref in finding.related if not ref.startswith(("identity:", "process:"))]
         shares = [(finding.entity, identities if finding.entity.startswith("identity:") else entity)]
         shares += [(ref, first) for ref in others[:1]]
         shares += [(ref, identities) for ref in finding.related if ref.startswith("identity:")]
+        shares += [(ref, entity) for ref in finding.related if ref.startswith("process:")]  # by which the machine is held
         for ref, share in shares:
             if share > 0 and ref.partition(":")[0] in CONTAINABLE:
                 held = mass.setdefault(ref, {}).setdefault(channel(finding).partition("|")[0], {})

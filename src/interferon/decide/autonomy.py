@@ -39,7 +39,8 @@ def situation(book: Book, verdicts: Mapping[str, str], under: Under, now: int) -
     """What deciding has to know: which containments stand, what came back, what is left of the budgets, and the earned levels."""
     earned = {key: record.level for key, record in records(book, verdicts, under.network).items() if record.wrong}
     back = watched(book, now, under.network.settings.recovery.watch_hours)
-    return msgspec.structs.replace(standing(book, under, now), earned=earned, watched=back)
+    confirmed = frozenset(incident for incident, verdict in verdicts.items() if verdict == "attack")
+    return msgspec.structs.replace(standing(book, under, now), earned=earned, watched=back, confirmed=confirmed)
 
 
 def records(book: Book, verdicts: Mapping[str, str], network: Network) -> dict[tuple[str, str], Record]:

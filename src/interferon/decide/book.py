@@ -19,6 +19,7 @@ from interferon.model.network import Network
 from interferon.model.records import Execute, Plan, Solve, Undo
 
 IN_FORCE: Final = frozenset({State.VERIFIED, State.DUE, State.UNDOING, State.ESCALATED, State.ORPHAN})
+SHOWN: Final = frozenset({State.VERIFIED, State.DUE})  # the world has shown it, and nobody takes it back
 ASKED: Final = "asked"  # commanded, no receipt yet
 UNPLANNED_H: Final = 4.0  # hours for which an effect is renewed that a person asked for and no plan proposes
 DAY_US: Final = 24 * HOUR_US
@@ -70,6 +71,7 @@ def situation(book: Book, under: Under, now: int) -> Situation:
         orders_left=max(int(budgets.orders_late_per_day - late), 0),
         readings=book.readings,
         in_force=tuple(sorted({(effect.action, effect.target) for effect in standing})),
+        frozen=frozenset(effect.target for effect in standing if effect.action == "freeze_process" and effect.status in SHOWN),
     )
 
 
@@ -131,8 +133,11 @@ def stands(effect: Standing) -> bool:
     return effect.status == ASKED or effect.status in IN_FORCE
 
 
-def received(book: Book, receipt: Receipted) -> list[Solve]:
-    """Notes how an effect stands. Once the last one that was being taken back has been looked at, the goods' way is asked for anew."""
+def received(book: Book, receipt: Receipted) -> list[Undo | Solve]:
+    """Notes how an effect stands. Once the last one that was being taken back has been looked at, the goods' way is asked for anew.
+
+    Once a process has ended nothing of it stands still any more: what froze it is taken back.
+    """
     known = book.effects.get(receipt.effect)
     if receipt.status == State.UNDONE and receipt.target in book.returned:
         book.returned[receipt.target] = receipt.time
@@ -144,12 +149,25 @@ def received(book: Book, receipt: Receipted) -> list[Solve]:
     book.effects[receipt.effect] = Standing(
         receipt.plan, receipt.incident, receipt.action, receipt.target, receipt.status, since, late, receipt.time
     )
+    if receipt.action == "kill_process" and receipt.status == State.VERIFIED:
+        return [*_thawed(book, receipt)]
     if known is None or known.status != State.UNDOING or receipt.status == State.UNDOING:
         return []
     if any(e.plan == receipt.plan and e.status == State.UNDOING for e in book.effects.values()):
         return []
     closed = {e.target for e in book.effects.values() if e.action in CLOSING and stands(e)}
     return [Solve(time=receipt.time, plan=receipt.plan, closed=tuple(sorted(closed)))]
+
+
+def _thawed(book: Book, receipt: Receipted) -> list[Undo]:
+    frozen = [
+        (name, effect)
+        for name, effect in book.effects.items()
+        if (effect.action, effect.target) == ("freeze_process", receipt.target) and effect.status in SHOWN
+    ]
+    return [
+        take_back(book, Undo(receipt.time, each.plan, each.incident, (name,), f"{receipt.target} has been ended")) for name, each in frozen
+    ]
 
 
 def in_force(book: Book, incident: str) -> list[InForce]:

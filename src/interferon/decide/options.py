@@ -3,7 +3,7 @@
 What may never be done is not even listed: nothing that would take a safety system (IEC 61511) off the network.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,12 +40,17 @@ def foremost(incident: Incident, settings: DecideSettings) -> tuple[str, ...]:
     return tuple(ref for ref, probability in ranked if probability >= settings.suspect_share * top)[: settings.suspects]
 
 
-def options(incident: Incident, network: Network, settings: DecideSettings, in_force: Iterable[Act]) -> tuple[Option, ...]:
-    """Doing nothing, then one option for each suspect and kind of answer. What is in force already is left out of the actions."""
+def options(
+    incident: Incident, network: Network, settings: DecideSettings, in_force: Iterable[Act], frozen: Collection[str] = ()
+) -> tuple[Option, ...]:
+    """Doing nothing, then one option for each suspect and kind of answer. What is in force already is left out of the actions.
+
+    `frozen`: processes that may be ended: they stand still, and a person has judged the case to be an attack.
+    """
     done = frozenset(in_force)
     found: dict[tuple[Act, ...], Option] = {(): DO_NOTHING}
     refs = foremost(incident, settings)
-    wanted = [option for ref in refs for option in _for_suspect(ref, network)] + _along_path(incident, refs, network)
+    wanted = [option for ref in refs for option in _for_suspect(ref, network, frozen)] + _along_path(incident, refs, network)
     for option in wanted:
         actions = tuple(act for act in option.actions if act not in done and not takes_safety(network, *act))
         if actions and len(actions) == len([act for act in option.actions if act not in done]):
@@ -55,7 +60,9 @@ def options(incident: Incident, network: Network, settings: DecideSettings, in_f
 
 def takes_safety(network: Network, action: str, target: str) -> bool:
     """Whether the action would take a safety system, or what it sends, off the network."""
-    kind, _, name = target.partition(":")
+    if action == "disable_client" and (client := network.clients.get(target.removeprefix("identity:"))) is not None:
+        target = f"asset:{client.asset}"
+    kind, _, name = network.host_of(target).partition(":")
     if kind == "asset":
         return name in network.assets and network.assets[name].type == SAFETY
     if kind == "conduit":
@@ -65,10 +72,14 @@ def takes_safety(network: Network, action: str, target: str) -> bool:
     return any(network.assets[asset].type == SAFETY for zone in zones for asset in network.assets_in.get(zone, ()))
 
 
-def _for_suspect(ref: str, network: Network) -> list[Option]:
+def _for_suspect(ref: str, network: Network, frozen: Collection[str]) -> list[Option]:
     kind, _, name = ref.partition(":")
     if kind == "identity":
-        return [Option("disable_identity", (("disable_identity", ref),))]
+        verbs = ("disable_identity", "disable_client") if name in network.clients else ("disable_identity",)
+        return [Option(verb, ((verb, ref),)) for verb in verbs]
+    if kind == "process" and name in network.processes:
+        verb = "kill_process" if ref in frozen else "freeze_process"
+        return [Option(verb, ((verb, ref),))]
     if kind in HELD_KINDS:
         return [Option("hold_transaction", (("hold_transaction", ref),))]
     if kind == "zone":

@@ -56,7 +56,7 @@ def permit(priced: Priced, incident: Incident, network: Network, situation: Situ
             "watched": target in situation.watched,
             "window_allows": allowed(network, (action, target), now),
         }
-        answer = ask(SYSTEM, action, target_type(network, target), target, {**shared, **where, **aim})
+        answer = ask(SYSTEM, action, target_type(network, target), network.host_of(target), {**shared, **where, **aim})
         reasons.update(dict.fromkeys(answer.reasons))
         if STRENGTH[answer.mode] < STRENGTH[mode]:
             mode = answer.mode
@@ -67,9 +67,11 @@ def permit(priced: Priced, incident: Incident, network: Network, situation: Situ
 
 
 def forbidden(actions: Sequence[Act], network: Network, situation: Situation, now: int) -> tuple[str, ...]:
-    """What the tables say against these actions, done together; each line once."""
+    """What the tables say against these actions, done together, and what must come first; each line once."""
     found: dict[str, None] = {}
     for act in actions:
+        if act[0] == "kill_process" and act[1] not in situation.frozen:
+            found[f"{act[1]} was not seen to stand still: a process is frozen and looked at before it is ended"] = None
         others = [*situation.in_force, *(other for other in actions if other != act)]
         found.update(dict.fromkeys(refusals(network, act, situation.readings, others, now)))
     return tuple(found)
@@ -133,9 +135,8 @@ def place(network: Network, action: str, target: str) -> Mapping[str, Any]:
 
 
 def target_type(network: Network, target: str) -> str:
-    """The asset's type, else the kind of reference."""
-    kind, _, name = target.partition(":")
-    return network.assets[name].type if kind == "asset" and name in network.assets else kind
+    """The type of the asset, or of the one that a process runs on, else the kind of reference."""
+    return network.class_of(target)
 
 
 def over_budget(priced: Priced, situation: Situation) -> tuple[str, ...]:

@@ -36,15 +36,17 @@ def decide(
     """The plan for this incident, or None where there is nothing (new) to decide.
 
     Nothing: it is closed, or too improbable, or neither its evidence, suspects nor zones have moved enough since the last plan (and no
-    table has held back an answer meanwhile), or the answer is the same as before. `state` remembers what was considered. `now`:
-    microseconds UTC. The id is the incident's and a counter.
+    table has held back an answer meanwhile, and nothing can be ended that could not before), or the answer is the same as before.
+    `state` remembers what was considered. `now`: microseconds UTC. The id is the incident's and a counter.
     """
     last = state.considered.get(incident.id)
     incident = reweighed(incident, situation.watched, network, state.settings.watched_odds)
     if incident.status == "closed" or incident.p_attack < state.settings.p_suggest:
         state.held.pop(incident.id, None)
         return None
-    if not (_waited(state, incident.id, now) or _moved(last, incident, now, state.settings)):
+    ends = endable(incident, situation, state.settings)
+    offered = bool(set(ends) - set(last.endable if last else ()))
+    if not (offered or _waited(state, incident.id, now) or _moved(last, incident, now, state.settings)):
         return None
     terrain = ground(state, network, closures)
     pricing = Pricing(incident, network, terrain, closures, situation, _chastened(state.settings, last), state.values)
@@ -53,7 +55,7 @@ def decide(
     chosen, mode = choose(weighed, situation.observing)
     actions = weighed[chosen][0].option.actions
     number = (last.plans if last else 0) + 1
-    repeated = last is not None and _repeats(last, actions, mode, now, state.settings, situation.in_force)
+    repeated = last is not None and not offered and _repeats(last, actions, mode, now, state.settings, situation.in_force)
     state.considered[incident.id] = Considered(
         plans=number - 1 if repeated else number,
         time=last.time if repeated and last else now,
@@ -62,8 +64,19 @@ def decide(
         zones=incident.zones,
         actions=actions,
         mode=last.mode if repeated and last and actions == last.actions else mode,
+        endable=ends,
     )
     return None if repeated else planned(f"{incident.id}.{number}", pricing, weighed, chosen, mode, now)
+
+
+def endable(incident: Incident, situation: Situation, settings: DecideSettings) -> tuple[str, ...]:
+    """Suspected processes that were seen to stand still, once a person has judged the case to be an attack.
+
+    To end one is a person's choice, so a plan offers it, whatever would be best.
+    """
+    if incident.id not in situation.confirmed:
+        return ()
+    return tuple(sorted(situation.frozen.intersection(foremost(incident, settings))))
 
 
 def again(state: DecideState, cases: Iterable[Incident], now: int) -> list[Incident]:
@@ -158,7 +171,9 @@ def _alternatives(pricing: Pricing, ask: Ask, now: int) -> list[Weighed]:
             permits[actions] = permit(priced, pricing.incident, pricing.network, pricing.situation, ask, now)
         return permits[actions]
 
-    single = options(pricing.incident, pricing.network, pricing.settings, pricing.situation.in_force)
+    situation = pricing.situation
+    ends = endable(pricing.incident, situation, pricing.settings)
+    single = options(pricing.incident, pricing.network, pricing.settings, situation.in_force, ends)
     nothing, *others = [(priced, allowed(priced)) for priced in map(pricing.price, single)]
     found = {priced.option.actions: (priced, may) for priced, may in others}
     for floor in FLOORS:

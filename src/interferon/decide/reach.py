@@ -5,7 +5,8 @@ best counts: a lower bound of the cumulative metric of Wang et al., "An attack g
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from interferon.model.records import Incident
 
 EDGE_OF_IT = 4.0  # Purdue level from which an identity can be used where nothing else is known: offices, cloud
 MOST_HOPS = 12
+PROCESSES: Final = {"freeze_process": 1.0, "kill_process": 0.0}
+"""Actions on a process → the share of `leak` that they leave: what is frozen may run on one day, what was ended does not."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Foothold:
     zones: tuple[int, ...]
     asset: int  # position, -1 where the suspect is no asset
     money: float  # currency at stake in a transaction, 0 for everything else
+    by: tuple[tuple[str, float], ...] = ()  # processes of the asset → share of the suspicion of it that names them
 
 
 def speed(incident: Incident, settings: DecideSettings) -> float:
@@ -39,12 +43,21 @@ def footholds(incident: Incident, network: Network, terrain: Terrain, settings: 
     """The suspects as positions. A suspect's probability is of "an attack, and this one"; divided by p_attack it is given an attack."""
     found = []
     for ref, probability in incident.suspects:
-        share = min(probability / max(incident.p_attack, 1e-6), 1.0)
         kind, _, name = ref.partition(":")
+        if kind == "process":  # no position of its own: he holds the machine by it
+            continue
+        share = min(probability / max(incident.p_attack, 1e-6), 1.0)
         asset = terrain.assets.get(name, -1) if kind == "asset" else -1
         zones = _zones(kind, name, asset, incident, network, terrain)
-        found.append(Foothold(ref, share, zones, asset, money_at_stake(ref, network, terrain, settings)))
+        by = _processes(ref, probability, incident, network) if asset >= 0 else ()
+        found.append(Foothold(ref, share, zones, asset, money_at_stake(ref, network, terrain, settings), by))
     return tuple(found)
+
+
+def _processes(ref: str, probability: float, incident: Incident, network: Network) -> tuple[tuple[str, float], ...]:
+    """Suspected processes of a machine, each with the share of the suspicion of the machine that rests on it."""
+    named = ((each, p) for each, p in incident.suspects if each.startswith("process:") and network.host_of(each) == ref)
+    return tuple((each, min(p / max(probability, 1e-6), 1.0)) for each, p in named)
 
 
 def _zones(kind: str, name: str, asset: int, incident: Incident, network: Network, terrain: Terrain) -> tuple[int, ...]:
@@ -56,7 +69,11 @@ def _zones(kind: str, name: str, asset: int, incident: Incident, network: Networ
     if kind != "identity":
         return ()
     seen = tuple(terrain.zones[zone] for zone in incident.zones if zone in terrain.zones)
-    return seen or tuple(place for zone, place in terrain.zones.items() if network.zones[zone].purdue >= EDGE_OF_IT)
+    return seen or terrain.clients.get(f"identity:{name}") or _edge(network, terrain)
+
+
+def _edge(network: Network, terrain: Terrain) -> tuple[int, ...]:
+    return tuple(place for zone, place in terrain.zones.items() if network.zones[zone].purdue >= EDGE_OF_IT)
 
 
 def money_at_stake(ref: str, network: Network, terrain: Terrain, settings: DecideSettings) -> float:
@@ -84,6 +101,8 @@ class Blocks:
     assets: Floats  # [N]
     zones: Floats  # [Z] the way in from outside the zone
     refs: frozenset[str]  # identities and transactions that are locked or held
+    clients: frozenset[str] = frozenset()  # identities that their message broker does not let in
+    processes: dict[str, float] = field(default_factory=dict)  # that stand still or were ended → what is left of them
 
 
 def blocks(acts: Iterable[Act], terrain: Terrain, leak: float) -> Blocks:
@@ -91,10 +110,16 @@ def blocks(acts: Iterable[Act], terrain: Terrain, leak: float) -> Blocks:
     assets = np.ones(len(terrain.assets))
     closed_zones: set[int] = set()
     closed_conduits: set[int] = set()
-    refs = set()
+    refs: set[str] = set()
+    clients: set[str] = set()
+    processes: dict[str, float] = {}
     for action, target in acts:
         name = target.partition(":")[2]
-        if target.startswith("asset:") and name in terrain.assets:  # isolated, failed over, or an agent that is locked
+        if action in PROCESSES:
+            processes[target] = min(PROCESSES[action] * leak, processes.get(target, 1.0))
+        elif action == "disable_client":
+            clients.add(target)
+        elif target.startswith("asset:") and name in terrain.assets:  # isolated, failed over, or an agent that is locked
             assets[terrain.assets[name]] = leak
         elif action == "isolate_zone" and name in terrain.zones:
             closed_zones.add(terrain.zones[name])
@@ -106,7 +131,8 @@ def blocks(acts: Iterable[Act], terrain: Terrain, leak: float) -> Blocks:
     conduit_shut[list(closed_conduits)] = True
     zone_shut[list(closed_zones)] = True
     shut = conduit_shut[terrain.way_conduit] | zone_shut[terrain.way_from] | zone_shut[terrain.way_to]
-    return Blocks(np.where(shut, leak, 1.0), assets, _ways_in(terrain, shut, leak), frozenset(refs))
+    ways = np.where(shut, leak, 1.0)
+    return Blocks(ways, assets, _ways_in(terrain, shut, leak), frozenset(refs), frozenset(clients), processes)
 
 
 def _ways_in(terrain: Terrain, shut: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], leak: float) -> Floats:
@@ -132,7 +158,7 @@ def exposure(places: Sequence[Foothold], terrain: Terrain, block: Blocks, pace: 
     taken = np.where(terrain.home >= 0, zones[:, terrain.home], 0.0) * inside
     for row, place in enumerate(places):
         if place.asset >= 0:
-            taken[row, place.asset] = 1.0
+            taken[row, place.asset] = _running(place, block)
     taken *= block.assets * _harm(terrain, block, settings)
     shares = np.array([[place.share] for place in places])
     money = sum(place.share * place.money * factor for place, factor in zip(places, held.tolist(), strict=True))
@@ -143,8 +169,13 @@ def exposure(places: Sequence[Foothold], terrain: Terrain, block: Blocks, pace: 
 def _held(place: Foothold, block: Blocks, settings: DecideSettings) -> float:
     """What a containment of the suspect itself leaves of it as a position."""
     if place.asset >= 0:
-        return float(block.assets[place.asset])
+        return float(block.assets[place.asset]) * _running(place, block)
     return settings.leak if place.ref in block.refs else 1.0
+
+
+def _running(place: Foothold, block: Blocks) -> float:
+    """What the suspected processes of a machine that still run leave of the hold on it; of several that stand still the best one counts."""
+    return min((1.0 - share * (1.0 - block.processes.get(ref, 1.0)) for ref, share in place.by), default=1.0)
 
 
 def _zones_reached(
@@ -154,6 +185,9 @@ def _zones_reached(
     zones = np.zeros((len(places), len(terrain.zones)))
     for row, place in enumerate(places):
         zones[row, list(place.zones)] = held[row]
+        if place.ref in block.clients:  # elsewhere the account is still good
+            shut = [zone for zone in terrain.clients.get(place.ref, ()) if zone in place.zones]
+            zones[row, shut] *= settings.leak
     crossing = (1.0 - np.exp(-settings.horizon_h * pace / terrain.way_hours)) * block.ways
     for _ in range(MOST_HOPS if len(crossing) else 0):
         best = np.maximum.reduceat(zones[:, terrain.way_from] * crossing, terrain.group_start, axis=1)

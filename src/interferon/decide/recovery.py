@@ -17,6 +17,9 @@ from interferon.model.effects import State
 from interferon.model.network import Network
 from interferon.model.records import Incident, Undo
 
+FINAL = frozenset({"kill_process"})
+"""Actions that nothing brings back."""
+
 PUT_RIGHT = frozenset({"roll_back_config", "roll_back_setpoint"})
 """Actions that shut nothing off: taking them back would bring back what the attacker had set. Only a benign verdict, or a person, does."""
 
@@ -36,7 +39,7 @@ def ready(
 
     Otherwise only what has stood long enough and passed the checks; it is watched from its receipt on, and the case is decided afresh.
     """
-    standing = in_force(book, incident.id)
+    standing = [one for one in in_force(book, incident.id) if one.act[0] not in FINAL]
     if verdict == "benign":
         return release(incident, standing, verdict, {}, now, rules)
     closing = [one for one in standing if one.act[0] not in PUT_RIGHT]

@@ -33,7 +33,7 @@ TELLING: Final = frozenset({"open_ticket", "send_message", "notify_partner"})
 ALSO: Final = {"isolate_zone": ("isolate_asset", "cut_conduit"), "fail_over": ("isolate_asset",)}
 """What an action does by another name."""
 
-SHUTTING: Final = frozenset({"isolate_asset", "isolate_zone", "fail_over"})
+SHUTTING: Final = frozenset({"isolate_asset", "isolate_zone", "fail_over", "freeze_process", "kill_process"})
 """Actions that take what they are done to out of service."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -95,12 +95,17 @@ def allowed(network: Network, act: Act, now: int) -> bool:
 def deeds(network: Network, action: str, target: str) -> tuple[Act, ...]:
     """All that the action does by any name, to whatever a row may name: isolating a zone isolates each asset in it, and cuts its conduits.
 
-    A cut conduit is a deed to both its zones, and to the assets of the one it leads from, whose signals it carries.
+    A cut conduit is a deed to both its zones, and to the assets of the one it leads from, whose signals it carries; what is done to a
+    process, or to a broker's client that a machine needs, is a deed to the machine.
     """
-    kind, _, name = target.partition(":")
     refs = [target]
-    if kind == "asset" and network.zone_of(target):
-        refs.append(f"zone:{network.zone_of(target)}")
+    if action == "disable_client" and target.startswith("identity:"):
+        refs += filter(None, [network.served_by(target)])
+    elif network.host_of(target) != target:
+        refs.append(network.host_of(target))
+    kind, _, name = refs[-1].partition(":")
+    if kind == "asset" and network.zone_of(refs[-1]):
+        refs.append(f"zone:{network.zone_of(refs[-1])}")
     if kind == "zone":
         refs += [f"asset:{asset}" for asset in network.assets_in.get(name, ())]
         refs += [f"conduit:{each}" for each in network.conduits_of.get(name, ())]
@@ -139,7 +144,12 @@ def _unmet(network: Network, row: Interlock, readings: Readings, in_force: Seque
     if row.test == "in_service":
         closing = {asset, f"zone:{network.zone_of(asset)}"}
         return next(
-            (f"{asset} is shut off by {action} of {target}" for action, target in in_force if action in SHUTTING and target in closing), ""
+            (
+                f"{asset} is shut off by {action} of {target}"
+                for action, target in in_force
+                if action in SHUTTING and network.host_of(target) in closing
+            ),
+            "",
         )
     reading = readings.get((asset, row.signal))
     if reading is None:

@@ -53,6 +53,9 @@ HANDLING_H: Final[dict[str, float]] = {
     "isolate_asset": 4.0,
     "cut_conduit": 3.0,
     "isolate_zone": 4.0,
+    "disable_client": 1.0,
+    "freeze_process": 1.5,
+    "kill_process": 1.0,
 }
 """Hours of work that an action makes for people whatever was behind it: calls, workarounds, checks, re-admission."""
 
@@ -63,6 +66,9 @@ CLASSES: Final[dict[str, ActionClass]] = {
     "isolate_asset": ActionClass("reversible"),
     "cut_conduit": ActionClass("reversible"),
     "isolate_zone": ActionClass("reversible"),
+    "disable_client": ActionClass("reversible"),
+    "freeze_process": ActionClass("reversible", device_write=True),
+    "kill_process": ActionClass("irreversible", device_write=True),
 }
 """What kind of intervention each planned action is, as its own file in `actions/` declares it (a test holds them together)."""
 
@@ -76,6 +82,9 @@ TTL_H: Final[dict[str, float]] = {
     "isolate_asset": 4.0,
     "cut_conduit": 4.0,
     "isolate_zone": 4.0,
+    "disable_client": 4.0,
+    "freeze_process": 2.0,
+    "kill_process": 1.0,
 }
 """Hours until a containment is decided again. The shortest of an alternative counts for all of it."""
 

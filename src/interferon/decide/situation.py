@@ -16,8 +16,10 @@ from interferon.decide.terrain import Terrain
 from interferon.model.network import Network
 from interferon.model.records import Closure, Mode
 
-CLOSING: Final = frozenset({"isolate_asset", "isolate_zone", "cut_conduit", "fail_over"})
-"""Actions whose target is closed for goods: the closure table knows what that costs."""
+CLOSING: Final = frozenset(
+    {"isolate_asset", "isolate_zone", "cut_conduit", "fail_over", "disable_client", "freeze_process", "kill_process"}
+)
+"""Actions whose target is closed for goods, or what it serves (`Network.served_by`): the closure table knows what that costs."""
 
 
 class Closures(Protocol):
@@ -76,6 +78,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     asked_by: str = ""  # whose command is decided on; '' where it is our own evidence
     watched: frozenset[str] = frozenset()  # references that came back from a containment a short while ago
     readings: dict[Signal, Reading] = {}  # what interlocks look at
+    frozen: frozenset[str] = frozenset()  # references of which the world has shown that their process stands still
+    confirmed: frozenset[str] = frozenset()  # ids of incidents that a person judged to be an attack
     in_force: tuple[Act, ...] = ()  # every containment in force or on its way, of this incident and of others
 
 
@@ -89,6 +93,7 @@ class Considered(msgspec.Struct, frozen=True, kw_only=True):
     zones: tuple[str, ...]
     actions: tuple[Act, ...]
     mode: str  # of the plan, or `overruled` where a person said no
+    endable: tuple[str, ...] = ()  # processes that a person could have ended
 
 
 @dataclass

@@ -3,14 +3,15 @@
 `survey` makes it once for each revision of the network; `decide.reach` walks it. Pure.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interferon.decide.settings import DecideSettings
-from interferon.model.network import Conduit, Network
+from interferon.model.network import Client, Conduit, Network
 from interferon.model.records import Closure
 
 Floats = NDArray[np.float64]
@@ -43,6 +44,7 @@ class Terrain:
     group_start: Ints  # where in the ways each new destination begins
     group_to: Ints  # that destination
     at_stake: float  # currency: value of the open orders; no exposure is greater
+    clients: dict[str, tuple[int, ...]] = field(default_factory=dict)  # `identity:ID` → the zones of a client's machine and broker
 
 
 def survey(network: Network, closures: Values, settings: DecideSettings) -> Terrain:
@@ -71,6 +73,7 @@ def survey(network: Network, closures: Values, settings: DecideSettings) -> Terr
         group_start=group_start.astype(np.int64),
         group_to=group_to.astype(np.int64),
         at_stake=at_stake,
+        clients={f"identity:{name}": _clients(network, row, zones) for name, row in network.clients.items()},
     )
 
 
@@ -98,6 +101,11 @@ def _loss(network: Network, closures: Values, asset: str, settings: DecideSettin
     closed = closures.value((f"asset:{asset}",))
     share = lasting(closed, settings.outage_h, network.settings.horizon_days * 24.0)
     return work + share * max(closed.cost - closures.nominal.cost, 0.0)
+
+
+def _clients(network: Network, row: Client, zones: Mapping[str, int]) -> tuple[int, ...]:
+    homes = dict.fromkeys(network.zone_of(f"asset:{name}") for name in (row.asset, row.broker))
+    return tuple(zones[zone] for zone in homes if zone in zones)
 
 
 def _hours(network: Network, conduit: Conduit, forward: bool, settings: DecideSettings) -> float:

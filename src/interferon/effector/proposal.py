@@ -1,4 +1,6 @@
-"""A first `effector.toml` for the packet filter, from the tables of a network. Called by `interferon effector init`. Pure.
+"""A first `effector.toml` from the tables of a network: for the packet filter, and to be filled in for brokers and processes.
+
+Called by `interferon effector init`. Pure.
 
 What the tables do not say (who a machine is for certain, which user the runtime has) is marked, for a person to fill in.
 """
@@ -51,6 +53,7 @@ def proposal(network: Network) -> str:
     cut = [each for each in network.conduits.values() if each.from_zone in zones]
     parts += [_protected(f"conduit:{each.id}", [], "carries the signals of a safety system") for each in cut]
     parts += [*_assets(network), *_zones(network, zones), *_conduits(network, {each.id for each in cut})]
+    parts += [*_clients(network), *_processes(network)]
     return "\n".join(parts)
 
 
@@ -79,6 +82,39 @@ def _conduits(network: Network, kept: set[str]) -> Iterator[str]:
         ends = _addresses(network, conduit.from_zone), _addresses(network, conduit.to_zone)
         if conduit.id not in kept and all(ends):
             yield _target(f"conduit:{conduit.id}", "cut_conduit", _flow(conduit, *ends), "assets = 0")
+
+
+def _clients(network: Network) -> Iterator[str]:
+    """Commented out: how the broker is reached as its administrator is not in the tables."""
+    for client in network.clients.values():
+        yield _noted(
+            f"needs [actuators.mosquitto_dynsec] of the broker on asset:{client.broker}",
+            [
+                f'ref = "identity:{client.id}"',
+                'actuator = "mosquitto_dynsec"',
+                'actions = ["disable_client"]',
+                f"reach = {{ username = {json.dumps(client.id)} }}",
+                f"identity = {{ clientid = {json.dumps(client.client_id)} }}",
+            ],
+        )
+
+
+def _processes(network: Network) -> Iterator[str]:
+    """Commented out: an effector acts on the processes of its own machine, and which one that is the tables do not say."""
+    for process in network.processes.values():
+        yield _noted(
+            f"needs [actuators.cgroup], in the file of the effector on asset:{process.asset} alone",
+            [
+                f'ref = "process:{process.id}"',
+                'actuator = "cgroup"',
+                'actions = ["freeze_process", "kill_process"]',
+                f"identity = {{ exe = {json.dumps(process.executable)}, exe_sha256 = {json.dumps(process.sha256.lower())} }}",
+            ],
+        )
+
+
+def _noted(note: str, lines: Iterable[str]) -> str:
+    return "\n".join([f"# {note}", *(f"# {line}" for line in ("[[target]]", *lines)), ""])
 
 
 def _flow(conduit: Conduit, start: list[str], end: list[str]) -> dict[str, Value]:

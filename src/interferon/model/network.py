@@ -140,6 +140,26 @@ class Dependency(Row, frozen=True):
     confidence: float = 1.0
 
 
+class Client(Row, frozen=True, kw_only=True):
+    """A client of a message broker. `id` is its account: the reference `identity:ID`."""
+
+    id: str
+    client_id: str
+    broker: str  # asset id
+    asset: str  # asset id of the machine that it runs on
+    needed: str = "yes"  # yes | no
+
+
+class Process(Row, frozen=True, kw_only=True):
+    """A program on a machine: the reference `process:ID`."""
+
+    id: str
+    asset: str
+    executable: str
+    sha256: str
+    needed: str = "yes"  # yes | no
+
+
 class EmissionFactor(Row, frozen=True):
     """Greenhouse gas of a lane, mode, node or kind of hub as CO2 equivalent, well-to-wheel."""
 
@@ -215,6 +235,8 @@ ROWS: dict[str, type[Row]] = {
     "inventory": Stock,
     "orders": Order,
     "dependencies": Dependency,
+    "clients": Client,
+    "processes": Process,
     "emission_factors": EmissionFactor,
     "people": Person,
     "rosters": Roster,
@@ -316,6 +338,8 @@ class Network:
     alternates: tuple[Alternate, ...] = ()
     inventory: tuple[Stock, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
+    clients: dict[str, Client] = field(default_factory=dict)
+    processes: dict[str, Process] = field(default_factory=dict)
     emission_factors: tuple[EmissionFactor, ...] = ()
     rosters: tuple[Roster, ...] = ()
     protected: tuple[Protected, ...] = ()
@@ -348,14 +372,27 @@ class Network:
             found.setdefault(row.asset, []).append(row)
         return {asset: tuple(rows) for asset, rows in found.items()}
 
-    def class_of(self, ref: str) -> str:
-        """What kind of thing a reference is: an asset's type, else the kind of reference."""
+    def host_of(self, ref: str) -> str:
+        """`asset:ID` of the machine that a process of the tables runs on; any other reference as it is."""
+        row = self.processes.get(ref.removeprefix("process:")) if ref.startswith("process:") else None
+        return f"asset:{row.asset}" if row is not None else ref
+
+    def served_by(self, ref: str) -> str:
+        """What is closed for goods when the reference stops: of a process or a broker's client its machine, or '' where none is needed."""
         kind, _, name = ref.partition(":")
+        row = self.processes.get(name) if kind == "process" else self.clients.get(name) if kind == "identity" else None
+        if row is None:
+            return "" if kind in ("process", "identity") else ref
+        return f"asset:{row.asset}" if row.needed == "yes" else ""
+
+    def class_of(self, ref: str) -> str:
+        """What kind of thing a reference is: the type of an asset, or of the one that a process runs on, else the kind of reference."""
+        kind, _, name = self.host_of(ref).partition(":")
         return self.assets[name].type if kind == "asset" and name in self.assets else kind
 
     def zone_of(self, ref: str) -> str:
-        """Zone id of an `asset:` or `zone:` reference, or ''."""
-        kind, _, name = ref.partition(":")
+        """Zone id of an `asset:`, `process:` or `zone:` reference, or ''."""
+        kind, _, name = self.host_of(ref).partition(":")
         if kind == "zone":
             return name if name in self.zones else ""
         return self.assets[name].zone if kind == "asset" and name in self.assets else ""

@@ -104,4 +104,4 @@ def settings() -> tuple[Column, ...]:
 
 def singular(table: str) -> str:
     """What a row is called, as in the reference `node:dc-1`: `nodes` → `node`."""
-    return {"people": "person"}.get(table, table.removesuffix("s"))
+    return {"people": "person", "processes": "process"}.get(table, table.removesuffix("s"))

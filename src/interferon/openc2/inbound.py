@@ -212,6 +212,6 @@ def completed(command: Command, effects: Sequence[Effect]) -> Response:
 
 def _number(command: Command, effects: Sequence[Effect]) -> Results | None:
     """SLPF 1.0, 2.3.2: the number that a deny became. One rule has one; several are taken back by `allow` or `cancel`."""
-    if len(effects) != 1 or (command.action, command.target) not in STANDARD or command.target == "device":
+    if len(effects) != 1 or (command.action, command.target) not in STANDARD or command.target in ("device", "process"):
         return None
     return Results(slpf=SlpfResults(rule_number=rule_number(effects[0].id)))

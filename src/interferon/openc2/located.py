@@ -8,8 +8,9 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from interferon.model.network import Asset, Conduit, Network
+from interferon.model.network import Process as Listed
 from interferon.openc2 import formats
-from interferon.openc2.records import Device, Ipv4Connection, Ipv6Connection
+from interferon.openc2.records import Device, File, Hashes, Ipv4Connection, Ipv6Connection, Process
 
 LONGEST: Final = 256  # characters of a reference
 MOST: Final = 16
@@ -21,7 +22,7 @@ _KINDS: Final = {
     "conduit": ("conduit",),
     "identity": ("identity", "asset"),
     "client": ("asset", "identity"),
-    "process": ("asset",),  # the host; which process of it, the effector's file says
+    "process": ("asset", "process"),  # of an asset: which one, the effector's file says
     "config": ("asset",),
     "transaction": ("order", "payment", "shipment", "feed", "partner", "lane"),
 }
@@ -44,6 +45,9 @@ def references(target: str, specifier: Any, network: Network) -> tuple[str, ...]
         case Device():
             found = tuple(f"asset:{each.id}" for each in network.assets.values() if _is(each, specifier))
             missing = "no asset of the network is that device"
+        case Process():
+            found = tuple(f"process:{each.id}" for each in _processes(specifier, network))
+            missing = "no process of the network is that one"
         case str() if target in ("ipv4_net", "ipv6_net"):
             found = tuple(f"asset:{each.id}" for each in _within(specifier, network))
             missing = f"no asset of the network has an address in {specifier}"
@@ -77,6 +81,24 @@ def _is(asset: Asset, device: Device) -> bool:
     return (device.device_id is None or asset.id == device.device_id) and all(host in known for host in hosts)
 
 
+def _processes(process: Process, network: Network) -> list[Listed]:
+    """By its program's name, path and hash, on every machine that it is listed for: a number alone is used again, and tells no machine."""
+    file = process.executable or File()
+    hashes = file.hashes or Hashes()
+    strange = [name for name in ("pid", "cwd", "parent", "command_line") if getattr(process, name) is not None]
+    if strange or hashes.md5 is not None or hashes.sha1 is not None:
+        what = strange[0] if strange else "a hash other than sha256"
+        raise Unfound(501, f"{what} of a process is not supported: name, or executable with name, path or sha256, would be right")
+    names = {each for each in (process.name, file.name) if each is not None}
+    return [
+        each
+        for each in network.processes.values()
+        if names <= {each.id, each.executable.rpartition("/")[2]}
+        and file.path in (None, each.executable)
+        and (hashes.sha256 is None or hashes.sha256.lower() == each.sha256.lower())
+    ]
+
+
 def _conduits(connection: Ipv4Connection | Ipv6Connection, network: Network) -> list[Conduit]:
     """Conduits between the zones of the two ends, on that port. A source port would cut less than a conduit is."""
     if connection.src_port is not None:
@@ -108,4 +130,5 @@ def _own(kind: str, reference: Any, network: Network) -> tuple[str, ...]:
     if prefix not in kinds:
         raise Unfound(400, f"{reference!r} is no {kind}: {' or '.join(f'{each}:ID' for each in kinds)} would be right")
     tables: dict[str, Collection[str]] = {"asset": network.assets, "zone": network.zones, "conduit": network.conduits}
+    tables["process"] = network.processes
     return (reference,) if name in tables.get(prefix, (name,)) else ()

@@ -28,6 +28,9 @@ STANDARD: Final[dict[tuple[str, str], str]] = {
     ("deny", "ipv4_connection"): "cut_conduit",
     ("deny", "ipv6_connection"): "cut_conduit",
     ("contain", "device"): "isolate_asset",
+    ("contain", "process"): "freeze_process",
+    ("deny", "process"): "freeze_process",
+    ("stop", "process"): "kill_process",
 }
 """Action and target of OpenC2 → the action that they ask for."""
 

@@ -95,11 +95,12 @@ class RouteSolver:
         self.route = base
 
     def __call__(self, command: Solve) -> Rerouted:
-        cost = self._closures.value(command.closed)
+        closed = tuple(sorted({self._network.served_by(ref) for ref in command.closed} - {""}))
+        cost = self._closures.value(closed)
         if cost.orders_late < WORTH_ORDERS and cost.unmet < WORTH_UNITS:
-            self.route = replace(self.base, closed=command.closed, moved=())
+            self.route = replace(self.base, closed=closed, moved=())
         else:
-            self.route = reroute(self._network, self._snapshot(command.time), command.closed, self.base)
+            self.route = reroute(self._network, self._snapshot(command.time), closed, self.base)
         self._apply(self.route)
         return Rerouted(time=command.time, plan=command.plan, route=to_dict(self.route))
 

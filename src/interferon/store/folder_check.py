@@ -3,6 +3,7 @@
 Called by `folder` on the rows as read. Notes problems on them and changes nothing else.
 """
 
+import re
 from typing import Final
 
 from interferon.model.tables import Column, singular
@@ -32,8 +33,19 @@ def check(tables: Tables) -> None:
     _orders(tables["orders"], tables["nodes"])
     _rosters(tables["rosters"])
     _emission_factors(tables["emission_factors"], {kind: _ids(tables[f"{kind}s"]) for kind in ("lane", "node")})
+    _processes(tables["processes"])
     folder_limits.check(tables)
     folder_ways.check(tables)
+
+
+def _processes(rows: Rows) -> None:
+    """What the effector compares with what runs: a slip would make it act on nothing, or find another program."""
+    for line in rows.lines:
+        digest, path = line.texts.get("sha256", "").strip(), line.texts.get("executable", "").strip()
+        if line.good and not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
+            rows.problem(line.number, f"sha256 is '{shown(digest)}'; write the 64 hexadecimal digits that `sha256sum` prints")
+        if line.good and not path.startswith("/"):
+            rows.problem(line.number, f"executable is '{shown(path)}'; write its whole path, as /usr/bin/historian")
 
 
 def _ids(rows: Rows) -> dict[str, int]:

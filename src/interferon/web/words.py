@@ -29,6 +29,9 @@ ALTERNATIVES: Final = {
     "fail_over": "Fail over",
     "disable_identity": "Disable the identity",
     "hold_transaction": "Hold the transaction",
+    "disable_client": "Disable the client at its broker",
+    "freeze_process": "Freeze the process",
+    "kill_process": "End the process",
 }
 
 MODES: Final = {
@@ -96,7 +99,13 @@ def deeds(actions: tuple[tuple[str, str], ...]) -> str:
     """One line for a list of (action, target): `isolate asset plc-3, close conduit c-7`."""
     if not actions:
         return "nothing is done"
-    return ", ".join(f"{spoken(ACTIONS, action)} {target.replace(':', ' ', 1)}" for action, target in actions)
+    return ", ".join(f"{_verb(action, target)} {target.replace(':', ' ', 1)}" for action, target in actions)
+
+
+def _verb(action: str, target: str) -> str:
+    """`freeze a process on` an asset, but `freeze` a process."""
+    found = spoken(ACTIONS, action)
+    return found.removesuffix(" a process on") if target.startswith("process:") else found
 
 
 def level_name(purdue: float) -> str:

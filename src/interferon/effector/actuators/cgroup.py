@@ -10,7 +10,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -59,7 +59,10 @@ class Reused(Another, Gone):
 
 
 class Cgroup:
-    """params: `pid` and `start`, as the evidence has them. identity: `exe_sha256`, and `exe` (path) where the path says enough."""
+    """params: `pid` and `start`, as the evidence has them. identity: `exe_sha256`, and `exe` (path) where the path says enough.
+
+    Without them the one process that runs that program is meant, with all that it started; where there are several, none.
+    """
 
     name = "cgroup"
     actions = frozenset({"freeze_process", "kill_process"})
@@ -114,7 +117,7 @@ class Cgroup:
     def _meant(self, job: Job) -> Process:
         """The process, after its start and its executable have been compared. `Denied` where it is gone."""
         self._hierarchy()
-        pid, start = _number(job, "pid"), _number(job, "start")
+        pid, start = _known(job) or _sought(job)
         if pid in {each.pid for each in _ancestors(os.getpid())}:
             raise Another(f"process {pid} is the effector itself or what it was started by: never a target")
         process = _process(pid)
@@ -128,7 +131,8 @@ class Cgroup:
     def _before(self, job: Job) -> dict[str, Any]:
         process = self._meant(job)
         found = {each.pid: [each.start, _standing(each.pid)] for each in _tree(process)}
-        return {"group": _standing(process.pid), "members": {str(pid): about for pid, about in found.items()}}
+        members = {str(pid): about for pid, about in found.items()}
+        return {"group": _standing(process.pid), "members": members, "pid": process.pid, "start": process.start}
 
     def _gather(self, job: Job) -> Path:
         """The process and all that it started in a group of their own, frozen."""
@@ -197,10 +201,9 @@ class Cgroup:
 
     def _kill(self, job: Job) -> str:
         """Frozen first, so that nothing is born while it ends. A process that is gone already is what was wanted."""
-        process = _process(_number(job, "pid"))
         self._hierarchy()
-        if job.before and (process is None or process.state in "ZX" or process.start != _number(job, "start")) and not self._survivors(job):
-            return f"process {_number(job, 'pid')} is gone"
+        if job.before and not self._survivors(job):
+            return f"process {(_known(job) or _sought(job))[0]} is gone"
         group = self._gather(job)
         pids = _members(group)
         try:
@@ -216,16 +219,50 @@ class Cgroup:
 
     def _survivors(self, job: Job) -> list[int]:
         """Of the process and what it had started, those that live."""
-        known = {int(pid): about[0] for pid, about in job.before.get("members", {}).items()} | {_number(job, "pid"): _number(job, "start")}
+        known = {int(pid): about[0] for pid, about in job.before.get("members", {}).items()} | dict([_known(job) or _sought(job)])
         living = ((pid, start, _process(pid)) for pid, start in known.items())
         return [pid for pid, start, now in living if now is not None and now.start == start and now.state not in "ZX"]
 
     def _look_killed(self, job: Job) -> Seen:
         self._hierarchy()
-        alive = self._survivors(job)
+        pid, alive = (_known(job) or _sought(job))[0], self._survivors(job)
         if not alive:
-            return Seen("in_force", f"process {_number(job, 'pid')} and what it started are gone")
-        return Seen("absent" if _number(job, "pid") in alive else "partial", f"still there: {', '.join(map(str, alive))}")
+            return Seen("in_force", f"process {pid} and what it started are gone")
+        return Seen("absent" if pid in alive else "partial", f"still there: {', '.join(map(str, alive))}")
+
+
+def _known(job: Job) -> tuple[int, int] | None:
+    """Number and start as the evidence has them, or as they were found before anything was done; None where neither is."""
+    if job.params.keys() & {"pid", "start"}:
+        return _number(job, "pid"), _number(job, "start")
+    return (job.before["pid"], job.before["start"]) if "pid" in job.before else None
+
+
+def _sought(job: Job) -> tuple[int, int]:
+    """The one process that runs the program of the target's identity. `Gone` where there is none, `Another` where there are several."""
+    wanted = job.target.identity
+    if not wanted:
+        raise InputError(f"params of {job.effect} have no pid and start, and {job.target.ref} has no identity to find its process by")
+    living = [each for each in _processes() if each.state not in "ZX"]
+    found = {each.pid: each for each in living if _runs(each.pid, wanted)}
+    first = [each for each in found.values() if not any(parent.pid in found for parent in _ancestors(each.parent))]
+    if not first:
+        raise Gone(f"no process of {job.target.ref} runs")
+    if len(first) > 1:
+        pids = ", ".join(str(each.pid) for each in first)
+        raise Another(f"processes {pids} run the program of {job.target.ref}: pid and start would tell which is meant")
+    return first[0].pid, first[0].start
+
+
+def _runs(pid: int, wanted: Mapping[str, object]) -> bool:
+    """Whether it runs that program; no file is read whose path says already that it is another one."""
+    try:
+        if "exe" in wanted and str((PROC / str(pid) / "exe").readlink()) != wanted["exe"]:
+            return False
+        shown = _executable(pid)
+    except (OSError, Denied):  # it ended, or is of the kernel
+        return False
+    return all(shown.get(key) == value for key, value in wanted.items())
 
 
 def _number(job: Job, key: str) -> int:
