@@ -14,7 +14,7 @@ from interferon.decide.restrictions import Reading, Signal
 from interferon.decide.settings import HOUR_US, TTL_H
 from interferon.decide.situation import CLOSING, Situation, Under
 from interferon.model.effects import State
-from interferon.model.events import Commanded, Receipted
+from interferon.model.events import Commanded, Inspected, Receipted
 from interferon.model.network import Network
 from interferon.model.records import Execute, Plan, Solve, Undo
 
@@ -51,6 +51,8 @@ class Book:
     returned: dict[str, int] = field(default_factory=dict)  # reference → since when it is back after a containment
     readings: dict[Signal, Reading] = field(default_factory=dict)  # newest ones of the signals that interlocks look at
     lapsed: dict[str, str] = field(default_factory=dict)  # plan id → why it did not start when its time for a veto was over
+    inspected: dict[str, Inspected] = field(default_factory=dict)  # reference → what was last seen of it before its return
+    offered: dict[str, tuple[str, str]] = field(default_factory=dict)  # reference → the plan against its drift, and what had drifted
     asked: dict[str, Commanded] = field(default_factory=dict)  # incident id → the producer's command that it is of
 
 
@@ -138,6 +140,7 @@ def received(book: Book, receipt: Receipted) -> list[Solve]:
         book.returned[receipt.target] = receipt.time
     if receipt.status == State.VERIFIED:
         book.returned.pop(receipt.target, None)  # contained again
+        book.inspected.pop(receipt.target, None)
     late = known.orders_late if known else 0.0
     stayed = known is not None and known.status in IN_FORCE and receipt.status in IN_FORCE
     since = known.since if known is not None and stayed else receipt.time
