@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from interferon.decide import Considered, DecideState, ReleaseSettings
 from interferon.decide import book as ledger
 from interferon.decide.book import Book
-from interferon.decide.recovery import awaited, held_back, ready, stage
+from interferon.decide.recovery import awaited, held_back, ready, stage, watched
 from interferon.decide.repair import inspected
 from interferon.decide.settings import HOUR_US
 from interferon.decide.verification import FRESH_US, told, unverified
@@ -121,6 +121,22 @@ def test_what_was_seen_counts_more_than_a_roll_back_that_failed_and_is_forgotten
     assert book.inspected == {}
 
 
+def test_a_roll_back_shuts_nothing_off_and_makes_what_was_seen_before_it_old() -> None:
+    book = seen(contained(), GOOD)
+    seen(book, Check("asset:b", "configuration", "verified"), target="zone:z")
+    ledger.received(book, receipt("r", "verified", "roll_back_config", "asset:b"))
+    assert list(book.inspected) == ["asset:a"]
+    ledger.received(book, receipt("r-2", "verified", "roll_back_config"))
+    assert book.inspected == {}
+    assert returned(seen(book, GOOD)) == [f"{QUIET}; configuration verified"]
+    ledger.received(book, receipt("i-1.1/1.0", "undone", at=LATER))
+    assert stage(book, CASES, "asset:a", LATER + 1, ASKING, 4) == "watched"
+    ledger.received(book, receipt("r-2", "undone", "roll_back_config", at=LATER + 5))
+    assert book.returned == {"asset:a": LATER}
+    ledger.received(book, receipt("r-3", "verified", "roll_back_config", at=LATER + 6))
+    assert watched(book, LATER + 7, 4) == {"asset:a"}
+
+
 def test_nothing_is_told_of_what_was_not_looked_at() -> None:
     assert told(None) == ""
     assert told(Inspected(LATER, "zone:z")) == ""
@@ -214,6 +230,15 @@ def test_a_repair_that_failed_is_a_person_s_affair() -> None:
 def test_where_it_may_not_be_done_it_is_only_suggested(mode: str, observing: bool) -> None:
     (proposal,) = looked(contained(), under(mode, observing=observing), BAD)
     assert (proposal.mode, proposal.would) == ("suggest", observing)
+
+
+def test_a_look_that_began_before_the_newest_receipt_counts_for_nothing() -> None:
+    book = contained()
+    ledger.received(book, receipt("r", "verified", "roll_back_config", at=LATER))
+    assert looked(book, under("execute_auto"), BAD) == []
+    assert book.inspected == {}
+    assert looked(book, under("execute_auto"), BAD, now=LATER + 1) == []  # the roll-back is in force: whoever keeps it so puts it back
+    assert list(book.inspected) == ["asset:a"]
 
 
 def test_what_is_right_unknown_or_of_no_case_leads_to_no_plan() -> None:

@@ -6,7 +6,7 @@ import msgspec
 
 from interferon.decide.settings import HOUR_US
 from interferon.model.effects import Check
-from interferon.model.events import Inspected
+from interferon.model.events import Inspected, Receipted
 from interferon.web.view import Returning
 
 from .attacked import always
@@ -65,3 +65,12 @@ def test_what_is_back_is_told_with_what_was_verified() -> None:
     assert notes(one, ref) == [f"back from a containment; evidence counts more; {told}"]
     one.now += 10 * HOUR_US
     assert ref not in {each.ref for each in returning(one)}
+
+
+def test_what_was_put_right_is_not_told_as_contained() -> None:
+    one = contained()
+    effect = next(iter(one.loop.state.book.effects.values()))
+    at = one.now + HOUR_US
+    one.loop.feed(Receipted(at, "r", effect.plan, effect.incident, "roll_back_config", "asset:plc-1", "verified"))
+    assert notes(one, "asset:plc-1") == []
+    assert "asset:plc-1" not in {each.ref for each in returning(one)}

@@ -20,6 +20,8 @@ from interferon.model.records import Execute, Plan, Solve, Undo
 
 IN_FORCE: Final = frozenset({State.VERIFIED, State.DUE, State.UNDOING, State.ESCALATED, State.ORPHAN})
 ASKED: Final = "asked"  # commanded, no receipt yet
+PUT_RIGHT: Final = frozenset({"roll_back_config", "roll_back_setpoint"})
+"""Actions that shut nothing off: taking them back would bring back what the attacker had set. Only a benign verdict, or a person, does."""
 UNPLANNED_H: Final = 4.0  # hours for which an effect is renewed that a person asked for and no plan proposes
 DAY_US: Final = 24 * HOUR_US
 
@@ -133,14 +135,20 @@ def stands(effect: Standing) -> bool:
     return effect.status == ASKED or effect.status in IN_FORCE
 
 
+def closes(effect: Standing) -> bool:
+    """Whether it keeps its target contained, or is on its way to."""
+    return stands(effect) and effect.action not in PUT_RIGHT
+
+
 def received(book: Book, receipt: Receipted) -> list[Solve]:
     """Notes how an effect stands. Once the last one that was being taken back has been looked at, the goods' way is asked for anew."""
     known = book.effects.get(receipt.effect)
-    if receipt.status == State.UNDONE and receipt.target in book.returned:
+    if receipt.status == State.UNDONE and receipt.target in book.returned and receipt.action not in PUT_RIGHT:
         book.returned[receipt.target] = receipt.time
-    if receipt.status == State.VERIFIED:
+    if receipt.status == State.VERIFIED and receipt.action not in PUT_RIGHT:
         book.returned.pop(receipt.target, None)  # contained again
-        book.inspected.pop(receipt.target, None)
+    if receipt.status == State.VERIFIED or receipt.action in PUT_RIGHT:
+        _unseen(book, receipt.target)  # contained again, or another configuration than the one that was seen
     late = known.orders_late if known else 0.0
     stayed = known is not None and known.status in IN_FORCE and receipt.status in IN_FORCE
     since = known.since if known is not None and stayed else receipt.time
@@ -153,6 +161,12 @@ def received(book: Book, receipt: Receipted) -> list[Solve]:
         return []
     closed = {e.target for e in book.effects.values() if e.action in CLOSING and stands(e)}
     return [Solve(time=receipt.time, plan=receipt.plan, closed=tuple(sorted(closed)))]
+
+
+def _unseen(book: Book, ref: str) -> None:
+    """What was seen of a thing, or of one in it, counts no more."""
+    for name in [name for name, seen in book.inspected.items() if ref in (name, *(check.ref for check in seen.checks))]:
+        del book.inspected[name]
 
 
 def in_force(book: Book, incident: str) -> list[InForce]:

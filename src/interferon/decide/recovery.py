@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from interferon.decide.book import Book, in_force, stands
+from interferon.decide.book import PUT_RIGHT, Book, closes, in_force
 from interferon.decide.release import ReleaseSettings, release
 from interferon.decide.settings import HOUR_US
 from interferon.decide.situation import DecideState
@@ -17,9 +17,6 @@ from interferon.decide.verification import clean, fresh, told, unverified
 from interferon.model.effects import State
 from interferon.model.network import Network
 from interferon.model.records import Incident, Undo
-
-PUT_RIGHT = frozenset({"roll_back_config", "roll_back_setpoint"})
-"""Actions that shut nothing off: taking them back would bring back what the attacker had set. Only a benign verdict, or a person, does."""
 
 Stage = Literal["contained", "checking", "watched", "full"]
 
@@ -109,7 +106,7 @@ def _wrong(book: Book, ref: str, now: int, rules: ReleaseSettings) -> str:
 
 def stage(book: Book, incidents: Mapping[str, Incident], ref: str, now: int, rules: ReleaseSettings, watch_h: float) -> Stage:
     """Where a thing is on its way back. `checking`: it stood long enough and waits for its checks."""
-    standing = [effect for effect in book.effects.values() if effect.target == ref and stands(effect)]
+    standing = [effect for effect in book.effects.values() if effect.target == ref and closes(effect)]
     if standing:
         rested = all(now - effect.since >= rules.contained_h * HOUR_US for effect in standing)
         return "checking" if rested and held_back(book, incidents, ref, now, rules) else "contained"
@@ -118,7 +115,7 @@ def stage(book: Book, incidents: Mapping[str, Incident], ref: str, now: int, rul
 
 def watched(book: Book, now: int, watch_h: float) -> frozenset[str]:
     """References that came back less than `watch_h` hours ago; what is contained again, or not undone yet, is not among them."""
-    closed = {effect.target for effect in book.effects.values() if stands(effect)}
+    closed = {effect.target for effect in book.effects.values() if closes(effect)}
     return frozenset(ref for ref, since in book.returned.items() if now - since < watch_h * HOUR_US and ref not in closed)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from interferon.decide.autonomy import situation
-from interferon.decide.book import Book, enter, stands
+from interferon.decide.book import Book, closes, enter
 from interferon.decide.options import DO_NOTHING, Act, Option
 from interferon.decide.permit import permit
 from interferon.decide.plan import ground, planned
@@ -27,7 +27,13 @@ CHOSEN: Final = 1  # of the alternatives: nothing, and the repair
 def inspected(
     state: DecideState, book: Book, verdicts: Mapping[str, str], incidents: Mapping[str, Incident], under: Under, item: Inspected
 ) -> list[Plan | Execute | Undo | Solve]:
-    """Takes in what was seen of a contained thing; the plan against drift, and what policy lets happen at once."""
+    """Takes in what was seen of a contained thing; the plan against drift, and what policy lets happen at once.
+
+    A look that began before the newest receipt on the thing, or on an asset in it, counts for nothing: the receipt may tell of a change.
+    """
+    refs = {item.target, *(check.ref for check in item.checks)}
+    if any(effect.told >= item.time for effect in book.effects.values() if effect.target in refs):
+        return []
     book.inspected[item.target] = item
     standing = situation(book, verdicts, under, item.time)
     found = [check for check in drifted(item.checks) if (ACTION, check.ref) not in standing.in_force]
@@ -42,7 +48,7 @@ def inspected(
 
 def _case(book: Book, incidents: Mapping[str, Incident], target: str) -> Incident | None:
     """The newest case that the thing is contained for."""
-    names = [effect.incident for effect in book.effects.values() if effect.target == target and stands(effect)]
+    names = [effect.incident for effect in book.effects.values() if effect.target == target and closes(effect)]
     return next((incidents[name] for name in reversed(names) if name in incidents), None)
 
 

@@ -216,7 +216,7 @@ class Commanded(msgspec.Struct, frozen=True, kw_only=True, tag="commanded"):
 class Inspected(msgspec.Struct, frozen=True, tag="inspected"):
     """What an effector saw of a contained thing before it comes back: checks of its configurations and backups, and of what nobody sees."""
 
-    time: int
+    time: int  # when the look began
     target: str  # reference of what is contained: an asset, or a zone with its assets
     checks: tuple[Check, ...] = ()
 

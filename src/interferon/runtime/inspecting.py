@@ -48,7 +48,7 @@ class Inspecting:
         for target, checks in seen:
             before = known.get(target)
             if before is None or before.checks != checks or now - before.time >= AGAIN_US:
-                yield Inspected(now, target, checks)
+                yield Inspected(self._begun, target, checks)
 
     def _look(self, targets: Sequence[str]) -> list[Seen]:
         """Nothing of what the effector does not answer about: it is still to be looked at then."""

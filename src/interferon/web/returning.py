@@ -1,6 +1,7 @@
 """Where contained things are on their way back, and what they wait for, as the screens tell it. Called by `live`, which holds the lock."""
 
-from interferon.decide.recovery import PUT_RIGHT, held_back, stage, watched
+from interferon.decide.book import PUT_RIGHT
+from interferon.decide.recovery import held_back, stage, watched
 from interferon.decide.settings import HOUR_US
 from interferon.decide.verification import told
 from interferon.runtime.running import Running
