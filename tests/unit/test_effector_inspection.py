@@ -61,6 +61,8 @@ def test_configuration_and_backup_are_told_whatever_stops_effects(effector: Effe
 def test_what_an_actuator_sees_is_told_as_it_stands(effector: Effector, standing: str, told: str) -> None:
     effector.valve.shows = Seen(standing, "why")  # type: ignore[attr-defined, arg-type]
     assert checks(effector, "asset:b") == (Check("asset:b", "configuration", told, "why"),)  # type: ignore[arg-type]
+    read = [check.what for check in checks(effector, "asset:a")]
+    assert read == (["configuration"] if told == "failed" else ["configuration", "backup"])
 
 
 def test_the_state_that_a_roll_back_in_force_brought_about_is_the_approved_one(effector: Effector) -> None:
@@ -75,6 +77,11 @@ def test_one_that_cannot_tell_says_nothing(tmp_path: Path) -> None:
     made = Effector(tmp_path, World())
     assert checks(made, "asset:a") == ()
     made.end()
+
+
+def test_each_action_is_looked_at_once(effector: Effector) -> None:
+    checks(effector, "asset:b")
+    assert effector.valve.calls == ["inspect inspection {}"] * 2
 
 
 def test_a_backup_that_takes_long_is_told_as_being_read(effector: Effector, monkeypatch: pytest.MonkeyPatch) -> None:

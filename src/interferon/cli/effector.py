@@ -146,8 +146,10 @@ def inspect(
     found = settings.load(config)
     if not any(each == ref for each, _ in found.targets) and ref not in found.backups:
         raise InputError(f"{config} has no [[target]] and no [[backup]] {ref}; a reference that one of them has would be right")
-    with EffectorClient(Path(found.head.socket), answer_s=LOOK_S) as client:
+    place = Path(found.head.socket)
+    with EffectorClient(place, answer_s=ANSWER_S) as probe, EffectorClient(place, answer_s=LOOK_S) as client:
         try:
+            probe.status(brief=True)  # one that is not there is not waited for
             checks = client.inspect(ref)
         except UnreachableError as error:
             raise InputError(str(error)) from None

@@ -44,22 +44,27 @@ class Inspection:
         self._pool.shutdown()
 
     def checks(self, target: str) -> tuple[Check, ...]:
-        """Each configuration and the backup of `target` that the effector's file names; nothing where it names none."""
-        rows = [row for (ref, _), row in self._settings.targets.items() if ref == target]
-        found = [check for row in rows for check in self._configurations(row)]
-        kept = self._settings.backups.get(target)
-        return tuple(dict.fromkeys([*found, *([self._backup(kept)] if kept else [])]))
+        """Each configuration and the backup of `target` that the effector's file names; nothing where it names none.
 
-    def _configurations(self, row: TargetRow) -> Iterator[Check]:
+        The backup is not read while a configuration is wrong: it may be large, and is asked for again until all is right.
+        """
+        found = [
+            check for (ref, action), row in self._settings.targets.items() if ref == target for check in self._configuration(action, row)
+        ]
+        kept = self._settings.backups.get(target)
+        if kept and not any(check.standing == "failed" for check in found):
+            found.append(self._backup(kept))
+        return tuple(dict.fromkeys(found))
+
+    def _configuration(self, action: str, row: TargetRow) -> Iterator[Check]:
+        """As the actuator sees it; what a roll-back in force has brought about may be another approved state than the file names."""
         actuator = self._actuators[row.actuator]
         if isinstance(actuator, Inspector):
-            for action in row.actions:
-                # What a roll-back in force has brought about may be another approved state than the file names.
-                holder = self._book.holder("", action, row.ref)
-                job = holder.job if holder else Job(effect="inspection", action=action, target=row.target)
-                with self._lock(row.ref):
-                    seen = actuator.inspect(job)
-                yield Check(row.ref, "configuration", STANDING[seen.standing], seen.detail)
+            holder = self._book.holder("", action, row.ref)
+            job = holder.job if holder else Job(effect="inspection", action=action, target=row.target)
+            with self._lock(row.ref):
+                seen = actuator.inspect(job)
+            yield Check(row.ref, "configuration", STANDING[seen.standing], seen.detail)
 
     def _backup(self, kept: Backup) -> Check:
         """An answer that was waited for is given once; whoever asks again has the file read again."""
