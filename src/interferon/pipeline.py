@@ -12,14 +12,14 @@ import pyarrow as pa
 from interferon import sense
 from interferon.correlate import declared, fdr, incidents, suppress
 from interferon.correlate.case import IncidentState
-from interferon.decide import approval, autonomy, commanded, recovery, restrictions
+from interferon.decide import approval, autonomy, commanded, recovery, repair, restrictions
 from interferon.decide import book as ledger
 from interferon.decide.plan import again, decide
 from interferon.decide.release import ReleaseSettings
 from interferon.decide.situation import Ask, Closures, DecideState
 from interferon.detect import budget, maintenance, named, shadows, watch
 from interferon.detect.settings import Settings
-from interferon.model.events import Approval, Baseline, Commanded, Control, Receipted, Rerouted, Suppression, Suppressions, Tick, Verdict
+from interferon.model.events import Approval, Baseline, Commanded, Control, Inspected, Receipted, Rerouted, Suppressions, Tick, Verdict
 from interferon.model.network import Network
 from interferon.model.records import Command, DeadLetter, Finding, Incident, Plan
 
@@ -63,7 +63,7 @@ class State:
     latest: dict[str, Incident] = field(default_factory=dict)  # newest revision of each incident that is not forgotten
     verdicts: dict[str, str] = field(default_factory=dict)  # incident id → the last one people gave
     routes: dict[str, dict[str, object]] = field(default_factory=dict)  # plan id → re-route that a solver answered
-    suppressions: tuple[Suppression, ...] = ()  # as the newest revision in the log says
+    suppressions: suppress.Entries = ()  # as the newest revision in the log says
 
 
 def new_state(rules: Rules, settings: Settings, *, shards: int = 1, learn_us: int = DAY_US, width: int = watch.WIDTH) -> State:
@@ -143,19 +143,17 @@ def _on_time(state: State, rules: Rules, now: int) -> list[Output]:
     """What happens because time has passed: commands that are over, plans nobody vetoed, containments that may end."""
     found: list[Output] = [*commanded.over(state.book, state.latest, now)]
     found += approval.due(state.decisions, state.book, now, may(state, rules, now))
-    cases = again(state.decisions, state.latest.values(), now)  # they themselves are no news
-    found += [told for case in cases for told in _decide(state, rules, case, now)[1:]]
-    for name in dict.fromkeys(effect.incident for effect in state.book.effects.values()):
-        found += _release(state, rules, name, now)
-    return found
+    for case in again(state.decisions, state.latest.values(), now):
+        found += _decide(state, rules, case, now)[1:]  # it itself is no news
+    names = dict.fromkeys(effect.incident for effect in state.book.effects.values())
+    return found + [told for name in names for told in _release(state, rules, name, now)]
 
 
 def _release(state: State, rules: Rules, name: str, now: int) -> list[Output]:
     if name not in state.latest:
         return []
     case, verdict = state.latest[name], state.verdicts.get(name, "")
-    undone = recovery.ready(state.decisions, state.book, state.latest, case, verdict, now, rules.release)
-    for undo in undone:
+    for undo in (undone := recovery.ready(state.decisions, state.book, state.latest, case, verdict, now, rules.release)):
         incidents.note_released(state.incidents, name, [state.book.effects[effect].target for effect in undo.effects])
     return [ledger.take_back(state.book, undo) for undo in undone]
 
@@ -181,6 +179,8 @@ def _control(state: State, rules: Rules, item: Control) -> list[Output]:
             shadows.take(state.watch, state.admission.entities.index.get(item.entity, -1), item)
         case Commanded():
             return [*commanded.heard(state.decisions, state.book, state.verdicts, state.latest, rules, item)]
+        case Inspected():
+            return [*repair.inspected(state.decisions, state.book, state.verdicts, state.latest, rules, item)]
         case Tick():
             raise AssertionError("ticks move time, they are not for the judge")
     return []

@@ -1,5 +1,6 @@
 """`interferon effector …` as a person types it, and the process itself."""
 
+import hashlib
 import json
 import os
 import signal
@@ -182,3 +183,19 @@ def test_it_serves_in_this_process_too(file: Path, monkeypatch: pytest.MonkeyPat
     assert Switch(file.parent / "STOP").engaged() == ""
     with EffectorClient(file.parent / "s", answer_s=0.05) as client:
         assert client.precheck("shut", "asset:a").result == "unknown"
+
+
+def test_a_backup_is_looked_at_as_a_person_asks(run: Run, file: Path) -> None:
+    path = file.parent / "a.tar"
+    path.write_bytes(b"x")
+    digest = hashlib.sha256(b"x").hexdigest()
+    file.write_text(f'{file.read_text()}[[backup]]\nref = "asset:a"\npath = "{path}"\nsha256 = "{digest}"\n')
+    why = f"interferon: {file} has no [[target]] and no [[backup]] asset:b; a reference that one of them has would be right\n"
+    assert run("effector", "inspect", "asset:b", "--config", file)[::2] == (2, why)
+    with process(file):
+        told = f"{path} has the recorded SHA-256 {digest[:12]}…"
+        assert run("effector", "inspect", "asset:a", "--config", file)[:2] == (0, f"backup verified: {told}\n")
+        path.unlink()
+        code, shown, _ = run("effector", "inspect", "asset:a", "--config", file, "--json")
+        wanted = {"ref": "asset:a", "what": "backup", "standing": "failed", "detail": f"{path} cannot be read: No such file or directory"}
+        assert (code, json.loads(shown)) == (1, [wanted])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interferon.act import wire
-from interferon.model.effects import Observed, Outcome
+from interferon.model.effects import Check, Observed, Outcome
 
 REQUESTS: list[wire.Request] = [
     wire.Fence(7),
@@ -17,6 +17,7 @@ REQUESTS: list[wire.Request] = [
     wire.Verify("plan-1/0", "isolate_asset", "asset:plc-3"),
     wire.Undo("plan-1/0", "isolate_asset", "asset:plc-3", 7),
     wire.Observe(),
+    wire.Inspect("asset:plc-3"),
     wire.Stop(undo_all=True),
     wire.Resume(),
     wire.Status(),
@@ -24,6 +25,7 @@ REQUESTS: list[wire.Request] = [
 REPLIES: list[wire.Reply] = [
     wire.Answer(Outcome("refused", "no")),
     wire.World((Observed("e", "isolate_asset", "asset:a"),)),
+    wire.Inspection((Check("asset:plc-3", "configuration", "failed", "it differs"), Check("asset:plc-3", "backup", "pending"))),
     wire.Standing("", 3, (wire.Kept("e", "isolate_asset", "asset:a", 5, False),), 1, {"effects": 50}, {"nft": ""}),
     wire.Denied("user 7 may not speak to the effector"),
 ]
@@ -54,6 +56,7 @@ def test_every_message_comes_through_unchanged(message: Any) -> None:
         (b'{"do": "apply", "effect": "e", "action": "Shut", "target": "asset:a", "epoch": 1}', r"\$.action"),
         (b'{"do": "apply", "effect": "e", "action": "shut", "target": "../../etc", "epoch": 1}', r"\$.target"),
         (b'{"do": "apply", "effect": "e", "action": "shut", "target": "asset:a", "epoch": 1, "params": {"x": []}}', r"\$.params"),
+        (b'{"do": "inspect", "target": "../../etc"}', r"\$.target"),
         (b'{"do": "verify", "effect": "e", "action": "shut"}', "target"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from interferon.model.effects import Observed, Outcome, Value
+from interferon.model.effects import Check, Observed, Outcome, Value
 
 REQUEST_BYTES: Final = 64 * 1024
 ANSWER_BYTES: Final = 16 * 1024 * 1024
@@ -63,6 +63,12 @@ class Observe(_Request, frozen=True, tag="observed"):
     """Which effects of ours are in the world now?"""
 
 
+class Inspect(_Request, frozen=True, tag="inspect"):
+    """Are the target's configuration and backup as they were approved? Changes nothing; stopped by nothing."""
+
+    target: Ref
+
+
 class Stop(_Request, frozen=True, tag="stop"):
     """Engage the kill switch."""
 
@@ -79,7 +85,7 @@ class Status(_Request, frozen=True, tag="status"):
     brief: bool = False
 
 
-Request = Fence | Precheck | Apply | Verify | Undo | Observe | Stop | Resume | Status
+Request = Fence | Precheck | Apply | Verify | Undo | Observe | Inspect | Stop | Resume | Status
 
 
 class Answer(msgspec.Struct, frozen=True, tag="outcome"):
@@ -90,6 +96,12 @@ class Answer(msgspec.Struct, frozen=True, tag="outcome"):
 
 class World(msgspec.Struct, frozen=True, tag="world"):
     effects: tuple[Observed, ...]
+
+
+class Inspection(msgspec.Struct, frozen=True, tag="inspection"):
+    """One check for each thing of the target that this effector's file names; none where it names none."""
+
+    checks: tuple[Check, ...]
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -117,7 +129,7 @@ class Denied(msgspec.Struct, frozen=True, tag="denied"):
     why: str
 
 
-Reply = Answer | World | Standing | Denied
+Reply = Answer | World | Inspection | Standing | Denied
 
 _requests: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request)
 _replies: Final[msgspec.json.Decoder[Reply]] = msgspec.json.Decoder(Reply)

@@ -1,4 +1,4 @@
-"""`interferon effector run|check|init|unit|stop|resume|status`: the privileged process and those who look after it.
+"""`interferon effector run|check|init|unit|stop|resume|status|inspect`: the privileged process and those who look after it.
 
 `run` is the process itself; the others read its file, speak to its socket, or write its kill switch.
 """
@@ -23,6 +23,7 @@ from interferon.model.problem import Problem
 from interferon.runtime.effector_client import EffectorClient
 
 FILE: Final = Path("/etc/interferon/effector.toml")
+LOOK_S: Final = 60.0  # a configuration of many files takes its time
 ANSWER_S: Final = 2.0  # after that the process is held for hanging
 UNDO_S: Final = 120.0
 Config = Annotated[Path, typer.Option("--config", metavar="FILE", help="The effector's file.")]
@@ -30,7 +31,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds `effector run`, `check`, `init`, `unit`, `stop`, `resume` and `status`."""
+    """Adds `effector run`, `check`, `init`, `unit`, `stop`, `resume`, `status` and `inspect`."""
     group = typer.Typer(no_args_is_help=True, help="The process that acts: run it, check its file, stop it.")
     app.add_typer(group, name="effector")
     group.command("run")(run)
@@ -40,6 +41,7 @@ def register(app: typer.Typer) -> None:
     group.command("stop")(stop)
     group.command("resume")(resume)
     group.command("status")(status)
+    group.command("inspect")(inspect)
 
 
 def run(config: Config = FILE) -> None:
@@ -135,6 +137,25 @@ def status(config: Config = FILE, as_json: Json = False) -> None:
         except UnreachableError as error:
             raise InputError(str(error)) from None
     typer.echo(msgspec.json.encode(standing).decode() if as_json else _shown(standing))
+
+
+def inspect(
+    ref: Annotated[str, typer.Argument(metavar="REF", help="The asset, as `asset:hmi-1`.")], config: Config = FILE, as_json: Json = False
+) -> None:
+    """Is the asset's configuration the approved one, and its backup what was recorded? Changes nothing; exit 1 where one is not."""
+    found = settings.load(config)
+    if not any(each == ref for each, _ in found.targets) and ref not in found.backups:
+        raise InputError(f"{config} has no [[target]] and no [[backup]] {ref}; a reference that one of them has would be right")
+    place = Path(found.head.socket)
+    with EffectorClient(place, answer_s=ANSWER_S) as probe, EffectorClient(place, answer_s=LOOK_S) as client:
+        try:
+            probe.status(brief=True)  # one that is not there is not waited for
+            checks = client.inspect(ref)
+        except UnreachableError as error:
+            raise InputError(str(error)) from None
+    lines = [f"{each.what} {each.standing}: {each.detail}" for each in checks] or [f"nothing here can see the configuration of {ref}"]
+    typer.echo(msgspec.json.encode(checks).decode() if as_json else "\n".join(lines))
+    raise typer.Exit(1 if any(each.standing == "failed" for each in checks) else 0)
 
 
 def _shown(standing: wire.Standing) -> str:

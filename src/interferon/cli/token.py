@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from interferon.decide.settings import TTL_H
+from interferon.decide.settings import COMMANDED
 from interferon.model.errors import InputError
 from interferon.model.events import FAMILIES
 from interferon.store.tokens import Token, Tokens, in_days
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
         families: Annotated[list[str] | None, typer.Option("--family", help=f"Only these of {', '.join(FAMILIES)}.")] = None,
         actions: Annotated[
             list[str] | None,
-            typer.Option("--action", help=f"An action it may command over OpenC2, of {', '.join(TTL_H)}; may be given again."),
+            typer.Option("--action", help=f"An action it may command over OpenC2, of {', '.join(COMMANDED)}; may be given again."),
         ] = None,
         level: Annotated[
             int, typer.Option(help="The most that is done on its command: 0 suggest, 1 after approval, 2 unless vetoed, 3 automatic.")

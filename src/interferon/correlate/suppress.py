@@ -14,6 +14,7 @@ from interferon.model.network import Network
 from interferon.model.records import Finding
 
 NEVER: Final = ("rule.critical.",)
+Entries = tuple[Suppression, ...]
 
 
 def marked(findings: Iterable[Finding], held: Sequence[Suppression], network: Network, contained: Iterable[str]) -> list[Finding]:

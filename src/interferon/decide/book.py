@@ -14,13 +14,15 @@ from interferon.decide.restrictions import Reading, Signal
 from interferon.decide.settings import HOUR_US, TTL_H
 from interferon.decide.situation import CLOSING, Situation, Under
 from interferon.model.effects import State
-from interferon.model.events import Commanded, Receipted
+from interferon.model.events import Commanded, Inspected, Receipted
 from interferon.model.network import Network
 from interferon.model.records import Execute, Plan, Solve, Undo
 
 IN_FORCE: Final = frozenset({State.VERIFIED, State.DUE, State.UNDOING, State.ESCALATED, State.ORPHAN})
 SHOWN: Final = frozenset({State.VERIFIED, State.DUE})  # the world has shown it, and nobody takes it back
 ASKED: Final = "asked"  # commanded, no receipt yet
+PUT_RIGHT: Final = frozenset({"roll_back_config", "roll_back_setpoint"})
+"""Actions that shut nothing off: taking them back would bring back what the attacker had set. Only a benign verdict, or a person, does."""
 UNPLANNED_H: Final = 4.0  # hours for which an effect is renewed that a person asked for and no plan proposes
 DAY_US: Final = 24 * HOUR_US
 
@@ -52,6 +54,8 @@ class Book:
     returned: dict[str, int] = field(default_factory=dict)  # reference → since when it is back after a containment
     readings: dict[Signal, Reading] = field(default_factory=dict)  # newest ones of the signals that interlocks look at
     lapsed: dict[str, str] = field(default_factory=dict)  # plan id → why it did not start when its time for a veto was over
+    inspected: dict[str, Inspected] = field(default_factory=dict)  # reference → what was last seen of it before its return
+    offered: dict[str, tuple[str, str]] = field(default_factory=dict)  # reference → the plan against its drift, and what had drifted
     asked: dict[str, Commanded] = field(default_factory=dict)  # incident id → the producer's command that it is of
 
 
@@ -133,16 +137,23 @@ def stands(effect: Standing) -> bool:
     return effect.status == ASKED or effect.status in IN_FORCE
 
 
+def closes(effect: Standing) -> bool:
+    """Whether it keeps its target contained, or is on its way to."""
+    return stands(effect) and effect.action not in PUT_RIGHT
+
+
 def received(book: Book, receipt: Receipted) -> list[Undo | Solve]:
     """Notes how an effect stands. Once the last one that was being taken back has been looked at, the goods' way is asked for anew.
 
     Once a process has ended nothing of it stands still any more: what froze it is taken back.
     """
     known = book.effects.get(receipt.effect)
-    if receipt.status == State.UNDONE and receipt.target in book.returned:
+    if receipt.status == State.UNDONE and receipt.target in book.returned and receipt.action not in PUT_RIGHT:
         book.returned[receipt.target] = receipt.time
-    if receipt.status == State.VERIFIED:
+    if receipt.status == State.VERIFIED and receipt.action not in PUT_RIGHT:
         book.returned.pop(receipt.target, None)  # contained again
+    if receipt.status == State.VERIFIED or receipt.action in PUT_RIGHT:
+        _unseen(book, receipt.target)  # contained again, or another configuration than the one that was seen
     late = known.orders_late if known else 0.0
     stayed = known is not None and known.status in IN_FORCE and receipt.status in IN_FORCE
     since = known.since if known is not None and stayed else receipt.time
@@ -168,6 +179,12 @@ def _thawed(book: Book, receipt: Receipted) -> list[Undo]:
     return [
         take_back(book, Undo(receipt.time, each.plan, each.incident, (name,), f"{receipt.target} has been ended")) for name, each in frozen
     ]
+
+
+def _unseen(book: Book, ref: str) -> None:
+    """What was seen of a thing, or of one in it, counts no more."""
+    for name in [name for name, seen in book.inspected.items() if ref in (name, *(check.ref for check in seen.checks))]:
+        del book.inspected[name]
 
 
 def in_force(book: Book, incident: str) -> list[InForce]:

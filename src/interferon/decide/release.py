@@ -21,6 +21,8 @@ class ReleaseSettings(msgspec.Struct, frozen=True, kw_only=True):
     contained_h: float = 12.0  # it is contained at least this long: time to find, clean and restore it
     clean_h: float = 6.0  # … and nothing that speaks for an attack was found on it for this long
     most_renewals: int = 6  # after so many a person has to look
+    inspects: bool = False  # an effector is asked what it sees of configurations and backups
+    unverified: str = "return"  # or `hold`: what becomes of a thing whose configuration or backup nobody can see
 
 
 class InForce(msgspec.Struct, frozen=True, kw_only=True):

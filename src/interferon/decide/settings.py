@@ -56,6 +56,7 @@ HANDLING_H: Final[dict[str, float]] = {
     "disable_client": 1.0,
     "freeze_process": 1.5,
     "kill_process": 1.0,
+    "roll_back_config": 2.0,
 }
 """Hours of work that an action makes for people whatever was behind it: calls, workarounds, checks, re-admission."""
 
@@ -69,6 +70,7 @@ CLASSES: Final[dict[str, ActionClass]] = {
     "disable_client": ActionClass("reversible"),
     "freeze_process": ActionClass("reversible", device_write=True),
     "kill_process": ActionClass("irreversible", device_write=True),
+    "roll_back_config": ActionClass("reversible", device_write=True),
 }
 """What kind of intervention each planned action is, as its own file in `actions/` declares it (a test holds them together)."""
 
@@ -85,8 +87,12 @@ TTL_H: Final[dict[str, float]] = {
     "disable_client": 4.0,
     "freeze_process": 2.0,
     "kill_process": 1.0,
+    "roll_back_config": 24.0,
 }
 """Hours until a containment is decided again. The shortest of an alternative counts for all of it."""
+
+COMMANDED: Final = tuple(action for action in TTL_H if action != "roll_back_config")
+"""What another organisation's program may command: what is approved here is not its affair."""
 
 SPREADING: Final = frozenset(
     {"T0812", "T0843", "T0859", "T0866", "T0867", "T0886", "T0891", "T1021", "T1080", "T1210", "T1486", "T1534", "T1550", "T1563", "T1570"}

@@ -15,6 +15,7 @@ from interferon.act import wire
 from interferon.effector.book import Book
 from interferon.effector.carry import Carrier
 from interferon.effector.fence import Fence
+from interferon.effector.inspection import Inspection
 from interferon.effector.protocol import Actuator, Census, Seen
 from interferon.effector.record import Entry, Record
 from interferon.effector.settings import Settings
@@ -50,12 +51,14 @@ class Core:
         self._targets = {name: tuple(row.target for row in settings.targets.values() if row.actuator == name) for name in actuators}
         self._elsewhere = Lock()  # for effects whose target is not in the file any more
         self._pool = ThreadPoolExecutor(LOOKS, thread_name_prefix="look")
+        self._inspection = Inspection(settings, actuators, self._book, self._lock)
         self._asking = ThreadPoolExecutor(LOOKS, thread_name_prefix="ready")  # its own: a product that hangs must not hold up a look
         list(self._pool.map(self._carrier.reconcile, self._book.open()))
 
     def close(self) -> None:
         """Wait for looks that are under way."""
         self._asking.shutdown(cancel_futures=True)
+        self._inspection.close()
         self._pool.shutdown()
 
     def answer(self, request: wire.Request) -> wire.Reply:
@@ -74,6 +77,8 @@ class Core:
                 return wire.Answer(self._undo(request))
             case wire.Observe():
                 return wire.World(tuple(sorted(self._observed(), key=lambda seen: seen.effect)))
+            case wire.Inspect():
+                return wire.Inspection(self._inspection.checks(request.target))
             case wire.Stop():
                 return wire.Answer(self.stop(undo_all=request.undo_all))
             case wire.Resume():

@@ -89,6 +89,15 @@ class Census(Protocol):
 
 
 @runtime_checkable
+class Inspector(Protocol):
+    """An actuator that can tell whether its target's configuration is the approved one, whoever brought that about. Optional."""
+
+    def inspect(self, job: Job) -> Seen:
+        """`in_force`: it is; `absent` or `partial`: it differs, as `detail` says. Reads only. The job may never have been applied."""
+        ...
+
+
+@runtime_checkable
 class Choosy(Protocol):
     """An actuator that can tell from the file alone what is wrong with a target. Optional."""
 

@@ -35,6 +35,7 @@ SPARE: Final = 8  # beyond these for root, who must be able to stop whatever fil
 BODY_S: Final = 10.0  # within which a request that has begun must be complete
 PASSING: Final = frozenset({errno.ECONNABORTED, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})  # of accept(2)
 AGAIN_S: Final = 0.1
+ASKING: Final = (wire.Observe, wire.Inspect, wire.Status)  # what is not answered by an outcome
 _PEER: Final = struct.Struct("3i")  # struct ucred of SO_PEERCRED: pid, uid, gid
 
 
@@ -140,7 +141,7 @@ class Conversation:
         except Exception as error:  # noqa: BLE001 - a fault in an actuator must not be taken for an answer, nor asked for again and again
             self._say(f"fault in {type(request).__name__}: {traceback.format_exc()}")
             why = f"a fault in the effector: {type(error).__name__}: {error}"
-            return wire.Denied(why) if isinstance(request, (wire.Observe, wire.Status)) else wire.Answer(Outcome("unknown", why))
+            return wire.Denied(why) if isinstance(request, ASKING) else wire.Answer(Outcome("unknown", why))
 
     def _heard(self) -> bytes | None:
         """One request. Its first byte may be long in coming, all others are here within `BODY_S`."""

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from interferon.effector import registry
+from interferon.effector.backup import Backup, backups_of
 from interferon.effector.limits import Limits
 from interferon.effector.protocol import Actuator
 from interferon.effector.targets import Protected, TargetRow, targets_of
@@ -20,7 +21,7 @@ from interferon.model.errors import InputError
 from interferon.model.problem import Problem
 
 SOCKET_BYTES: Final = 107  # longest path of a Unix socket (unix(7), sun_path)
-_SECTIONS: Final = ("limits", "target", "protected", "actions", "actuators")
+_SECTIONS: Final = ("limits", "target", "protected", "backup", "actions", "actuators")
 
 
 class ActionRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -53,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sections: Mapping[str, msgspec.Struct]
     uids: frozenset[int]
     gid: int
+    backups: Mapping[str, Backup] = {}  # by reference
 
     def unidentified(self, action: str) -> str:
         return self.actions[action].unidentified if action in self.actions else "refuse"
@@ -112,6 +114,7 @@ def _settings(path: Path, reader: Reader) -> Settings | None:
         sections=sections,
         uids=_uids(reader, head),
         gid=_gid(reader, head),
+        backups=backups_of(reader),
     )
 
 

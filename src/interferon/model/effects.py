@@ -90,6 +90,18 @@ class Observed(msgspec.Struct, frozen=True):
     target: str
 
 
+class Check(msgspec.Struct, frozen=True):
+    """What an effector sees of one thing that must be right before an asset comes back. `detail`: one line.
+
+    `failed`: it is not as it was approved or recorded; `unknown`: nobody here can tell; `pending`: it is being read.
+    """
+
+    ref: str  # reference, e.g. `asset:hmi-1`
+    what: Literal["configuration", "backup"]
+    standing: Literal["verified", "failed", "unknown", "pending"]
+    detail: str = ""
+
+
 class Held(msgspec.Struct, frozen=True):
     """What is taken from the budgets at one moment: by effects in force, and `actions` by the last hour."""
 

@@ -9,6 +9,8 @@ from typing import Final
 import msgspec
 import pyarrow as pa
 
+from interferon.model.effects import Check
+
 Batch = pa.RecordBatch  # one family, in the order of the log
 
 _NAME: Final = pa.dictionary(pa.int32(), pa.string())
@@ -211,4 +213,12 @@ class Commanded(msgspec.Struct, frozen=True, kw_only=True, tag="commanded"):
     content: str = ""  # digest of what was said: something else under the same id is told apart
 
 
-Control = Approval | Verdict | Receipted | Rerouted | Tick | Suppressions | Baseline | Switch | Commanded
+class Inspected(msgspec.Struct, frozen=True, tag="inspected"):
+    """What an effector saw of a contained thing before it comes back: checks of its configurations and backups, and of what nobody sees."""
+
+    time: int  # when the look began
+    target: str  # reference of what is contained: an asset, or a zone with its assets
+    checks: tuple[Check, ...] = ()
+
+
+Control = Approval | Verdict | Receipted | Rerouted | Tick | Suppressions | Baseline | Switch | Commanded | Inspected

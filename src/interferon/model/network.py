@@ -269,6 +269,7 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     clean_hours: float = 6.0
     watch_hours: float = 4.0
     look_seconds: float = 30.0
+    unverified: str = "return"  # return | hold
 
 
 class Finance(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,13 +12,17 @@ from interferon.act.intents import intents
 from interferon.actions import ACTIONS
 from interferon.decide.book import ASKED, Standing, lasting_s
 from interferon.decide.commands import execute
+from interferon.decide.recovery import awaited
+from interferon.decide.release import ReleaseSettings
 from interferon.decide.restrictions import Readings
 from interferon.model.effects import Receipt, State, receipt
 from interferon.model.errors import UnreachableError
+from interferon.model.events import Inspected
 from interferon.model.network import Network
 from interferon.pipeline import State as Pipeline
 from interferon.runtime.effector_client import PROBE_S, EffectorClient
 from interferon.runtime.effects import Effects
+from interferon.runtime.inspecting import Inspecting
 from interferon.runtime.kill_switch import KillSwitch
 from interferon.store.journal import Journal
 
@@ -45,6 +49,7 @@ class Acting:
         self._journal, self._network, self._tell = journal, network, tell
         self._clock = clock
         self._looked = False  # whether the world was looked at since the start
+        self._inspecting = Inspecting(self._client, self._probe, network, clock)
         self._watcher = ThreadPoolExecutor(1, thread_name_prefix="watch")
         self._watching: Future[list[Receipt]] | None = None
         self._watched = 0  # when that was begun
@@ -52,6 +57,7 @@ class Acting:
 
     def close(self) -> None:
         """Waits for what is under way; what is in force stays in force."""
+        self._inspecting.close()
         self._watcher.shutdown()
         self.effects.close()
         self._client.close()
@@ -86,6 +92,11 @@ class Acting:
             self._tell(f"{len(found.orphans)} effects are in the world without a record, {len(found.missing)} on record are not there")
         yield from self._never_handed_over(pipeline)
         yield from self._unheard(pipeline)
+
+    def inspected(self, pipeline: Pipeline, rules: ReleaseSettings) -> Iterator[Inspected]:
+        """What the effector sees of configurations and backups of what would come back now; looked at beside the pipeline."""
+        book = pipeline.book
+        yield from self._inspecting.news(lambda: awaited(book, pipeline.latest, pipeline.verdicts, self._clock(), rules), book.inspected)
 
     def _drifted(self) -> Iterator[Receipt]:
         """What the last watch found, and a new one when it is time. It looks beside the pipeline, which no slow machine may hold up."""

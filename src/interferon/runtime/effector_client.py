@@ -15,7 +15,7 @@ from typing import Final, Self, TypeVar
 import msgspec
 
 from interferon.act import wire
-from interferon.model.effects import Observed, Outcome, Value
+from interferon.model.effects import Check, Observed, Outcome, Value
 from interferon.model.errors import UnreachableError
 
 R = TypeVar("R", wire.World, wire.Standing)
@@ -69,6 +69,17 @@ class EffectorClient:
     def observed(self) -> frozenset[Observed]:
         """Raises `UnreachableError` where the effector does not answer: no answer does not mean that nothing is there."""
         return frozenset(self._expected(wire.Observe(), wire.World).effects)
+
+    def inspect(self, target: str) -> tuple[Check, ...]:
+        """What the effector sees of the target's configuration and backup; nothing where its file names neither. Raises `UnreachableError`.
+
+        One that cannot be asked this (an older effector) has said that it does not know.
+        """
+        reply = self._exchange(wire.Inspect(target))
+        if isinstance(reply, wire.Inspection):
+            return reply.checks
+        why = reply.why if isinstance(reply, wire.Denied) else f"the effector answered {type(reply).__name__}"
+        return (Check(target, "configuration", "unknown", why),)
 
     # ---- for people
 

@@ -45,16 +45,24 @@ def portfolios(more: Sequence[Detector] = ()) -> Portfolios:
 
 
 def rules(
-    network: Network, ask: Ask, *, observing: bool, now: int, progress: Progress | None = None, known_bad: Sequence[Detector] = ()
+    network: Network,
+    ask: Ask,
+    *,
+    observing: bool,
+    now: int,
+    progress: Progress | None = None,
+    known_bad: Sequence[Detector] = (),
+    inspects: bool = False,
 ) -> Rules:
     """Rules of an installation. The closure table takes seconds on a large network and is kept for the next start on the same one.
 
-    `known_bad`: the detector of the folder's Sigma rules (`runtime.known_bad`), where it has any.
+    `known_bad`: the detector of the folder's Sigma rules (`runtime.known_bad`), where it has any. `inspects`: an effector is asked what it
+    sees of configurations and backups before something comes back.
     """
     action_names.refuse_unknown(network)
     table = kept_or_computed(network, opening(network, now), progress)
     own = network.settings.recovery
-    release = ReleaseSettings(contained_h=own.contained_hours, clean_h=own.clean_hours)
+    release = ReleaseSettings(contained_h=own.contained_hours, clean_h=own.clean_hours, inspects=inspects, unverified=own.unverified)
     return Rules(network=network, closures=table, ask=ask, portfolios=portfolios(known_bad), observing=observing, release=release)
 
 

@@ -14,7 +14,7 @@ from interferon.decide.approval import BY_PEOPLE
 from interferon.decide.book import Book, stands
 from interferon.decide.commanded import CHOSEN, plan_id, suspecting
 from interferon.decide.commands import execute
-from interferon.decide.settings import TTL_H
+from interferon.decide.settings import COMMANDED
 from interferon.model.effects import Effect, Intent, State
 from interferon.model.events import Commanded
 from interferon.model.records import Plan
@@ -68,7 +68,7 @@ class Consumer:
 
     def _asked(self, command: Command, name: str, token: Token, now: int) -> Commanded | Response:
         """What the pipeline is told, or the response where there is nothing to decide on."""
-        offer = self._offer(() if self._running.rules.observing else tuple(TTL_H))
+        offer = self._offer(() if self._running.rules.observing else COMMANDED)
         with self._running.lock:
             waiting = self._waiting(token.name, now)
             own = self._standing_of(token.name) + [each for plan in waiting for each in _wanted(plan, State.INTENT)]

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from interferon.decide.approval import refusal
 from interferon.flow.problem import DAY_US, Snapshot, opening
 from interferon.flow.reroute import Route, from_dict
-from interferon.model.events import Approval, Baseline, Commanded, Control, Receipted, Rerouted, Switch, Verdict
+from interferon.model.events import Approval, Baseline, Commanded, Control, Inspected, Receipted, Rerouted, Switch, Verdict
 from interferon.model.records import DeadLetter, Finding, Incident, Plan, Undo
 from interferon.pipeline import Output, Rules, State, may
 from interferon.runtime.goods import Goods
@@ -105,7 +105,7 @@ class Running:
                 self.verdicts.append(control)
             case Rerouted():
                 self.routes[control.plan] = (control.time, from_dict(control.route))
-            case Baseline() | Switch() | Commanded():
+            case Baseline() | Switch() | Commanded() | Inspected():
                 pass  # the watch, the switch and the book hold what became of it
             case _:
                 return

@@ -85,7 +85,13 @@ class Service:
         now = installation.opening_time(network)
         # Without an effector nothing can be carried out: the plans say what would have been done.
         rules = installation.rules(
-            network, policy.ask, observing=not network.settings.effector, now=now, progress=progress, known_bad=known_bad
+            network,
+            policy.ask,
+            observing=not network.settings.effector,
+            now=now,
+            progress=progress,
+            known_bad=known_bad,
+            inspects=bool(network.settings.effector),
         )
         self._base = nominal(network, opening(network, now))
         self._ground = snapshots.ground(folder, rules.portfolios)
@@ -259,6 +265,8 @@ class Service:
             with self.running.lock:
                 for told in self._acting.look(self.running.state):
                     self._move(heard(told))
+                for seen in self._acting.inspected(self.running.state, self.running.rules.release):
+                    self._move(seen)
                 self._loop.expire(clock())
 
     def _once(self) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Final
 import msgspec
 import tomli_w
 
-from interferon.decide.settings import TTL_H
+from interferon.decide.settings import COMMANDED
 from interferon.model.errors import InputError
 from interferon.model.events import FAMILIES
 from interferon.store import sensor_keys
@@ -183,8 +183,8 @@ def _check_key(path: Path, token: Token) -> None:
 
 def _wrong_commands(actions: Sequence[str], level: int, key: str) -> str:
     """'' where a token may have these rights to command, else why not."""
-    if unknown := sorted(set(actions) - set(TTL_H)):
-        return f"no action {unknown[0]!r} can be commanded; {', '.join(TTL_H)} can"
+    if unknown := sorted(set(actions) - set(COMMANDED)):
+        return f"no action {unknown[0]!r} can be commanded; {', '.join(COMMANDED)} can"
     if level not in range(4):
         return f"level is {level}; 0 is suggest, 1 after approval, 2 unless vetoed, 3 automatic"
     return "a sensor's token, which has a key, commands nothing; make one of its own for that" if actions and key else ""

@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from interferon.decide.approval import digest
-from interferon.decide.recovery import held_back, stage, watched
-from interferon.decide.settings import HOUR_US
+from interferon.decide.book import PUT_RIGHT
 from interferon.detect import stream, telemetry_state
 from interferon.detect.baselines import refusal
 from interferon.flow.problem import Snapshot
@@ -16,7 +15,7 @@ from interferon.model.network import Network
 from interferon.model.records import Closure, Plan
 from interferon.runtime.running import Running
 from interferon.trust.policy import Policy
-from interferon.web import flows, life, respond
+from interferon.web import flows, life, respond, returning
 from interferon.web.lanes import lane_flows
 from interferon.web.timeline import FAILED, declared, timeline
 from interferon.web.view import (
@@ -144,17 +143,17 @@ class LiveSource:
 
     def _states(self, now: int) -> tuple[ThingState, ...]:
         run = self._run
-        found = self._watched(now)
+        found = returning.back(run, now)
         for incident in run.incidents.values():
             if incident.status == "open" and incident.p_attack >= 0.3:
                 for ref in incident.entities:
                     found[ref] = ThingState(ref=ref, state="abnormal", since=incident.opened, note=incident.title, incident=incident.id)
         for effect in run.state.book.effects.values():
-            if effect.status in ("verified", "due", "escalated", "undoing"):
+            if effect.status in ("verified", "due", "escalated", "undoing") and effect.action not in PUT_RIGHT:
                 plan = run.plans.get(effect.plan)
                 until = effect.told + plan.ttl_s * 1_000_000 if plan and plan.ttl_s else 0
                 asked = f"by plan {plan.id}" if plan else "by a playbook"
-                note = f"{effect.action.replace('_', ' ')} {asked}{self._checking(effect.target, now)}"
+                note = f"{effect.action.replace('_', ' ')} {asked}{returning.checking(run, effect.target, now)}"
                 found[effect.target] = ThingState(
                     ref=effect.target,
                     state="contained",
@@ -165,20 +164,6 @@ class LiveSource:
                     plan=plan.id if plan else "",  # what a playbook did has no plan that could be shown
                 )
         return tuple(found[ref] for ref in sorted(found))
-
-    def _checking(self, ref: str, now: int) -> str:
-        """What a contained thing that stood long enough still waits for."""
-        book, cases, rules = self._run.state.book, self._run.state.latest, self._run.rules.release
-        if stage(book, cases, ref, now, rules, self.network.settings.recovery.watch_hours) != "checking":
-            return ""
-        return f"; checked before it comes back: {held_back(book, cases, ref, now, rules)}"
-
-    def _watched(self, now: int) -> dict[str, ThingState]:
-        """What came back from a containment a short while ago."""
-        hours, since = self.network.settings.recovery.watch_hours, self._run.state.book.returned
-        until = {ref: since[ref] + int(hours * HOUR_US) for ref in watched(self._run.state.book, now, hours)}
-        note = "back from a containment; evidence counts more"
-        return {ref: ThingState(ref=ref, state="watched", since=since[ref], until=end, note=note) for ref, end in until.items()}
 
     def _flows(self) -> tuple[LaneFlow, ...]:
         base = self._run.base
@@ -330,6 +315,7 @@ class LiveSource:
                 declared=declared(findings),
                 verdicts=tuple(verdicts),
                 judged=life.judged(run, findings),
+                returning=returning.returning(run, name, run.clock()),
                 bands=tuple(dict.fromkeys((f.entity, signal) for f in findings if f.family == "telemetry" for signal, _ in f.why[:3])),
             )
 

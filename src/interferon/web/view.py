@@ -242,6 +242,14 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     approved_by: str = ""
 
 
+class Returning(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a contained thing of an incident is on its way back. `note`: what it waits for, or what was verified before it came back."""
+
+    ref: str
+    stage: Literal["contained", "checking", "watched", "full"]
+    note: str = ""
+
+
 class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     """All about one incident. `bands` names the charts at hand, most telling first."""
 
@@ -252,6 +260,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     receipts: tuple[Receipted, ...] = ()
     declared: tuple[Declared, ...] = ()
     verdicts: tuple[Verdict, ...] = ()  # by time
+    returning: tuple[Returning, ...] = ()  # what was contained and is not trusted as before yet
     judged: dict[str, str] = {}  # finding id → the newest word on it alone
     bands: tuple[tuple[str, str], ...] = ()  # (entity reference, signal) that `band` can answer
 

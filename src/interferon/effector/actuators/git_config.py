@@ -79,6 +79,12 @@ class GitConfig:
     def look(self, job: Job) -> Seen:
         return shown(lambda: self._look(job))
 
+    def inspect(self, job: Job) -> Seen:
+        """As `look`; where nothing, or a link, stands in the directory's place, that differs from what is approved."""
+        if not _root(job).is_dir() or _root(job).is_symlink():
+            return Seen("absent", f"{_root(job)} is not there, or no directory")
+        return self.look(job)
+
     def undo(self, job: Job) -> Outcome:
         return told(lambda: self._undo(job))
 
