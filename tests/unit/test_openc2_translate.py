@@ -11,7 +11,7 @@ from interferon.actions import ACTIONS
 from interferon.model.effects import Effect, Intent, Outcome, State, Value
 from interferon.model.errors import InputError
 from interferon.model.network import Asset, Conduit, Network, Process, Settings, Zone
-from interferon.openc2 import decode, inbound, outbound
+from interferon.openc2 import check, decode, inbound, outbound
 from interferon.openc2.inbound import Answer, Contain, Offer, Release
 from interferon.openc2.records import STATUS, Command, Response, SlpfSpecifiers
 from interferon.openc2.vocabulary import OWN, plan_of, rule_number
@@ -201,6 +201,13 @@ def test_features_tell_what_can_be_done_and_no_more() -> None:
     assert (found.response.results.versions, found.response.results.rate_limit) == (["1.0"], 5)
     assert status(understood(command("deny", "ipv4_net", "10.0.1.1"), offer=Offer({"cut_conduit"}, 5))) == 501
     assert understood(command("query", "features", [])) == Answer(Response(status=200))
+
+
+@pytest.mark.parametrize("asked", [["pairs"], ["pairs", "versions"], ["pairs", "profiles"], ["profiles"]])
+def test_our_own_features_are_a_good_response(asked: list[str]) -> None:
+    found = understood(command("query", "features", asked))
+    assert isinstance(found, Answer)
+    assert check.problems(decode.response_text(found.response), "response") == []
 
 
 def test_nobody_who_can_act_means_that_only_features_are_answered() -> None:

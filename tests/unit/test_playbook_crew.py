@@ -94,7 +94,7 @@ def test_the_intent_of_each_command_is_written_before_its_result(tmp_path: Path)
 
 def test_what_takes_too_long_fails_its_step_is_cancelled_and_told_when_it_was_done_after_all(tmp_path: Path) -> None:
     hands = Hands()
-    running = ran(branches("30", "0.01", timeout=80), hands, tmp_path / "run")
+    running = ran(branches("30", "0.01", timeout=800), hands, tmp_path / "run")
     assert running.state.status == "failed"
     assert [(each.step, each.result) for each in running.told if each.result == "timeout"] == [(ident("action", "a0"), "timeout")]
     assert len(hands.cancelled) >= 1

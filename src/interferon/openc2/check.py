@@ -174,11 +174,12 @@ def _slpf_rules(action: str, args: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _response_rules(response: Mapping[str, Any]) -> Iterator[str]:
-    """Pairs are those of the profile that they are told of; where rule numbers are and no other profile is named, that is SLPF."""
+    """Pairs are those of the profile that they are told of; that is SLPF too where rule numbers are, and nothing of another profile."""
     results = response.get("results", {})
     pairs, profiles = results.get("pairs", {}), results.get("profiles", ["slpf"])
     names = {target for targets in pairs.values() for target in targets}
-    slpf = profiles == ["slpf"] and ("profiles" in results or "slpf:rule_number" in names)
+    of_slpf = "slpf:rule_number" in names and all(name.startswith("slpf:") for name in names if ":" in name)
+    slpf = profiles == ["slpf"] and ("profiles" in results or of_slpf)
     for action, targets in pairs.items():
         for target in targets:
             problem = pair_problem(action, target, slpf)
