@@ -1,5 +1,6 @@
 """Playbooks for incidents of information technology, and the one that brings an asset back. Written by `make`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from author import Book, Call, ask, choose, do, given, together, undo, until, when
@@ -43,12 +44,26 @@ def restored(by: str = "it") -> list[Any]:
     ]  # fmt: skip
 
 
-def returned(action: str, on: str, title: str, by_hand: str, again: str, defence: str = "D3-RNA") -> list[Any]:
-    """It is opened, watched for an hour at reduced trust, and closed again where it is not quiet. `by_hand`, `again`: what people do instead."""
+LOCKED = "Leave the account locked"
+STAYS = "It goes on: leave __user__:value locked, and enable it only once the case is closed."
+
+
+def returned(
+    action: str,
+    on: str,
+    title: str,
+    by_hand: str,
+    again: str,
+    defence: str = "D3-RNA",
+    quiet: Sequence[Any] = (),
+    noisy: Sequence[Any] = (),
+) -> list[Any]:
+    """It is opened, watched for an hour at reduced trust, and closed again where it is not quiet. `by_hand`, `again`: what people do instead;
+    `quiet`: what follows where it was, `noisy` where it was not."""
     return [
         undo(action, on, title, defence, instead=[ask("shift", "Open by hand", by_hand)]),
         ask("security", "Watch for an hour", "Watch __asset__:value for an hour at reduced trust: what is odd on it counts more. Was it quiet?", ("quiet",), 7200, after=3600),
-        when("__quiet__:value = false", "Not quiet?", [do(action, on, "Close it again", "D3-NI", instead=[ask("shift", "Close it by hand", again)])]),
+        when("__quiet__:value = false", "Not quiet?", [do(action, on, "Close it again", "D3-NI", instead=[ask("shift", "Close it by hand", again)]), *noisy], [*quiet]),
     ]  # fmt: skip
 
 
@@ -147,8 +162,9 @@ def _rdp() -> Book:
                     ]),
                 ],
             }),
-            *returned("cut_conduit", "conduit", "Open the way again, watched", "Restore the firewall rule.", "Take the firewall rule away again."),
-            undo("disable_identity", "user", "Unlock the account", "D3-RUAA", instead=[ask("identity", "Unlock it by hand", "Enable __user__:value.")]),
+            *returned("cut_conduit", "conduit", "Open the way again, watched", "Restore the firewall rule.", "Take the firewall rule away again.",
+                      quiet=[undo("disable_identity", "user", "Unlock the account", "D3-RUAA", instead=[ask("identity", "Unlock it by hand", "Enable __user__:value.")])],
+                      noisy=[ask("identity", LOCKED, STAYS)]),
         ],
         title="Lateral movement by remote desktop", trigger="A remote desktop session goes where none has gone",
         text="Cuts the way and the sessions, asks the owner by telephone, follows the trail, restores the host and opens the way watched.",
@@ -222,10 +238,16 @@ def _logging() -> Book:
                 when("__seen__:value = true", "Seen?", [
                     ask("security", "Watch for a day", "Watch __asset__:value for a day at reduced trust: what is odd on it counts more. Was it quiet?",
                         ("quiet",), 90_000, after=86_400),
-                    when("__quiet__:value = false", "Not quiet?", [do("isolate_asset", "asset", "Isolate what is not quiet", "D3-NI", instead=UNPLUG), back()]),
-                ], [do("isolate_asset", "asset", "Isolate what stays blind", "D3-NI", instead=UNPLUG), back("Bring it back once it is clean")]),
+                    when("__quiet__:value = false", "Not quiet?", [
+                        do("isolate_asset", "asset", "Isolate what is not quiet", "D3-NI", instead=UNPLUG), back(), ask("identity", LOCKED, STAYS),
+                    ], [
+                        undo("disable_identity", "user", "Unlock the account", "D3-ULA", instead=[ask("identity", "Unlock it by hand", "Enable __user__:value.")]),
+                    ]),
+                ], [
+                    do("isolate_asset", "asset", "Isolate what stays blind", "D3-NI", instead=UNPLUG), back("Bring it back once it is clean"),
+                    ask("identity", "Unlock it once it is seen", "Enable __user__:value once events of __asset__:value reach the collector again."),
+                ]),
                 ask("security", "Fill the gap", "Rebuild what happened in the gap from network records and from the neighbours' logs.", (), 28_800),
-                undo("disable_identity", "user", "Unlock the account", "D3-ULA", instead=[ask("identity", "Unlock it by hand", "Enable __user__:value.")]),
             ]),
         ],
         title="Logging was switched off", trigger="A host or a sensor has fallen silent by a command",

@@ -3,17 +3,20 @@
 import base64
 import json
 import re
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from interferon.act import lifecycle
 from interferon.actions import ACTIONS
 from interferon.decide.situation import Closures
 from interferon.flow.closure import closure_table
 from interferon.flow.problem import opening
-from interferon.model.effects import Observed, Outcome, Value
+from interferon.model.effects import Intent, Observed, Outcome, Receipt, Value
 from interferon.model.errors import InputError
 from interferon.playbooks.run_records import Run, Scripted
 from interferon.runtime import installation, playbook_live, playbook_price
@@ -156,7 +159,27 @@ def test_killed_at_any_touch_it_is_done_once(folder: Path, content: dict[str, An
         if whole:
             break
         at += 1
-    assert at == (5 if content is HOLD else 4)  # ledger, admitted, applying, the world, verified; or ledger, undoing, the world, undone
+    # ledger, admitted, looked up, applying, the world, verified; or ledger, undoing, the world, undone
+    assert at == (6 if content is HOLD else 4)
+
+
+def test_what_is_carried_out_at_the_same_time_is_priced_with_the_other(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    life, submit, both = Life(folder, World()), Effects.submit, threading.Barrier(2)
+    monkeypatch.setattr(life.executor, "_price", lambda acts: float(len(life.journal.effects(lifecycle.STANDING))))
+
+    def together(effects: Effects, wanted: list[Intent]) -> list[Receipt]:
+        both.wait(10)  # neither goes on before the other is decided too
+        return submit(effects, wanted)
+
+    monkeypatch.setattr(Effects, "submit", together)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            orders = [{"action": "contain", "target": {"x-interferon:transaction": f"order:o-{number}"}} for number in (1, 2)]
+            told = list(pool.map(lambda at: life.executor.run(command(orders[at], f"0/{at}!0")), range(2)))
+        assert [each is not None and each.result for each in told] == ["success", "success"]
+        assert sorted(effect.intent.orders_late for effect in life.journal.effects()) == [0, 1]
+    finally:
+        life.close()
 
 
 def test_a_result_that_was_lost_is_found_in_the_journal(folder: Path) -> None:

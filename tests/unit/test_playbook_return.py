@@ -106,7 +106,15 @@ def test_the_way_to_a_controller_is_opened_after_people_have_loaded_it() -> None
 def test_what_stays_blind_is_isolated_and_brought_back_by_the_other_playbook() -> None:
     answers = {"Was it planned?": "false", "Is it seen again?": "false"}
     found = [title for title, _ in gone_through("logging-disabled", answers)]
-    assert found[-3:] == ["Isolate what stays blind", "Fill the gap", "Unlock the account"]
+    assert found[-3:] == ["Isolate what stays blind", "Unlock it once it is seen", "Fill the gap"]
     for quiet in ("true", "false"):
         seen = gone_through("logging-disabled", answers | {"Is it seen again?": "true", "Watch for a day": quiet})
         assert (("Isolate what is not quiet", "contain") in seen) == (quiet == "false")
+        assert (("Unlock the account", "allow") in seen) == (quiet == "true")
+
+
+@pytest.mark.parametrize("quiet", ["true", "false"])
+def test_a_stolen_account_is_unlocked_only_where_it_was_quiet(quiet: str) -> None:
+    answers = {"Ask the owner of the account": "stolen", COMPARED: "true", PROVED: "true", WATCHED: quiet}
+    found = [title for title, _ in gone_through("lateral-movement-rdp", answers)]
+    assert ("Unlock the account" in found, "Leave the account locked" in found) == (quiet == "true", quiet == "false")

@@ -84,11 +84,15 @@ def test_one_that_waits_is_sent_again_under_its_id_and_the_person_is_told_once()
 def test_ids_are_of_the_run_and_what_a_playbook_cancels_is_its_own() -> None:
     site = Site(GOOD)
     own = HOLD | {"command_id": "c-1"}
-    for name, content in (("a", HOLD), ("b", HOLD), ("c", own), ("d", own), ("e", {"action": "cancel", "target": {"command": "c-1"}})):
+    for name, content in (("a", HOLD), ("b", HOLD), ("c", own), ("c", own), ("e", {"action": "cancel", "target": {"command": "c-1"}})):
         site.executor.run(command(content, name))
     first, second, named, again, cancel = site.said
     assert len({first.command_id, second.command_id, named.command_id, cancel.command_id}) == 4
     assert again.command_id == named.command_id == cancel.specifier != "c-1"
+    refused = site.executor.run(command(own, "d"))
+    assert refused is not None
+    assert (refused.result, len(site.said)) == ("failure", 5), "another visit under the same id would be taken for the first one"
+    assert "its command_id was given in this run already" in refused.detail
     assert max(len(each.command_id) for each in site.said) <= 36
 
 
@@ -121,14 +125,27 @@ def test_what_nobody_waits_for_is_not_begun_or_withdrawn() -> None:
     begun = Site(WAITS, GOOD)
     begun.then = lambda: begun.executor.cancel("0/1!0")
     found = begun.executor.run(command(HOLD))
-    assert found == Scripted("failure", {}, "not ended in time (plan p waits for approval); it was withdrawn")
+    assert found == Scripted("failure", {}, "not ended in time (plan p waits for approval); it was withdrawn, or taken back")
 
 
-def test_one_whose_time_was_up_while_the_run_was_stopped_is_not_begun() -> None:
-    site = Site(Response(status=404))
+def test_one_whose_time_was_up_while_the_run_was_stopped_is_neither_begun_nor_taken_back() -> None:
+    site = Site(GOOD)
     found = site.executor.run(command(HOLD, due=0))
-    assert found == Scripted("timeout", {}, "not ended in time (its time was up before it was sent); it was withdrawn")
-    assert [each.action for each in site.said] == ["cancel"]
+    assert found is not None
+    assert (found.result, site.said) == ("timeout", []), "it may be in force since before the stop, and is not opened unasked"
+    assert "show whether one that was sent before waits or stands" in found.detail
+
+
+def test_one_that_may_be_heard_later_is_not_called_withdrawn() -> None:
+    for first in (Response(status=503), Unreached("no route")):
+        site = Site(first, Response(status=404))
+        found = site.executor.run(command(HOLD, due=500))
+        assert found is not None
+        assert "it could not be withdrawn" in found.detail
+    site = Site(WAITS, Response(status=404))
+    found = site.executor.run(command(HOLD, due=500))
+    assert found is not None
+    assert "it was withdrawn" in found.detail
 
 
 def test_a_run_that_is_stopped_leaves_its_commands_as_they_are_and_gives_them_again() -> None:
@@ -180,7 +197,18 @@ def test_where_nothing_can_be_carried_out_nothing_is_begun(
         pass
 
 
-@pytest.mark.parametrize("url", ["http://plant.example:8600", "ftp://127.0.0.1", "https://", "http://127.0.0.1:x", "https://u@h.example"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://plant.example:8600",
+        "ftp://127.0.0.1",
+        "https://",
+        "http://127.0.0.1:x",
+        "https://u@h.example",
+        "https://a..b:1",
+        "http://127.0.0.1:1/ä",
+    ],
+)
 def test_an_address_that_cannot_be_used_is_one_line(token: str, url: str) -> None:
     with pytest.raises(InputError, match=r"--url .* would be right"):
         Upstream(url, token).checked()
@@ -194,6 +222,7 @@ def test_files_that_cannot_be_used_are_one_line(token: str, tmp_path: Path) -> N
     with pytest.raises(InputError, match="not a PEM file of certificate authorities"):
         Upstream("https://up.example", token, str(tmp_path / "bad")).checked()
     assert Upstream("https://up.example", token).checked().trusted() is not None
+    assert Upstream("HTTPS://up.example", token).checked().trusted() is not None, "never in clear text"
 
 
 class Page(BaseHTTPRequestHandler):

@@ -22,6 +22,7 @@ LONG: Final = 1_000  # characters, from which on a value of several lines is sea
 EARNED: Final = 2_000_000  # bytes searched, after which a table of all states is worth its making
 SMALL: Final = 2_000  # literals, of which such a table stays small
 WAKING: Final = 10_000  # remembered sets of literals that stand together
+TOGETHER: Final = 32  # literals; larger sets seldom come twice, and are not remembered
 FEW: Final = 48  # literals; so many are found many bytes at a time, which overlapping ones cannot be
 
 Waking = dict[int, tuple[int, ...]]  # place of a literal → numbers of tests
@@ -166,9 +167,10 @@ class Index:
         """Of literals that stand in a value: the tests that hold wherever they do, and the literals of those that want more."""
         anywhere = tuple(number for at in standing for number in self._anywhere.get(at, ()))
         elsewhere = tuple(at for at in standing if at in self._start or at in self._end or at in self._checks)
-        if len(self._waking) >= WAKING:
-            self._waking.clear()
-        self._waking[standing] = anywhere, elsewhere
+        if len(standing) <= TOGETHER:
+            if len(self._waking) >= WAKING:
+                self._waking.clear()
+            self._waking[standing] = anywhere, elsewhere
         return anywhere, elsewhere
 
     def _woken(self, at: int, value: str, low: str) -> list[int]:

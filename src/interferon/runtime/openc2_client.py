@@ -36,7 +36,8 @@ class Upstream:
         """Raises `InputError` where it cannot be used."""
         try:
             place = urlsplit(self.url)
-            good = place.port != 0 and bool(place.hostname) and not (place.query or place.fragment or place.username)
+            (place.hostname or "").encode("idna")
+            good = self.url.isascii() and place.port != 0 and bool(place.hostname) and not (place.query or place.fragment or place.username)
         except ValueError:
             good = False
         if not good or not (place.scheme == "https" or (place.scheme == "http" and place.hostname in LOOPBACK)):
@@ -58,7 +59,7 @@ class Upstream:
         return found
 
     def trusted(self) -> ssl.SSLContext | None:
-        if not self.url.startswith("https:"):
+        if urlsplit(self.url).scheme != "https":
             return None
         try:
             return ssl.create_default_context(cafile=self.ca_file or None)

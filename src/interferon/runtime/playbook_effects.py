@@ -16,7 +16,7 @@ from typing import Any, Final
 from interferon.act import lifecycle
 from interferon.act.intents import intents
 from interferon.actions import ACTIONS
-from interferon.model.effects import Effect, State
+from interferon.model.effects import Effect, Intent, State
 from interferon.model.errors import InputError
 from interferon.model.records import Execute
 from interferon.openc2.inbound import Answer, Contain, Offer, Release, understood
@@ -98,20 +98,23 @@ class EffectorExecutor:
                 if why := self._hindrance(command, asked, late):
                     return Scripted("failure", {}, why)
                 self._note(name, command, asked, late)
+                wanted = self._wanted(name, asked, late) if isinstance(asked, Contain) else []
+                if wanted:  # on record before anything else is priced or held against the interlocks
+                    self._journal.admit(wanted, self._effects.network.settings.budgets, self._clock()).result()
         except InputError as error:
             return Scripted("failure", {}, str(error))
         if isinstance(asked, Release):
             self._effects.undo(asked.effects, f"asked for by {self._permission.person} in {self._run}")
             return ended(self._known(asked.effects), back=True)
-        self._carry_out(name, asked, late)
+        self._effects.submit(wanted)
         return ended(self._effects_of(f"{name}."))
 
-    def _carry_out(self, name: str, asked: Contain, late: float | None) -> None:
+    def _wanted(self, name: str, asked: Contain, late: float | None) -> list[Intent]:
         effects: list[tuple[str, str, str, dict[str, Any]]] = [
             (f"{name}.{place}", action, target, {}) for place, (action, target) in enumerate(asked.effects)
         ]
         execute = Execute(self._clock(), asked.plan, self._incident, tuple(effects), asked.ttl_s, "execute_approved")
-        self._effects.submit(intents(execute, self._effects.network, ACTIONS, self._permission.person, late))
+        return intents(execute, self._effects.network, ACTIONS, self._permission.person, late)
 
     def _understood(self, command: Command, name: str) -> Contain | Release | Answer:
         live = self._journal.effects(lifecycle.STANDING)

@@ -55,6 +55,7 @@ class UpExecutor:
         self._through, self._terminal, self._now, self._tell = through, terminal, now, tell
         self._say, self._pause_s = say, pause_s
         self._withdrawn: set[str] = set()
+        self._named: dict[str, str] = {}  # by the id under which it is sent, the command
         self._closed = threading.Event()
 
     def run(self, command: Run) -> Scripted | None:
@@ -68,6 +69,8 @@ class UpExecutor:
             said = _said(self._through.run, command)
         except InputError as error:
             return Scripted("failure", {}, str(error))
+        if self._named.setdefault(said.command_id, command.id) != command.id:
+            return Scripted("failure", {}, "its command_id was given in this run already: another one, or none, would be right")
         return self._ended(command, said)
 
     def precheck(self, command: Run) -> "Scripted | NotDone | None":
@@ -84,18 +87,19 @@ class UpExecutor:
 
     def _ended(self, command: Run, said: Command) -> Scripted | None:
         """How the command ended; None where the run is stopped first. One that nobody waits for any more is taken back there."""
-        waits = "its time was up before it was sent"
+        waits, unsure = "", False
         while not self._closed.is_set():
             if why := self._over(command):
-                return self._given_up(said, why, waits)
+                return self._given_up(said, why, waits, unsure)
             before = waits
             try:
                 answer = self._say(self._through.upstream, said, said.command_id)
                 if answer.status not in (102, 503):
                     return _result(said, answer)
                 waits = (answer.status_text or "under way").partition(": send the same command")[0]
+                unsure = answer.status == 503
             except (Unreached, InputError) as error:  # also a token file that is being written
-                waits = str(error)
+                waits, unsure = str(error), True
             if waits != before:
                 self._tell(f"{command.step}: {waits}; {self._through.upstream.url}/approvals shows what waits for people")
             self._pause(command)
@@ -112,15 +116,23 @@ class UpExecutor:
         while time.monotonic() < end and not (self._closed.is_set() or self._over(command)):
             time.sleep(STEP_S)
 
-    def _given_up(self, said: Command, result: Outcome, waits: str) -> Scripted:
+    def _given_up(self, said: Command, result: Outcome, waits: str, unsure: bool) -> Scripted:
+        """One that waits is withdrawn, and one that was done meanwhile taken back. `unsure`: `up` may hear of it later still.
+
+        One whose time was up while the run was stopped may be in force: it is left as it is.
+        """
+        if not waits:
+            look = f"{self._through.upstream.url}/approvals and the incidents show whether one that was sent before waits or stands"
+            return Scripted(result, {}, f"nothing was sent, for nobody waits for it any more; {look}")
         if said.action in TAKE_BACK:
             return Scripted(result, {}, f"not ended in time: {waits}")
         back = Command(action="cancel", target="command", specifier=said.command_id, command_id=_id(f"cancel {said.command_id}"))
         try:
-            done = self._say(self._through.upstream, back, back.command_id).status in (200, 404)  # 404: nothing of it is there
+            status = self._say(self._through.upstream, back, back.command_id).status
+            done = status == 200 or (status == 404 and not unsure)  # 404: nothing of it is there
         except (Unreached, InputError):
             done = False
-        end = "it was withdrawn" if done else "it could not be withdrawn: look at Approvals"
+        end = "it was withdrawn, or taken back" if done else "it could not be withdrawn: look at Approvals"
         return Scripted(result, {}, f"not ended in time ({waits}); {end}")
 
 

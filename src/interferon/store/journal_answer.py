@@ -28,8 +28,8 @@ class Gate:
     def passed(self) -> None:
         """Wait until it is open."""
         if not self._is_open:
-            self._lock.acquire()  # each lets the next one in
-            self._lock.release()
+            with self._lock:  # each lets the next one in, also where it is interrupted
+                pass
 
 
 class Answer(Generic[T_co]):

@@ -18,6 +18,7 @@ from interferon.store.journal_database import Database, Place, open_reader
 
 PAGE: Final = 10_000  # rows of an old ledger in memory at once
 IN_BLOCKS: Final = 3  # version of the journals whose rows lie in blocks
+LISTED: Final = 4  # and of those that list what is in force
 _encoded: Final = msgspec.json.Encoder().encode
 
 
@@ -140,7 +141,7 @@ def _cut_end(database: Database, version: int, last: int) -> list[Problem]:
 def _effects_that_differ(database: Database, version: int, told: dict[str, tuple[str, int]]) -> list[Problem]:
     """Effects that are not in the state which the ledger gave them, and budgets that are not the sum over the effects in force."""
     problems, total, seen = [], [0, 0, 0], set()
-    told_by = "told, standing" if version >= IN_BLOCKS else "0, 0"
+    told_by = "told, standing" if version >= LISTED else "told, 0" if version >= IN_BLOCKS else "0, 0"
     for name, state, text, number, stands in database.execute(f"SELECT id, state, intent, {told_by} FROM effects ORDER BY id"):  # noqa: S608 - a constant
         said, row = told.get(name, ("nothing", 0))
         seen.add(name)
@@ -148,7 +149,7 @@ def _effects_that_differ(database: Database, version: int, told: dict[str, tuple
             problems.append(Problem(row, f"effect {name} is {state}, but the ledger says {said}"))
         if version >= IN_BLOCKS and number != row:
             problems.append(Problem(row, f"effect {name}: its last step is told by row {row}, not by row {number}"))
-        if version >= IN_BLOCKS and stands != (state not in ENDED):
+        if version >= LISTED and stands != (state not in ENDED):
             problems.append(Problem(row, f"effect {name} is {state}, but listed as {'in force' if stands else 'ended'}"))
         try:
             intent = msgspec.json.decode(text, type=Intent)

@@ -53,16 +53,20 @@ _V3: Final = (
     # the row of the ledger that tells an effect's last step; each step names the row of the one before
     "ALTER TABLE effects ADD COLUMN told {int} NOT NULL DEFAULT 0",
     "UPDATE effects SET told = (SELECT coalesce(max(seq), 0) FROM ledger WHERE subject = effects.id AND kind = 'effect')",
+    # without the state, so that a step need not touch it
+    "DROP INDEX effects_admitted",
+    "CREATE INDEX effects_admitted ON effects (admitted)",
+)
+
+_V4: Final = (
     # 0 once it has ended: few effects stand, and a step that ends none need not touch an index
     "ALTER TABLE effects ADD COLUMN standing {int} NOT NULL DEFAULT 1",
     "UPDATE effects SET standing = 0 WHERE state IN ('refused', 'failed', 'undone')",
     "DROP INDEX effects_state",
     "CREATE INDEX effects_standing ON effects (number) WHERE standing = 1",
-    "DROP INDEX effects_admitted",
-    "CREATE INDEX effects_admitted ON effects (admitted)",
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2, _V3)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_V1, _V2, _V3, _V4)
 """Statements that lead from version n to n + 1. Only add: old journals have these."""
 
 
