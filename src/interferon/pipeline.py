@@ -189,7 +189,7 @@ def _control(state: State, rules: Rules, item: Control) -> list[Output]:
 def _received(state: State, rules: Rules, receipt: Receipted) -> list[Output]:
     found: list[Output] = [*ledger.received(state.book, receipt)]
     incident = state.latest.get(receipt.incident)
-    if receipt.status == "verified":
+    if receipt.status == "verified" and receipt.action not in ledger.PUT_RIGHT:
         incident = incidents.note_contained(state.incidents, receipt.incident, [receipt.target], receipt.time)
         if incident is not None:
             state.latest[incident.id] = incident

@@ -203,6 +203,7 @@ def test_receipts_tell_what_is_in_force_and_releasing_it_opens_the_way_again() -
     undo = Undo(time=NOW + 9, plan="i-1.1", incident="i-1", effects=("i-1.1/1.0",), reason="judged benign")
     assert ledger.take_back(book, undo) is undo
     (solve,) = ledger.received(book, receipt("i-1.1/1.0", "undone", at=NOW + 10))
+    assert isinstance(solve, Solve)
     assert (solve.time, solve.plan, solve.closed) == (NOW + 10, "i-1.1", ("asset:b",))
 
 
@@ -215,5 +216,6 @@ def test_the_goods_way_waits_for_the_last_thing_to_come_back_and_a_failed_undo_f
     assert ledger.received(book, receipt("i-1.1/1.0", "undoing", *ISOLATE)) == []
     assert ledger.received(book, receipt("i-1.1/1.0", "undone", *ISOLATE)) == []
     (solve,) = ledger.received(book, receipt("i-1.1/1.1", "escalated", *CUT))
+    assert isinstance(solve, Solve)
     assert solve.closed == ("zone:z",)
     assert ledger.received(book, receipt("i-1.1/1.1", "escalated", *CUT)) == []

@@ -51,6 +51,8 @@ def finding(kind: str = "process.first_seen", entity: str = "asset:srv-1", relat
         (event(object="", attributes={"parent": ""}), ()),
         (event("file.access", object="/usr/sbin/webd"), ()),
         (event("network.message", code="connect", object="agv-7", attributes={"protocol": "mqtt"}), ("identity:agv",)),
+        (event("network.message", code="connect", object="agv-7", attributes={"protocol": "mqtt"}, outcome="failure"), ()),
+        (event("network.message", code="connect", object="agv-7", attributes={"protocol": "mqtt"}, entity="asset:x", target="asset:y"), ()),
         (event("network.message", code="publish", object="agv-7", attributes={"protocol": "mqtt"}), ()),
         (event("network.message", code="publish", object="t", attributes={"protocol": "mqtt", "client_id": "agv-7"}), ("identity:agv",)),
         (event("network.message", code="connect", object="agv-7", attributes={"protocol": "http"}), ()),

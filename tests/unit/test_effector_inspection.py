@@ -106,6 +106,23 @@ def test_a_backup_that_takes_long_is_told_as_being_read(effector: Effector, monk
     assert checks(effector, "asset:a")[1].standing == "failed"  # read again, not remembered
 
 
+def test_what_was_read_counts_a_while_and_not_beyond_a_change(effector: Effector, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def noted(kept: Backup, going: Callable[[int, int], bool]) -> str:
+        read.append(kept.ref)
+        return verified(kept, going)
+
+    monkeypatch.setattr(backup, "verified", noted)
+    assert [checks(effector, "asset:a")[1].standing for _ in range(2)] == ["verified"] * 2
+    assert len(read) == 1, "the other backups of a zone may still be read"
+    (effector.folder / "a.tar").write_bytes(b"encrypted meanwhile")
+    assert checks(effector, "asset:a")[1].standing == "failed"
+    monkeypatch.setattr(inspection, "KEPT_S", -1.0)
+    checks(effector, "asset:a")
+    assert len(read) == 3
+
+
 def test_an_effector_that_ends_gives_up_reading(effector: Effector) -> None:
     effector.core._inspection._closing.set()
     assert checks(effector, "asset:a")[1] == Check("asset:a", "backup", "unknown", "the effector is being ended")

@@ -41,8 +41,10 @@ def register(app: typer.Typer) -> None:
         fitting = load_mapping(mapping) if mapping else Mapping()
         start = installation.opening_time(network)
         ask, sigma = policy_of(directory).ask, rules_of(directory)
-        rules = installation.rules(network, ask, observing=True, now=start, progress=bar_of("closure table"), known_bad=sigma)
         opened = replaying.sources(sources, kind, fitting, network)
+        inspects = opened.recorded and bool(network.settings.effector)  # what an effector saw stands in the log of `up`
+        table = bar_of("closure table")
+        rules = installation.rules(network, ask, observing=True, now=start, progress=table, known_bad=sigma, inspects=inspects)
         for note in opened.notes:
             typer.echo(note, err=True)
         state = new_state(rules, installation.telemetry_settings(network), shards=shards, width=opened.width)

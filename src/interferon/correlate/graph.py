@@ -35,6 +35,8 @@ def graph_of(network: Network) -> Graph:
         graph.zone_of[f"asset:{asset.id}"] = asset.zone
         if asset.partner:
             graph.partner_of[f"asset:{asset.id}"] = f"partner:{asset.partner}"
+    graph.zone_of.update({f"process:{each.id}": network.zone_of(f"asset:{each.asset}") for each in network.processes.values()})
+    graph.zone_of.update({f"identity:{each.id}": network.zone_of(f"asset:{each.asset}") for each in network.clients.values()})
     for conduit in network.conduits.values():
         graph.neighbours.setdefault(conduit.from_zone, {}).setdefault(conduit.to_zone, conduit.id)
         graph.neighbours.setdefault(conduit.to_zone, {}).setdefault(conduit.from_zone, conduit.id)

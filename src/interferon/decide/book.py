@@ -23,6 +23,8 @@ SHOWN: Final = frozenset({State.VERIFIED, State.DUE})  # the world has shown it,
 ASKED: Final = "asked"  # commanded, no receipt yet
 PUT_RIGHT: Final = frozenset({"roll_back_config", "roll_back_setpoint"})
 """Actions that shut nothing off: taking them back would bring back what the attacker had set. Only a benign verdict, or a person, does."""
+FINAL: Final = frozenset({"kill_process"})
+"""Actions that nothing brings back."""
 UNPLANNED_H: Final = 4.0  # hours for which an effect is renewed that a person asked for and no plan proposes
 DAY_US: Final = 24 * HOUR_US
 
@@ -133,7 +135,9 @@ def carry_out(book: Book, plan: Plan, alternative: int, mode: str, now: int) -> 
 
 
 def stands(effect: Standing) -> bool:
-    """Whether the effect is in force or on its way."""
+    """Whether the effect is in force or on its way. What nothing brings back has happened once its time is over: what returns is new."""
+    if effect.action in FINAL and effect.status in (State.DUE, State.ESCALATED):
+        return False
     return effect.status == ASKED or effect.status in IN_FORCE
 
 
@@ -160,7 +164,7 @@ def received(book: Book, receipt: Receipted) -> list[Undo | Solve]:
     book.effects[receipt.effect] = Standing(
         receipt.plan, receipt.incident, receipt.action, receipt.target, receipt.status, since, late, receipt.time
     )
-    if receipt.action == "kill_process" and receipt.status == State.VERIFIED:
+    if receipt.action == "kill_process" and receipt.status == State.VERIFIED and not stayed:
         return [*_thawed(book, receipt)]
     if known is None or known.status != State.UNDOING or receipt.status == State.UNDOING:
         return []

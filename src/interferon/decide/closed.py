@@ -31,8 +31,8 @@ class Closed:
 
     def refs(self, acts: Iterable[Act]) -> tuple[str, ...]:
         """What these actions close for goods."""
-        served = {self.network.served_by(target) for action, target in acts if action in CLOSING}
-        return tuple(sorted(ref for ref in served if self._known(ref)))
+        served = self.network.closed_for_goods(target for action, target in acts if action in CLOSING)
+        return tuple(ref for ref in served if self._known(ref))
 
     def around(self, acts: Iterable[Act], in_force: Iterable[Act]) -> tuple[Closure, Closure]:
         """Without and with these actions, beside what is in force."""

@@ -11,7 +11,7 @@ import msgspec
 
 from interferon.decide.approval import BY_PEOPLE
 from interferon.decide.autonomy import situation
-from interferon.decide.book import Book, enter, in_force, lasting_s, stands, take_back, ttl_s, under_command
+from interferon.decide.book import FINAL, Book, enter, in_force, lasting_s, stands, take_back, ttl_s, under_command
 from interferon.decide.options import DO_NOTHING, Act, Option
 from interferon.decide.permit import permit, suspicion
 from interferon.decide.plan import ground, planned
@@ -134,6 +134,9 @@ def due(
 ) -> list[Renew | Undo]:
     """What becomes of an effect whose time to live is over, on the evidence of now; at the end that a producer told it is undone."""
     ended = [one for one in in_force(book, receipt.incident) if one.effect == receipt.effect]
+    if receipt.action in FINAL:
+        why = f"{receipt.target} has been ended, and nothing brings it back: see whether it is needed, or back"
+        return [Renew(receipt.time, one.plan, receipt.incident, (one.effect,), "escalate", 0, why) for one in ended]
     asked = book.asked.get(receipt.incident)
     if asked is not None and asked.ends and receipt.time >= asked.ends:
         return [answer for one in ended for answer in _at_end(book, incidents, network, asked, one, receipt.time)]
@@ -179,7 +182,8 @@ def over(book: Book, incidents: Incidents, now: int) -> list[Incident]:
 
 def _is_over(book: Book, plan: Plan, now: int) -> bool:
     if plan.id in book.carried:
-        return all(effect.status in ENDED for effect in book.effects.values() if effect.plan == plan.id)
+        mine = [effect for effect in book.effects.values() if effect.plan == plan.id]
+        return all(effect.status in ENDED or (effect.action in FINAL and not stands(effect)) for effect in mine)
     if plan.would or plan.alternatives[CHOSEN].mode not in BY_PEOPLE:
         return True
     return plan.id in book.vetoed or (plan.id not in book.waiting and now > plan.approve_until)

@@ -5,11 +5,11 @@ Called by the pipeline at each tick (`ready`), by `book` and `plan` for each dec
 """
 
 from collections.abc import Collection, Mapping
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
-from interferon.decide.book import PUT_RIGHT, Book, closes, in_force
+from interferon.decide.book import FINAL, PUT_RIGHT, Book, closes, in_force
 from interferon.decide.release import ReleaseSettings, release
 from interferon.decide.settings import HOUR_US
 from interferon.decide.situation import DecideState
@@ -17,9 +17,6 @@ from interferon.decide.verification import clean, fresh, told, unverified
 from interferon.model.effects import State
 from interferon.model.network import Network
 from interferon.model.records import Incident, Undo
-
-FINAL: Final = frozenset({"kill_process"})
-"""Actions that nothing brings back."""
 
 Stage = Literal["contained", "checking", "watched", "full"]
 
@@ -89,7 +86,8 @@ def held_back(book: Book, incidents: Mapping[str, Incident], ref: str, now: int,
 
 def _suspected(incidents: Mapping[str, Incident], ref: str, now: int, rules: ReleaseSettings) -> str:
     for case in incidents.values():
-        if case.status == "closed" or not (ref in case.entities or ref in {f"zone:{zone}" for zone in case.zones}):
+        alone = ref.startswith(("process:", "identity:")) and ref in dict(case.suspects)  # these are suspected, and are no entities
+        if case.status == "closed" or not (alone or ref in case.entities or ref in {f"zone:{zone}" for zone in case.zones}):
             continue
         if case.status == "open":
             return f"incident {case.id} on it is open"

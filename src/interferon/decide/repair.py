@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from interferon.decide.autonomy import situation
-from interferon.decide.book import Book, closes, enter
+from interferon.decide.book import ASKED, SHOWN, Book, closes, enter
 from interferon.decide.options import DO_NOTHING, Act, Option
 from interferon.decide.permit import permit
 from interferon.decide.plan import ground, planned
@@ -36,7 +36,8 @@ def inspected(
         return []
     book.inspected[item.target] = item
     standing = situation(book, verdicts, under, item.time)
-    found = [check for check in drifted(item.checks) if (ACTION, check.ref) not in standing.in_force]
+    kept = {each.target for each in book.effects.values() if each.action == ACTION and each.status in (ASKED, *SHOWN)}
+    found = [check for check in drifted(item.checks) if check.ref not in kept]
     incident = _case(book, incidents, item.target)
     what = "; ".join(f"{check.ref}: {check.detail}" for check in found)
     if incident is None or not found or _answered(book, item, what):

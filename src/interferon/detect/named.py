@@ -50,6 +50,9 @@ def _is(text: str, executable: str) -> bool:
 
 
 def _clients(network: Network, event: Event) -> list[str]:
-    """By the identifier that an MQTT client showed; the account may stand in the event as its actor anyway."""
+    """By the identifier that an MQTT client showed its own broker, which let it in: anybody can show any to any."""
+    if event.outcome not in ("", "success"):
+        return []
     shown = {event.text("client_id"), event.object if event.code == "connect" else ""} - {""}
-    return [f"identity:{row.id}" for row in network.clients.values() if row.client_id in shown]
+    ends = {event.entity, event.source, event.target}
+    return [f"identity:{row.id}" for row in network.clients.values() if row.client_id in shown and f"asset:{row.broker}" in ends]

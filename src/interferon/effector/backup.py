@@ -32,6 +32,9 @@ class Backup(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     sums: str = ""
 
 
+Mark = tuple[tuple[int, ...], ...]
+
+
 class Halted(Exception):
     """Whoever wanted to know is gone."""
 
@@ -51,6 +54,19 @@ def backups_of(reader: Reader) -> dict[str, Backup]:
             reader.wrong(section, "sha256", f"sha256 is {row.sha256!r}; 64 hexadecimal digits in small letters would be right")
         found[row.ref] = row
     return found
+
+
+def mark(backup: Backup) -> Mark:
+    """What tells the files of a row from what they are after somebody has written to them; () for one that is not there."""
+    found: list[tuple[int, ...]] = []
+    for path in filter(None, (backup.path, backup.sums)):
+        try:
+            about = os.stat(path)  # noqa: PTH116 - its numbers are compared, and nothing else of it
+        except OSError:
+            found.append(())
+        else:
+            found.append((about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns))
+    return tuple(found)
 
 
 def verified(backup: Backup, going: Callable[[int, int], bool]) -> str:

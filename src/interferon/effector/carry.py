@@ -145,7 +145,7 @@ class Carrier:
     def _held(self, job: Job) -> str:
         """Two of one kind on one target could not be taken back in any order: what stood before the second is the first."""
         other = self._book.holder(job.effect, job.action, job.target.ref)
-        if other is None:
+        if other is None or job.action == "kill_process":  # of what was ended before nothing comes back
             return ""
         if self.look(other).standing != "absent":
             return f"effect {other.effect} holds {job.action} on {job.target.ref} already"

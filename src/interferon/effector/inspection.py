@@ -4,13 +4,15 @@ Only reads, so neither kill switch nor limits are asked. Configurations are look
 may be large, and is read beside the answer.
 """
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Event, Lock
 from typing import Final, Literal
 
 from interferon.effector import backup
-from interferon.effector.backup import Backup
+from interferon.effector.backup import Backup, Mark
 from interferon.effector.book import Book
 from interferon.effector.protocol import Actuator, Inspector, Job, Standing
 from interferon.effector.settings import Settings
@@ -26,6 +28,7 @@ STANDING: Final[Mapping[Standing, Literal["verified", "failed", "unknown"]]] = {
     "unknown": "unknown",
 }
 READERS: Final = 2  # backups at once
+KEPT_S: Final = 240.0  # so long what was read counts: all backups of a zone must be right in one look
 
 
 class Inspection:
@@ -36,6 +39,7 @@ class Inspection:
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="backup")
         self._reading: dict[str, Future[Check]] = {}
         self._read: dict[str, str] = {}  # how far it is
+        self._ended: dict[str, tuple[float, Mark]] = {}  # when it was read, and what the file was then
         self._guard, self._closing = Lock(), Event()
 
     def close(self) -> None:
@@ -67,18 +71,17 @@ class Inspection:
             yield Check(row.ref, "configuration", STANDING[seen.standing], seen.detail)
 
     def _backup(self, kept: Backup) -> Check:
-        """An answer that was waited for is given once; whoever asks again has the file read again."""
+        """What was read a while ago, or was another file then, counts no more: it is read again."""
         with self._guard:
-            if kept.ref not in self._reading:
+            ended, mark = self._ended.get(kept.ref, (math.inf, None))
+            if kept.ref not in self._reading or time.monotonic() - ended > KEPT_S or (mark is not None and mark != backup.mark(kept)):
+                self._ended.pop(kept.ref, None)
                 self._read[kept.ref] = "waits to be read"
                 self._reading[kept.ref] = self._pool.submit(self._verified, kept)
             reading = self._reading[kept.ref]
         wait([reading], READ_S)
         if not reading.done():
             return Check(kept.ref, "backup", "pending", f"{kept.path} {self._read[kept.ref]}")
-        with self._guard:
-            if self._reading.get(kept.ref) is reading:
-                del self._reading[kept.ref]
         return reading.result()
 
     def _verified(self, kept: Backup) -> Check:
@@ -86,9 +89,12 @@ class Inspection:
             self._read[kept.ref] = f"is being read, {read * 100 // max(size, 1)} %"
             return not self._closing.is_set()
 
+        mark = backup.mark(kept)
         try:
             return Check(kept.ref, "backup", "verified", backup.verified(kept, going))
         except InputError as error:
             return Check(kept.ref, "backup", "failed", str(error))
         except backup.Halted:
             return Check(kept.ref, "backup", "unknown", "the effector is being ended")
+        finally:
+            self._ended[kept.ref] = time.monotonic(), mark

@@ -3,6 +3,7 @@
 Column names, units, defaults and descriptions live in `model/tables/*.csv` and drive reading, checks and docs; a test keeps both in step.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -385,6 +386,10 @@ class Network:
         if row is None:
             return "" if kind in ("process", "identity") else ref
         return f"asset:{row.asset}" if row.needed == "yes" else ""
+
+    def closed_for_goods(self, refs: Iterable[str]) -> tuple[str, ...]:
+        """What is closed for goods when all these stop, sorted."""
+        return tuple(sorted({self.served_by(ref) for ref in refs} - {""}))
 
     def class_of(self, ref: str) -> str:
         """What kind of thing a reference is: the type of an asset, or of the one that a process runs on, else the kind of reference."""

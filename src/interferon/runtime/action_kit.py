@@ -19,6 +19,7 @@ TABLES: Final = {
     "lane": "lanes",
     "partner": "partners",
     "person": "people",
+    "process": "processes",
 }
 STREAMED: Final = ("identity", "order", "payment", "shipment", "feed")  # come with the events; no table names them all
 ABSENT: Final = "no-such-thing"

@@ -103,7 +103,7 @@ class RouteSolver:
         self.route = base
 
     def __call__(self, command: Solve) -> Rerouted:
-        closed = tuple(sorted({self._network.served_by(ref) for ref in command.closed} - {""}))
+        closed = self._network.closed_for_goods(command.closed)
         cost = self._closures.value(closed)
         if cost.orders_late < WORTH_ORDERS and cost.unmet < WORTH_UNITS:
             self.route = replace(self.base, closed=closed, moved=())

@@ -200,7 +200,8 @@ def _move(state: State, rules: Rules, item: Item, records: Records, position: Po
 def _answer(output: Output, state: State, rules: Rules, base: Route | None) -> None:
     """A recorded log holds the answers of its time; where nobody answers, the heuristic does, on the opening stocks."""
     if isinstance(output, Solve) and base is not None:
-        route = reroute(rules.network, opening(rules.network, output.time), output.closed, base)
+        closed = rules.network.closed_for_goods(output.closed)
+        route = reroute(rules.network, opening(rules.network, output.time), closed, base)
         step(state, rules, Rerouted(time=output.time, plan=output.plan, route=to_dict(route)))
 
 

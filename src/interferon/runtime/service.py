@@ -199,7 +199,8 @@ class Service:
             self._moved, self._kept_at = 0, time.monotonic()
 
     def _solve(self, command: Solve) -> Rerouted:
-        route = reroute(self.running.rules.network, opening(self.running.rules.network, command.time), command.closed, self._base)
+        network = self.running.rules.network
+        route = reroute(network, opening(network, command.time), network.closed_for_goods(command.closed), self._base)
         return Rerouted(time=command.time, plan=command.plan, route=to_dict(route))
 
     async def intake(self, items: Sequence[Item]) -> None:
