@@ -74,3 +74,11 @@ def test_what_was_put_right_is_not_told_as_contained() -> None:
     one.loop.feed(Receipted(at, "r", effect.plan, effect.incident, "roll_back_config", "asset:plc-1", "verified"))
     assert notes(one, "asset:plc-1") == []
     assert "asset:plc-1" not in {each.ref for each in returning(one)}
+
+
+def test_what_has_ended_is_contained_until_its_time_is_over() -> None:
+    one = contained()
+    effect = next(iter(one.loop.state.book.effects.values()))
+    for status, shown_as in (("verified", ["kill process by plan"]), ("escalated", [])):
+        one.loop.feed(Receipted(one.now + HOUR_US, "k", effect.plan, effect.incident, "kill_process", "process:agentd", status))
+        assert [note[:20] for note in notes(one, "process:agentd")] == shown_as

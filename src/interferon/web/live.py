@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from interferon.decide.approval import digest
-from interferon.decide.book import PUT_RIGHT
+from interferon.decide.book import closes
 from interferon.detect import stream, telemetry_state
 from interferon.detect.baselines import refusal
 from interferon.flow.problem import Snapshot
@@ -149,7 +149,7 @@ class LiveSource:
                 for ref in incident.entities:
                     found[ref] = ThingState(ref=ref, state="abnormal", since=incident.opened, note=incident.title, incident=incident.id)
         for effect in run.state.book.effects.values():
-            if effect.status in ("verified", "due", "escalated", "undoing") and effect.action not in PUT_RIGHT:
+            if effect.status in ("verified", "due", "escalated", "undoing") and closes(effect):
                 plan = run.plans.get(effect.plan)
                 until = effect.told + plan.ttl_s * 1_000_000 if plan and plan.ttl_s else 0
                 asked = f"by plan {plan.id}" if plan else "by a playbook"
