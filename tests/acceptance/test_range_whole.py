@@ -130,7 +130,7 @@ def test_a_whole_plant_is_contained_kept_so_and_brought_back(
         responded(attacked, client, folder, incident)
         with up() as process:
             log_in(browser)
-            shown(browser, OPS, "roll back config by a playbook")  # it has looked at the world, and heard what the playbook did
+            shown(browser, OPS, "fail over by a playbook")  # it has looked at the world, and heard what the playbook did
             mended(attacked, client, process)
             attacked.unharmed()
         assert repairs(folder) == dict.fromkeys({*CLOSING, RIGHT}, 1)
