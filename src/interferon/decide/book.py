@@ -11,7 +11,7 @@ import msgspec
 from interferon.decide.commands import execute, solve
 from interferon.decide.release import InForce, Renewal
 from interferon.decide.restrictions import Reading, Signal
-from interferon.decide.settings import HOUR_US, TTL_H
+from interferon.decide.settings import CLASSES, HOUR_US, TTL_H
 from interferon.decide.situation import CLOSING, Situation, Under
 from interferon.model.effects import State
 from interferon.model.events import Commanded, Inspected, Receipted
@@ -23,7 +23,7 @@ SHOWN: Final = frozenset({State.VERIFIED, State.DUE})  # the world has shown it,
 ASKED: Final = "asked"  # commanded, no receipt yet
 PUT_RIGHT: Final = frozenset({"roll_back_config", "roll_back_setpoint"})
 """Actions that shut nothing off: taking them back would bring back what the attacker had set. Only a benign verdict, or a person, does."""
-FINAL: Final = frozenset({"kill_process"})
+FINAL: Final = frozenset(name for name, known in CLASSES.items() if known.kind == "irreversible")
 """Actions that nothing brings back."""
 UNPLANNED_H: Final = 4.0  # hours for which an effect is renewed that a person asked for and no plan proposes
 DAY_US: Final = 24 * HOUR_US

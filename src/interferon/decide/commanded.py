@@ -12,10 +12,9 @@ import msgspec
 from interferon.decide.approval import BY_PEOPLE
 from interferon.decide.autonomy import situation
 from interferon.decide.book import FINAL, Book, enter, in_force, lasting_s, stands, take_back, ttl_s, under_command
-from interferon.decide.options import DO_NOTHING, Act, Option
-from interferon.decide.permit import permit, suspicion
-from interferon.decide.plan import ground, planned
-from interferon.decide.price import Pricing
+from interferon.decide.options import Act, Option
+from interferon.decide.permit import suspicion
+from interferon.decide.plan import ANSWER, answered
 from interferon.decide.release import InForce, ReleaseSettings, renew
 from interferon.decide.situation import DecideState, Situation, Under
 from interferon.model.effects import State
@@ -25,7 +24,6 @@ from interferon.model.records import Execute, Incident, Plan, Renew, Solve, Undo
 
 LABELS: Final = {"cut_conduit": "cut_conduits"}  # of an alternative, where it is not the action's name
 ENDED: Final = (State.REFUSED, State.FAILED, State.UNDONE)
-CHOSEN: Final = 1  # of the alternatives of a command's plan: nothing, and what was asked for
 SUSPECTED: Final = 0.3  # probability from which a case of ours holds back what a producer would open
 
 Incidents = MutableMapping[str, Incident]
@@ -82,14 +80,8 @@ def _plan(
     state: DecideState, book: Book, incident: Incident, actions: tuple[Act, ...], under: Under, standing: Situation, item: Commanded
 ) -> Plan:
     """The command beside doing nothing, priced and put to policy as any alternative; within the end that was told."""
-    network = under.network
-    pricing = Pricing(incident, network, ground(state, network, under.closures), under.closures, standing, state.settings, state.values)
     label = "+".join(dict.fromkeys(LABELS.get(action, action) for action, _ in actions))
-    priced = [pricing.price(option) for option in (DO_NOTHING, Option(label, actions))]
-    weighed = [(each, permit(each, incident, network, standing, under.ask, item.time)) for each in priced]
-    allowed = weighed[CHOSEN][1].mode
-    mode = "suggest" if standing.observing or allowed == "denied" else allowed
-    plan = planned(plan_id(incident.id), pricing, weighed, CHOSEN, mode, item.time)
+    plan = answered(plan_id(incident.id), state, incident, Option(label, actions), under, standing, item.time)
     if not item.ends:
         return plan
     return msgspec.structs.replace(plan, ttl_s=lasting_s(book, plan, item.time), approve_until=min(plan.approve_until, item.ends))
@@ -184,6 +176,6 @@ def _is_over(book: Book, plan: Plan, now: int) -> bool:
     if plan.id in book.carried:
         mine = [effect for effect in book.effects.values() if effect.plan == plan.id]
         return all(effect.status in ENDED or (effect.action in FINAL and not stands(effect)) for effect in mine)
-    if plan.would or plan.alternatives[CHOSEN].mode not in BY_PEOPLE:
+    if plan.would or plan.alternatives[ANSWER].mode not in BY_PEOPLE:
         return True
     return plan.id in book.vetoed or (plan.id not in book.waiting and now > plan.approve_until)

@@ -60,9 +60,7 @@ def options(
 
 def takes_safety(network: Network, action: str, target: str) -> bool:
     """Whether the action would take a safety system, or what it sends, off the network."""
-    if action == "disable_client" and (client := network.clients.get(target.removeprefix("identity:"))) is not None:
-        target = f"asset:{client.asset}"
-    kind, _, name = network.host_of(target).partition(":")
+    kind, _, name = network.machine_of(action, target).partition(":")
     if kind == "asset":
         return name in network.assets and network.assets[name].type == SAFETY
     if kind == "conduit":

@@ -120,8 +120,7 @@ def place(network: Network, action: str, target: str) -> Mapping[str, Any]:
     """What the policy is told about one action and its target. Of an action that has no class here the worst is told."""
     known = CLASSES.get(action)
     kind, _, name = target.partition(":")
-    client = network.clients.get(name) if action == "disable_client" and kind == "identity" else None
-    where = f"asset:{client.asset}" if client else target  # a broker's client is locked where its machine stands
+    where = network.machine_of(action, target)
     zone_id = network.conduits[name].from_zone if kind == "conduit" and name in network.conduits else network.zone_of(where)
     zone = network.zones.get(zone_id)
     return {

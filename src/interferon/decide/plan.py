@@ -6,19 +6,23 @@ Containment never waits for a solver: costs come from the closure table. Expecte
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import Final
 
 import msgspec
 
 from interferon.decide.combine import combined, rank
-from interferon.decide.options import Act, Option, foremost, options
+from interferon.decide.options import DO_NOTHING, Act, Option, foremost, options
 from interferon.decide.permit import STRENGTH, Permit, permit
 from interferon.decide.price import Priced, Pricing
 from interferon.decide.recovery import reweighed
 from interferon.decide.settings import HOUR_US, TTL_H, DecideSettings
-from interferon.decide.situation import Ask, Closures, Considered, DecideState, Situation
+from interferon.decide.situation import Ask, Closures, Considered, DecideState, Situation, Under
 from interferon.decide.terrain import Terrain, survey
 from interferon.model.network import Network
 from interferon.model.records import Alternative, Incident, Mode, Plan
+
+ANSWER: Final = 1
+"""Of the alternatives of a plan that was not searched for: the answer, behind doing nothing."""
 
 SHOWN = 10  # alternatives in a plan
 FLOORS: tuple[Mode, ...] = ("execute_auto", "execute_unless_vetoed", "suggest")  # combinations are looked for under each
@@ -207,6 +211,16 @@ def choose(weighed: Sequence[Weighed], observing: bool) -> tuple[int, Mode]:
 def ttl_s(actions: Sequence[Act]) -> int:
     """Seconds until the alternative is decided again: the shortest of its actions; 0 where it does nothing."""
     return int(min((TTL_H[action] for action, _ in actions), default=0.0) * 3600)
+
+
+def answered(name: str, state: DecideState, incident: Incident, option: Option, under: Under, standing: Situation, now: int) -> Plan:
+    """A plan of one answer that was not searched for, ANSWER of its alternatives, beside doing nothing: priced and put to policy as any."""
+    network = under.network
+    pricing = Pricing(incident, network, ground(state, network, under.closures), under.closures, standing, state.settings, state.values)
+    weighed = [(each, permit(each, incident, network, standing, under.ask, now)) for each in map(pricing.price, (DO_NOTHING, option))]
+    allowed = weighed[ANSWER][1].mode
+    mode: Mode = "suggest" if standing.observing or allowed == "denied" else allowed
+    return planned(name, pricing, weighed, ANSWER, mode, now)
 
 
 def planned(name: str, pricing: Pricing, weighed: Sequence[Weighed], chosen: int, mode: Mode, now: int) -> Plan:

@@ -11,17 +11,14 @@ import msgspec
 
 from interferon.decide.autonomy import situation
 from interferon.decide.book import ASKED, SHOWN, Book, closes, enter
-from interferon.decide.options import DO_NOTHING, Act, Option
-from interferon.decide.permit import permit
-from interferon.decide.plan import ground, planned
-from interferon.decide.price import Pricing
-from interferon.decide.situation import Considered, DecideState, Situation, Under
+from interferon.decide.options import Option
+from interferon.decide.plan import answered
+from interferon.decide.situation import Considered, DecideState, Under
 from interferon.decide.verification import drifted
 from interferon.model.events import Inspected
 from interferon.model.records import Execute, Incident, Plan, Solve, Undo
 
 ACTION: Final = "roll_back_config"
-CHOSEN: Final = 1  # of the alternatives: nothing, and the repair
 
 
 def inspected(
@@ -42,7 +39,8 @@ def inspected(
     what = "; ".join(f"{check.ref}: {check.detail}" for check in found)
     if incident is None or not found or _answered(book, item, what):
         return []
-    plan = _plan(state, incident, tuple((ACTION, check.ref) for check in found), under, standing, item.time)
+    option = Option(ACTION, tuple((ACTION, check.ref) for check in found))
+    plan = answered(f"{incident.id}.{_numbered(state, incident, item.time)}", state, incident, option, under, standing, item.time)
     book.offered[item.target] = (plan.id, what)
     return [plan, *enter(book, plan, item.time)]
 
@@ -63,17 +61,6 @@ def _answered(book: Book, item: Inspected, what: str) -> bool:
     plan = book.plans[name]
     newest = next(each for each in reversed(book.plans.values()) if each.incident == plan.incident)
     return newest.id == name and item.time <= plan.approve_until
-
-
-def _plan(state: DecideState, incident: Incident, actions: tuple[Act, ...], under: Under, standing: Situation, now: int) -> Plan:
-    """The repair beside doing nothing, priced and put to policy as any alternative."""
-    network = under.network
-    pricing = Pricing(incident, network, ground(state, network, under.closures), under.closures, standing, state.settings, state.values)
-    priced = [pricing.price(option) for option in (DO_NOTHING, Option(ACTION, actions))]
-    weighed = [(each, permit(each, incident, network, standing, under.ask, now)) for each in priced]
-    allowed = weighed[CHOSEN][1].mode
-    mode = "suggest" if standing.observing or allowed == "denied" else allowed
-    return planned(f"{incident.id}.{_numbered(state, incident, now)}", pricing, weighed, CHOSEN, mode, now)
 
 
 def _numbered(state: DecideState, incident: Incident, now: int) -> int:

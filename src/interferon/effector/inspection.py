@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import Final, Literal
 
@@ -37,9 +38,7 @@ class Inspection:
     def __init__(self, settings: Settings, actuators: Mapping[str, Actuator], book: Book, lock: Callable[[str], Lock]) -> None:
         self._settings, self._actuators, self._book, self._lock = settings, actuators, book, lock
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="backup")
-        self._reading: dict[str, Future[Check]] = {}
-        self._read: dict[str, str] = {}  # how far it is
-        self._ended: dict[str, tuple[float, Mark]] = {}  # when it was read, and what the file was then
+        self._readings: dict[str, _Reading] = {}  # the newest of each backup
         self._guard, self._closing = Lock(), Event()
 
     def close(self) -> None:
@@ -73,23 +72,20 @@ class Inspection:
     def _backup(self, kept: Backup) -> Check:
         """What was read a while ago, or was another file then, counts no more: it is read again."""
         with self._guard:
-            ended, mark = self._ended.get(kept.ref, (math.inf, None))
-            if kept.ref not in self._reading or time.monotonic() - ended > KEPT_S or (mark is not None and mark != backup.mark(kept)):
-                self._ended.pop(kept.ref, None)
-                self._read[kept.ref] = "waits to be read"
-                self._reading[kept.ref] = self._pool.submit(self._verified, kept)
-            reading = self._reading[kept.ref]
-        wait([reading], READ_S)
-        if not reading.done():
-            return Check(kept.ref, "backup", "pending", f"{kept.path} {self._read[kept.ref]}")
-        return reading.result()
+            reading = self._readings.get(kept.ref)
+            if reading is None or reading.is_old(kept):
+                reading = self._readings[kept.ref] = _Reading(backup.mark(kept))
+                reading.found = self._pool.submit(self._verified, kept, reading)
+        wait([reading.found], READ_S)
+        if not reading.found.done():
+            return Check(kept.ref, "backup", "pending", f"{kept.path} {reading.far}")
+        return reading.found.result()
 
-    def _verified(self, kept: Backup) -> Check:
+    def _verified(self, kept: Backup, reading: "_Reading") -> Check:
         def going(read: int, size: int) -> bool:
-            self._read[kept.ref] = f"is being read, {read * 100 // max(size, 1)} %"
+            reading.far = f"is being read, {read * 100 // max(size, 1)} %"
             return not self._closing.is_set()
 
-        mark = backup.mark(kept)
         try:
             return Check(kept.ref, "backup", "verified", backup.verified(kept, going))
         except InputError as error:
@@ -97,4 +93,18 @@ class Inspection:
         except backup.Halted:
             return Check(kept.ref, "backup", "unknown", "the effector is being ended")
         finally:
-            self._ended[kept.ref] = time.monotonic(), mark
+            reading.ended = time.monotonic()
+
+
+@dataclass
+class _Reading:
+    """One reading of a backup: what the file was before it, how far it is, when it ended, and what was found."""
+
+    mark: Mark
+    far: str = "waits to be read"
+    ended: float = math.inf
+    found: Future[Check] = field(init=False)
+
+    def is_old(self, kept: Backup) -> bool:
+        """Whether it has ended a while ago, or the file is another one since."""
+        return time.monotonic() - self.ended > KEPT_S or (self.ended < math.inf and self.mark != backup.mark(kept))

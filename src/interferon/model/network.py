@@ -379,6 +379,11 @@ class Network:
         row = self.processes.get(ref.removeprefix("process:")) if ref.startswith("process:") else None
         return f"asset:{row.asset}" if row is not None else ref
 
+    def machine_of(self, action: str, ref: str) -> str:
+        """`asset:ID` of the machine that it is done to: that of a process, or of an account that its broker locks; or `ref` itself."""
+        row = self.clients.get(ref.removeprefix("identity:")) if action == "disable_client" and ref.startswith("identity:") else None
+        return f"asset:{row.asset}" if row is not None else self.host_of(ref)
+
     def served_by(self, ref: str) -> str:
         """What is closed for goods when the reference stops: of a process or a broker's client its machine, or '' where none is needed."""
         kind, _, name = ref.partition(":")

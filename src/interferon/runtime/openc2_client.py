@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from interferon.model.errors import InputError
 from interferon.openc2.message import PATH, read_reply, request
 from interferon.openc2.records import Command, Response
+from interferon.store.tokens import secret_in
 
 TIMEOUT_S: Final = 30.0  # `up` keeps whoever wants the complete response waiting for up to 20 s
 MOST_BYTES: Final = 1 << 20
@@ -48,15 +49,7 @@ class Upstream:
 
     def secret(self) -> str:
         """The token, read anew each time: it may be changed while a run waits."""
-        try:
-            found = Path(self.token_file).read_text(encoding="ascii").strip()
-        except OSError as error:
-            raise InputError(f"--token-file {self.token_file}: {error.strerror}") from None
-        except UnicodeDecodeError:
-            found = ""
-        if not found or any(sign.isspace() for sign in found):
-            raise InputError(f"--token-file {self.token_file}: holds no token; it is one line, as `interferon token add` prints it")
-        return found
+        return secret_in(Path(self.token_file), f"--token-file {self.token_file}")
 
     def trusted(self) -> ssl.SSLContext | None:
         if urlsplit(self.url).scheme != "https":

@@ -12,8 +12,9 @@ import msgspec
 
 from interferon.decide.approval import BY_PEOPLE
 from interferon.decide.book import Book, stands
-from interferon.decide.commanded import CHOSEN, plan_id, suspecting
+from interferon.decide.commanded import plan_id, suspecting
 from interferon.decide.commands import execute
+from interferon.decide.plan import ANSWER
 from interferon.decide.settings import COMMANDED
 from interferon.model.effects import Effect, Intent, State
 from interferon.model.events import Commanded
@@ -161,7 +162,7 @@ def _content(command: Command) -> str:
 
 def _wanted(plan: Plan, state: State) -> list[Effect]:
     """The effects of a command's plan, as they are before the journal has them."""
-    command = execute(plan, CHOSEN, plan.mode, plan.time, plan.ttl_s)
+    command = execute(plan, ANSWER, plan.mode, plan.time, plan.ttl_s)
     return [
         Effect(
             intent=Intent(id=name, plan=plan.id, incident=plan.incident, action=action, target=target, time=plan.time),
@@ -195,14 +196,14 @@ def _of_others(book: Book, asked: Commanded) -> Response:
 
 
 def _may_begin(book: Book, plan: Plan, now: int) -> bool:
-    if plan.id in book.carried or plan.id in book.vetoed or plan.would or plan.alternatives[CHOSEN].mode not in BY_PEOPLE:
+    if plan.id in book.carried or plan.id in book.vetoed or plan.would or plan.alternatives[ANSWER].mode not in BY_PEOPLE:
         return False
     return plan.id in book.waiting or now <= plan.approve_until
 
 
 def _undecided(command: Command, book: Book, plan: Plan, now: int) -> Response:
     """Of a plan that was not begun: refused, or it waits for people."""
-    allowed = plan.alternatives[CHOSEN]
+    allowed = plan.alternatives[ANSWER]
     if plan.id in book.vetoed:
         return Response(status=403, status_text=f"plan {plan.id} was refused or withdrawn")
     if plan.would or allowed.mode not in BY_PEOPLE:

@@ -10,6 +10,7 @@ import msgspec
 
 from interferon.model.errors import InputError
 from interferon.store.cells import close
+from interferon.store.tokens import secret_in
 
 FILE: Final = "sensor.toml"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # as a token's name, for it is one upstream
@@ -56,16 +57,8 @@ def load(folder: Path) -> SensorSettings:
 def token(folder: Path, settings: SensorSettings) -> str:
     """The secret under which the sensor sends. InputError where the file cannot be read or is empty."""
     path = folder / settings.token_file
-    try:
-        secret = path.read_text(encoding="ascii").strip()
-    except OSError as error:
-        how = f"interferon token add DIR {settings.name} --feed '{settings.name}/*' --key KEY"
-        raise InputError(f"{path}: {error.strerror}; write the token into it that is made upstream: {how}") from None
-    except UnicodeDecodeError:
-        secret = ""
-    if not secret or any(sign.isspace() for sign in secret):
-        raise InputError(f"{path}: holds no token; it is one line, as `interferon token add` prints it")
-    return secret
+    how = f"interferon token add DIR {settings.name} --feed '{settings.name}/*' --key KEY"
+    return secret_in(path, str(path), f"; write the token into it that is made upstream: {how}")
 
 
 def _wrong(found: SensorSettings) -> str:

@@ -190,6 +190,19 @@ def _wrong_commands(actions: Sequence[str], level: int, key: str) -> str:
     return "a sensor's token, which has a key, commands nothing; make one of its own for that" if actions and key else ""
 
 
+def secret_in(path: Path, named: str, missing: str = "") -> str:
+    """The token in a file of a program that sends. InputError with one line, which calls the file `named`, where it holds none."""
+    try:
+        secret = path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise InputError(f"{named}: {error.strerror}{missing}") from None
+    except UnicodeDecodeError:
+        secret = ""
+    if not secret or any(sign.isspace() for sign in secret):
+        raise InputError(f"{named}: holds no token; it is one line, as `interferon token add` prints it")
+    return secret
+
+
 def in_days(now: datetime, days: int) -> str:
     """ISO 8601 of a moment so many days ahead; '' of 0."""
     return datetime.fromtimestamp(now.timestamp() + days * 86_400, UTC).isoformat(timespec="seconds") if days else ""
