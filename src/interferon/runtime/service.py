@@ -130,18 +130,22 @@ class Service:
         if tuple(suppressions) != state.suppressions:
             self._move(Suppressions(clock(), tuple(suppressions)))
         self._words = Words(folder, self.tell)
-        self._files = FeedFiles(self._feeds, folder / "mappings", folder / STATE / PLACES, network, self._known_only)
+        self._listen(network, live)
+        self._revisions = Revisions(folder, self.tell)
+        self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
+
+    def _listen(self, network: Network, live: Sequence[Feed]) -> None:
+        """What events come through: files, programs and live feeds, each from where it was left."""
+        self._files = FeedFiles(self._feeds, self._folder / "mappings", self._folder / STATE / PLACES, network, self._known_only)
         self._resolver = of_assets(network.assets.values())
         self._takings: queue.SimpleQueue[Taking] = queue.SimpleQueue()  # at most one a feed and one a request
-        self._live = LiveStore(folder / STATE / "live")
+        self._live = LiveStore(self._folder / STATE / "live")
         self._late_us = int(max((feed.settings.lateness_s for feed in live), default=0.0) * 1e6)
         self._heard = False  # whether a live feed brought anything since the last look
         for items in self._live.unfinished():
             self._feed_all(self._known_only(items))
-        self._sources = Feeds(live, self._live.places_beyond(state.admission.high), self._takings.put, self.tell, clock)
+        self._sources = Feeds(live, self._live.places_beyond(self.running.state.admission.high), self._takings.put, self.tell, clock)
         self.running.again = self._again
-        self._revisions = Revisions(folder, self.tell)
-        self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
 
     def __enter__(self) -> "Service":
         self._thread.start()
