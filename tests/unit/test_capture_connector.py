@@ -171,6 +171,20 @@ def test_chunks_change_nothing_but_the_batches(monkeypatch: pytest.MonkeyPatch) 
     assert max(each.num_rows for each in batches) <= 8
 
 
+@pytest.mark.parametrize("few", [0, conversations.FEW])
+def test_a_hole_is_given_up_while_its_conversation_is_silent(monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    """What waited behind the hole is told in a window in which its conversation sent nothing."""
+    monkeypatch.setattr(conversations, "FEW", few)
+    monkeypatch.setattr(capture, "CHUNK", 700)
+    others = [frame(True, 1 + 12 * n, READ, port=41_000) for n in range(60)]
+    rows, letters = told(file(frame(True, 1, READ), frame(True, 40, READ), *others))
+    assert letters == []
+    assert [row["attributes"]["source_port"] for row in rows if row["code"]].count(40_000) == 2
+    assert [row["code"] for row in rows if row["attributes"]["source_port"] == 40_000] == ["read_holding_registers"] * 2 + [None]
+    late = [row["attributes"]["source_port"] for row in rows].index(40_000, 1)
+    assert late > 30  # seconds, of which each brings one row
+
+
 def test_only_captures_are_sniffed() -> None:
     assert capture.sniff(capture.EXAMPLE)
     assert not capture.sniff(b"")

@@ -76,7 +76,7 @@ class _Capture:
         self.problems: list[Problem] = []
         self._dissectors = dissectors
         self._by_port = _ports(tuple(dissectors))
-        self._waiting: dict[Stream | Datagrams, None] = {}
+        self._waiting: dict[Stream | Datagrams, Flow] = {}
         self._partial = 0
 
     def reading(self, window: Window | Few, last: bool) -> Reading:
@@ -88,7 +88,7 @@ class _Capture:
             flows = self._many(window if isinstance(window, Window) else window.window(), rows)
         packet = window.first + len(window.starts) - 1
         now = int(window.times[-1])
-        self._settle(packet, now, rows)
+        self._settle(packet, now, rows, flows)
         over = self.flows.over(now, last)
         for flow in over:
             self._end(flow, max(flow.packet, window.first), packet, rows)
@@ -146,8 +146,8 @@ class _Capture:
                         number = (number + 1) & 0xFFFFFFFF
                     stream.segment(source_bytes, begin, end, length, number, time, packet, rows)
         if dissects:
-            streams = (stream for flow in flows.values() for stream in (flow.forward, flow.backward))
-            self._waiting.update((stream, None) for stream in streams if stream is not None and stream.held())
+            streams = ((stream, flow) for flow in flows.values() for stream in (flow.forward, flow.backward))
+            self._waiting.update((stream, flow) for stream, flow in streams if stream is not None and stream.held())
         return flows
 
     def _many(self, window: Window, rows: list[Plain]) -> dict[int, Flow]:
@@ -197,7 +197,7 @@ class _Capture:
                 used = stream.take(data, begin, end, stream.to_server, packet, rows)
                 if used < end:
                     stream.left(data, used, end, packet, rows)
-        self._waiting.update((stream, None) for stream in streams if stream is not None and stream.held())
+        self._waiting.update((stream, flow) for stream, flow in zip(streams, of, strict=True) if stream is not None and stream.held())
 
     def _streams(
         self, window: Window, found: Table, packets: Ints, side: Ints, of: list[Flow], forward: list[bool]
@@ -258,16 +258,19 @@ class _Capture:
             if stream is not None:
                 stream.enter(first, after, each not in disordered)
 
-    def _settle(self, packet: int, now: int, rows: list[Plain]) -> None:
-        """Gives up holes that were waited for long enough, and all of them where too much is held."""
+    def _settle(self, packet: int, now: int, rows: list[Plain], flows: dict[int, Flow]) -> None:
+        """Gives up holes that were waited for long enough, and all of them where too much is held. `flows`: those that rows name, among
+        them such as sent nothing in this window.
+        """
         if not self._waiting:
             return
         held = sorted((stream for stream in self._waiting if stream.held()), key=lambda stream: (stream.flow, not stream.to_server))
-        self._waiting = dict.fromkeys(held)
+        self._waiting = {stream: self._waiting[stream] for stream in held}
         full = sum(stream.held() for stream in self._waiting) > HOLD
-        for stream in self._waiting:
+        for stream, flow in self._waiting.items():
             if full or stream.stale(now):
                 stream.flush(packet, rows)
+                flows[flow.number] = flow
 
     def _end(self, flow: Flow, packet: int, last: int, rows: list[Plain]) -> None:
         for stream in (flow.forward, flow.backward):
