@@ -7,7 +7,7 @@ import gc
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import accumulate, chain, repeat
+from itertools import accumulate, chain
 from operator import add
 from struct import Struct
 from typing import Any, Final, TypeAlias
@@ -33,6 +33,7 @@ CARRIED: Final = "cip"  # their field, whose value is cached as a whole by the d
 SECRET: Final = b'"password":"'
 MASK: Final = "***"
 HOLE: Final = b"\0"  # stands for a carried message while the others are encoded; no byte of JSON
+NEXT: Final = b"\n{"  # JSON has no line break of its own: this stands between two objects
 _HOLE: Final = msgspec.Raw(HOLE)
 
 Read: TypeAlias = Iterator[pa.RecordBatch | DeadLetter]
@@ -117,10 +118,7 @@ def _batch(rows: list[Plain], reading: Reading, words: pa.Array, first: int) -> 
     names, packed, heads = _alike(groups, reading)
     places = array("i", b"".join(map(packed.__getitem__, alike)))
     buffer = pa.py_buffer(places[0::5] + places[1::5] + places[2::5] + places[3::5] + places[4::5])
-    numbers = array("q", _moments(packets, reading))
-    numbers.extend(range(first, first + count))
-    numbers.extend(sizes)
-    longs = _build(_LONG, 3 * count, [None, pa.py_buffer(numbers)])
+    longs = _build(_LONG, 3 * count, [None, pa.py_buffer(_numbers(packets, sizes, reading, first))])
     times = longs.slice(0, count)
     addresses, entities = _words(tuple(names))
     zeros, trust, no_raw, no_name, no_text = _same(count)
@@ -145,13 +143,15 @@ def _batch(rows: list[Plain], reading: Reading, words: pa.Array, first: int) -> 
     return pa.RecordBatch.from_arrays(arrays, schema=ACTIVITY)
 
 
-def _moments(packets: Sequence[int], reading: Reading) -> list[int]:
-    """The time of each packet, µs."""
-    first, times = reading.first, reading.times
+def _numbers(packets: Sequence[int], sizes: Sequence[int], reading: Reading, first: int) -> Any:
+    """The time of each packet, µs, then the offsets of the rows, then their sizes: one behind the other."""
+    times, before, behind = reading.times, reading.first, first + len(packets)
     if isinstance(times, list):
-        return [times[packet - first] for packet in packets] if first else list(map(times.__getitem__, packets))
-    found: list[int] = times[np.array(packets) - first].tolist()
-    return found
+        found = array("q", [times[packet - before] for packet in packets] if before else map(times.__getitem__, packets))
+        found.extend(range(first, behind))
+        found.extend(sizes)
+        return found
+    return np.concatenate([times[np.array(packets) - before], np.arange(first, behind), sizes], dtype=np.int64)
 
 
 def _texts(values: Sequence[str]) -> pa.StringArray:
@@ -211,45 +211,50 @@ def _words(names: tuple[str, ...]) -> tuple[pa.StringArray, pa.StringArray]:
 
 def _attributes(heads: Sequence[bytes], fields: Sequence[dict[str, Any]], carrying: bool) -> pa.StringArray:
     """One JSON object a row: what is alike, which is encoded already, and what the message tells. Many at once, without a step for each."""
-    carried = _carried(fields) if carrying else {}
-    bodies: list[bytes] = []
-    for begin in range(0, len(fields), TOGETHER):
-        part = fields[begin : begin + TOGETHER]
-        text = _encode_lines(part)
-        if SECRET in text:
-            text = _encode_lines([_masked(each) for each in part])
-        bodies += text[1:-1].split(b"\n{")  # JSON has no line break of its own: each stands between two objects
+    carried = _carried(fields) if carrying else []
     if not all(fields):
         heads = [head if told else head.rstrip(b",") for head, told in zip(heads, fields, strict=True)]
-    objects = list(map(b"".join, zip(heads, *_parted(bodies, carried), strict=True)) if carried else map(add, heads, bodies))
-    offsets = array("i", accumulate(map(len, objects), initial=0))
-    return _build(_TEXT, len(fields), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(objects))])
+    if any(carried):
+        halves = list(chain.from_iterable(_halves(fields[at : at + TOGETHER], carried[at : at + TOGETHER]) for at in _parts(fields)))
+        pieces = list(chain.from_iterable(zip(heads, halves[0::2], carried, halves[1::2], strict=True)))
+        sizes: Iterable[int] = np.fromiter(map(len, pieces), np.int64, len(pieces)).reshape(-1, 4).sum(1).tolist()
+    else:
+        bodies = list(chain.from_iterable(_encoded(fields[at : at + TOGETHER])[1:-1].split(NEXT) for at in _parts(fields)))
+        pieces = list(map(add, heads, bodies))
+        sizes = map(len, pieces)
+    offsets = array("i", accumulate(sizes, initial=0))
+    return _build(_TEXT, len(fields), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(pieces))])
 
 
-def _parted(bodies: Sequence[bytes], carried: dict[int, bytes]) -> list[Sequence[bytes]]:
-    """What stands before the message that a row carries, the messages, and what stands behind."""
-    if len(carried) < len(bodies):
-        bodies = [each if row in carried else each + HOLE for row, each in enumerate(bodies)]
-    halves = HOLE.join(bodies).split(HOLE)
-    return [halves[0::2], list(map(carried.get, range(len(bodies)), repeat(b""))), halves[1::2]]
+def _parts(fields: Sequence[dict[str, Any]]) -> range:
+    return range(0, len(fields), TOGETHER)
 
 
-def _carried(fields: Sequence[dict[str, Any]]) -> dict[int, bytes]:
-    """By row, the messages that others carry. They are long, cached and told again and again: each is encoded once.
+def _encoded(fields: Sequence[dict[str, Any]]) -> bytes:
+    """A line of JSON for each, without passwords."""
+    text = _encode_lines(fields)
+    return _encode_lines([_masked(each) for each in fields]) if SECRET in text else text
 
-    A hole takes their place in the fields, so that their text is looked at no more.
+
+def _halves(fields: Sequence[dict[str, Any]], carried: Sequence[bytes]) -> list[bytes]:
+    """Of each row what stands before the message that it carries and what stands behind; of a row that carries none, all and nothing."""
+    text = _encoded(fields)[1:-1]
+    if all(carried):
+        return text.replace(NEXT, HOLE).split(HOLE)
+    rows = [body if own else body + HOLE for body, own in zip(text.split(NEXT), carried, strict=True)]
+    return HOLE.join(rows).split(HOLE)
+
+
+def _carried(fields: Sequence[dict[str, Any]]) -> list[bytes]:
+    """By row, the message that it carries; nothing where it carries none. They are long, cached and told again and again: each is encoded
+    once. A hole takes their place in the fields, so that their text is looked at no more.
     """
-    texts: dict[int, tuple[Any, bytes]] = {}  # by identity: what is kept here is not freed, and no other takes its place
-    found: dict[int, bytes] = {}
-    for row, told in enumerate(fields):
-        if CARRIED in told:
-            message = told[CARRIED]
-            known = texts.get(id(message))
-            if known is None:
-                known = texts[id(message)] = (message, _encode(message))
-            found[row] = known[1]
-            told[CARRIED] = _HOLE
-    return found
+    messages = [told.get(CARRIED) for told in fields]
+    distinct = {id(message): message for message in messages}
+    texts = {key: b"" if message is None else _encode(message) for key, message in distinct.items()}
+    for told in fields if None not in messages else [told for told in fields if CARRIED in told]:
+        told[CARRIED] = _HOLE
+    return list(map(texts.__getitem__, map(id, messages)))
 
 
 def _masked(told: dict[str, Any]) -> Any:
