@@ -106,7 +106,7 @@ def test_what_waits_for_a_person_comes_first() -> None:
 def test_only_an_open_plan_and_what_policy_allows_can_be_approved() -> None:
     waiting = Decision(plan=PLAN, status="waiting", alternative=1)
     rows = choices(waiting)
-    assert [row.can_approve for row in rows] == [True, True, True, False]
+    assert [row.can_approve for row in rows] == [False, True, True, False]  # the first does nothing, which needs nobody
     assert [row.chosen for row in rows] == [False, True, False, False]
     assert max(row.loss_share for row in rows) == 1.0
     assert not any(row.can_approve for row in choices(replace(waiting, status="verified")))

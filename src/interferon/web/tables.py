@@ -96,7 +96,7 @@ def choices(decision: Decision) -> tuple[Choice, ...]:
             index,
             alternative,
             index == decision.alternative,
-            is_open and alternative.mode in APPROVABLE,
+            is_open and bool(alternative.actions) and alternative.mode in APPROVABLE,
             decision.digests[index] if decision.digests else "",
             max(0.0, alternative.expected_loss) / largest if largest > 0 else 0.0,
         )
