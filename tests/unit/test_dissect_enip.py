@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interferon.dissect import enip
+from interferon.dissect import cip, enip
 from interferon.dissect.cip_path import path
 from interferon.dissect.message import ROLES, Message, Plain
 
@@ -25,8 +25,9 @@ def unconnected(cip: bytes, context: bytes = b"ABCDEFGH") -> bytes:
     return message(0x6F, pack("<IHHHHHH", 0, 5, 2, 0, 0, 0xB2, len(cip)) + cip, context=context)
 
 
-def connected(cip: bytes, sequence: int = 1, connection: int = 9) -> bytes:
-    return message(0x70, pack("<IHHHHIHHH", 0, 0, 2, 0xA1, 4, connection, 0xB1, len(cip) + 2, sequence) + cip, context=bytes(8))
+def connected(cip: bytes, sequence: int = 1, connection: int = 9, timeout: int = 0, session: int = 5, interface: int = 0) -> bytes:
+    items = pack("<IHHHHIHHH", interface, timeout, 2, 0xA1, 4, connection, 0xB1, len(cip) + 2, sequence)
+    return message(0x70, items + cip, session, context=bytes(8))
 
 
 def tag(*names: str) -> bytes:
@@ -382,6 +383,60 @@ def test_bytes_that_come_in_pieces_say_the_same() -> None:
         used = conversation.take(data, 0, cut, True, 0, out)
         assert conversation.take(data, used, len(data), True, 0, out) == len(data)
         assert out == whole
+
+
+def usual() -> list[tuple[bool, bytes]]:
+    """Connected messages of many kinds, one of each packet."""
+    granted = b"\xd4\0\0\0" + pack("<IIHHIIIBB", 0x99, 0x22, 3, 1, 4, 10000, 20000, 0, 0)
+    attribute, name = b"\x0e\x03\x20\x01\x24\x01\x30\x07", b"\x8e\0\0\0\x041756"
+    return [
+        (True, connected(b"\x4c" + tag("Motor") + b"\1\0", timeout=5)),
+        (False, connected(b"\xcc\0\0\0\xc4\0\1\0\0\0", timeout=5)),
+        (True, connected(b"\x4d" + tag("Motor") + b"\xc4\0\1\0\7\0\0\0", 2)),
+        (False, connected(b"\xcd\0\5\0", 2)),
+        (True, connected(opening(), 3)),
+        (False, connected(granted, 3)),
+        (True, connected(attribute, 4, 0x99)),
+        (True, connected(b"\x01\x02\x20\x01\x24\x01", 4, 0x99)),
+        (False, connected(b"\x81\0\0\0" + IDENTITY, 4, 0x22)),
+        (False, connected(b"\x81\0\0\0" + IDENTITY, 4, 0x22)),
+        (True, connected(attribute, 4, 0x98)),
+        (False, connected(name, 4, 0x23)),
+        (True, connected(attribute, 5, session=6)),
+        (False, connected(b"\x81\0\0\0\1", 5, session=6)),
+        (True, connected(b"\x0e\x20\x20\x01", 6)),
+        (False, connected(b"\x8e\0\0", 6)),
+        (True, connected(attribute, 7, interface=1)),
+        (False, connected(name, 7, interface=1)),
+        (True, connected(b"\x4d" + tag("Long") + b"\xc2\0\0\2" + bytes(512), 8)),
+        (False, connected(b"\xcd\0\0\0", 8)),
+    ]
+
+
+def test_usual_messages_say_the_same_behind_others() -> None:
+    nothing = message(0x00, b"\0")  # behind it each is read as any other
+    alone, behind = read(*usual()), read(*((way, nothing + part) for way, part in usual()))
+    assert json.dumps([row.fields for row in alone]) == json.dumps([row.fields for row in behind[1::2]])
+    assert alone == behind[1::2]
+    rows = [row.fields.get("value", row.outcome) for row in alone[:5]]
+    assert rows == ["", 1, 7, "failure", ""]
+    assert [row.fields.get("matched") for row in alone[5:14:2]] == [True, None, False, True, False]
+    assert (alone[8].fields["matched"], alone[8].fields["device"]["model"]) == (True, "1756-L61/B")
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = read(*usual())
+    for name in ("ASKED_KEPT", "ANSWERS_KEPT"):
+        monkeypatch.setattr(cip, name, 2)
+    monkeypatch.setattr(enip, "HEADS", 2)
+    for memo in (cip.REQUESTS, cip.ANSWERS):
+        memo.clear()
+    assert read(*usual()) == wanted
+    assert 1 <= len(cip.REQUESTS) <= 2
+    assert 1 <= len(cip.ANSWERS) <= 2
+    waiting = [connected(b"\x0e\x03\x20\x01\x24\x01\x30\x07", number) for number in range(300)]
+    rows = read((True, b"".join(waiting)), (False, b"".join(connected(b"\x8e\0\0\0", number) for number in range(300))))
+    assert [row.fields["matched"] for row in rows[300:]] == [False] * 44 + [True] * 256
 
 
 def test_likely_wants_messages_that_fit() -> None:

@@ -17,10 +17,13 @@ from interferon.dissect import cip_names as names
 from interferon.dissect.cip_path import Path, path
 
 DEPTH: Final = 3  # messages within messages
-SHORT: Final = 512  # octets of a message that is cached as a whole, as controllers are polled
+SHORT: Final = 512  # octets of a message that is kept as a whole, as controllers are polled
+ASKED_KEPT: Final = 2048  # such requests
+ANSWERS_KEPT: Final = 4096  # such responses
 SMALL: Final = 64  # octets of such a service within a message
 INNER: Final = 256  # services of one packet that are told
 FIRST_OWN: Final = 0x4B  # services that each class has of its own begin here
+CARRIES: Final = 0x52  # unconnected_send: answered by the service that it carries, or itself where no device answered
 
 Fields: TypeAlias = dict[str, Any]
 
@@ -45,12 +48,16 @@ class Head(NamedTuple):
     path: Path
 
 
-class Answer(NamedTuple):
-    """A response, cached: what it says, whether it failed, and what it says of the device that answers, if anything."""
+class More(NamedTuple):
+    """What some responses tell beside what all do: the value that was read, the device that answers, a connection that was opened."""
 
-    told: Fields
-    failed: bool
+    fields: Fields
     device: Fields | None
+    opened: tuple[int, int] | None
+
+
+Request: TypeAlias = tuple[Asked, Fields]  # and what it says
+Answer: TypeAlias = tuple[Fields, str, str, str, bool, More | None]  # what it says, code, object, outcome, whether it is matched
 
 
 @lru_cache(4096)
@@ -62,10 +69,29 @@ def _head(raw: bytes) -> Head:
     return Head(Asked(number, name, about.name, about.number_class, about.attribute, about.tag), about)
 
 
-@lru_cache(2048)
-def short_request(raw: bytes) -> tuple[Asked, Fields] | None:
-    """A request of at most SHORT octets, cached: what it says is not to be changed."""
-    return request(raw, 0, len(raw))
+class _Requests(dict[bytes, Request | None]):
+    """Requests of at most SHORT octets that were read before: what they say is not to be changed."""
+
+    def __missing__(self, raw: bytes) -> Request | None:
+        if len(self) >= ASKED_KEPT:
+            self.clear()
+        self[raw] = found = request(raw, 0, len(raw))
+        return found
+
+
+class _Answers(dict[tuple[bytes, Asked | None], Answer]):
+    """The same of responses of at least four octets, each with the request under whose key it came."""
+
+    def __missing__(self, key: tuple[bytes, Asked | None]) -> Answer:
+        if len(self) >= ANSWERS_KEPT:
+            self.clear()
+        self[key] = found = answer(key[0], 0, len(key[0]), key[1])
+        return found
+
+
+# Dicts and no decorated functions, as the call of one costs more than the look.
+REQUESTS: Final = _Requests()
+ANSWERS: Final = _Answers()
 
 
 @lru_cache(4096)
@@ -180,33 +206,32 @@ def _details(raw: bytes, at: int, end: int, asked: Asked, told: Fields) -> Asked
     return asked
 
 
-@lru_cache(4096)
-def short_response(raw: bytes, asked: Asked | None) -> Answer | None:
-    """A response of at most SHORT octets, cached as requests are: what it says is not to be changed."""
-    return long_response(raw, 0, len(raw), asked)
-
-
-def long_response(raw: bytes, at: int, end: int, asked: Asked | None) -> Answer | None:
-    """The same of the response in raw[at:end], whatever its length."""
+def answer(raw: bytes, at: int, end: int, asked: Asked | None) -> Answer:
+    """All that is told of the response in raw[at:end], of at least four octets; `asked` may be of another service."""
+    number = raw[at] & 127
+    if asked is not None and asked.service != number and number != CARRIES:
+        asked = None
     told = response(raw, at, end, asked)
-    if told is None:
-        return None
     device: Fields | None = None
     for each in (told, *told.get("services", ())):
         if "identity" in each:
             device = (device or {}) | identities.device(each["identity"])
-    return Answer(told, _failed(told), device)
+    opened = (told["o_to_t"], told["t_to_o"]) if asked is not None and asked.opens >= 0 and "t_to_o" in told else None
+    value: Fields = {"value": told["value"]} if "value" in told else {}
+    more = More(value, device, opened) if value or device is not None or opened is not None else None
+    outcome = "failure" if _failed(told) else "success"
+    if asked is None:
+        return told, told["service"], "", outcome, False, more
+    return told, asked.name, asked.thing, outcome, True, more
 
 
 @lru_cache(8192)
 def _inner_response(raw: bytes, asked: Asked | None, depth: int) -> Fields:
-    return response(raw, 0, len(raw), asked, depth) or {"malformed": raw.hex()}
+    return response(raw, 0, len(raw), asked, depth) if len(raw) >= 4 else {"malformed": raw.hex()}
 
 
-def response(raw: bytes, at: int, end: int, asked: Asked | None, depth: int = 0) -> Fields | None:
-    """The response in raw[at:end] to what was `asked`, where that was captured; None where its head is cut."""
-    if end - at < 4:
-        return None
+def response(raw: bytes, at: int, end: int, asked: Asked | None, depth: int = 0) -> Fields:
+    """The response in raw[at:end], of at least four octets, to what was `asked`, where that was captured."""
     number, state, words = raw[at] & 127, raw[at + 2], raw[at + 3]
     if asked is not None and asked.service == number:
         name = asked.name
@@ -259,9 +284,7 @@ def _answers(raw: bytes, parts: list[tuple[int, int]], inner: Sequence[Asked | N
     if len(inner) < len(parts):
         inner = [*inner, *[None] * (len(parts) - len(inner))]
     return [
-        _inner_response(raw[begin:behind], asked, depth)
-        if behind - begin <= SMALL
-        else response(raw, begin, behind, asked, depth) or {"malformed": raw[begin : min(behind, begin + SMALL)].hex()}
+        _inner_response(raw[begin:behind], asked, depth) if behind - begin <= SMALL else response(raw, begin, behind, asked, depth)
         for (begin, behind), asked in zip(parts, inner, strict=False)
     ]
 

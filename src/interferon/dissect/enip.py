@@ -9,9 +9,10 @@ from struct import Struct
 from typing import Any, Final, TypeAlias
 
 from interferon.dissect import cip
+from interferon.dissect.cip import ANSWERS, REQUESTS
 from interferon.dissect.cip_data import data as sample
-from interferon.dissect.enip_items import CONNECTED, SEQUENCED, item, layout, listed, usual
-from interferon.dissect.enip_pairs import Pairs
+from interferon.dissect.enip_items import CONNECTED, CONNECTED_ADDRESS, SEQUENCED, item, layout, listed
+from interferon.dissect.enip_pairs import WAITING, Pairs
 from interferon.dissect.message import Plain
 
 NAME: Final = "enip"
@@ -46,11 +47,17 @@ IMPLICIT: Final = b"\x02\x80"  # the first item of an implicit message is a sequ
 LONGEST: Final = 65511  # octets behind the header (2-3.3)
 SHOWN: Final = 64  # octets of implicit data that are told
 
+MOST: Final = 22 + cip.SHORT  # octets of command data of a usual message
+HEADS: Final = 64  # of the usual messages of one conversation, that are remembered
+
 _HEAD: Final = Struct("<HHII8sI").unpack_from
+_USUAL: Final = Struct("<HHQ30xHHB").unpack_from  # what differs between the usual messages of one connection
+_CONNECTED: Final = Struct("<4xII8xIIHHHHIH").unpack_from  # the rest of their header and items
 _ITEM: Final = Struct("<HH").unpack_from
 _LONG: Final = Struct("<I").unpack_from
 
 Fields: TypeAlias = dict[str, Any]
+Head: TypeAlias = tuple[int, int, int, Fields, Fields]  # session, keys of sequence 0, and what is told: of requests and of responses
 
 
 def _plausible(data: bytes, at: int) -> bool:
@@ -109,6 +116,7 @@ class Enip:
         self._flow = flow
         self._sure = [False, False]
         self._pairs = Pairs()
+        self._heads: dict[bytes, Head] = {}  # of usual messages, by what is the same in all of one connection
 
     def gap(self, to_server: bool) -> None:
         """Which request a response answers is not known behind a gap, as contexts may be all the same."""
@@ -116,7 +124,73 @@ class Enip:
         self._pairs.forget()
 
     def take(self, data: bytes, start: int, end: int, to_server: bool, packet: int, out: list[Plain]) -> int:
-        at = start
+        """Nearly all that controllers say are usual messages, which are read in one step: send_unit_data without a status, of a connected
+        address and connected data of at least four octets."""
+        at, heads, pairs = start, self._heads, self._pairs
+        while end - at >= 50:
+            command, length, session, carried, sequence, service = _USUAL(data, at)
+            stop = at + 24 + length
+            if command != 0x70 or carried != length - 20 or not 26 <= length <= MOST or stop > end:
+                break
+            head = heads.get(data[at + 20 : at + 42])
+            if head is None or head[0] != session:
+                head = self._head(data, at)
+                if head is None:
+                    break
+            raw = data[at + 46 : stop]
+            if service > 127:
+                key = head[2] | sequence
+                asked = pairs.asked(key, service & 127) if pairs.behind else pairs.waiting.pop(key, None)
+                told, code, thing, outcome, matched, more = ANSWERS[raw, asked]
+                fields = head[4].copy()
+                fields["sequence"] = sequence
+                fields["cip"] = told
+                if not matched:
+                    fields["matched"] = False
+                if more is not None:
+                    self._more(more, fields)
+                out.append((packet, self._flow, to_server, NAME, "response", code, thing, outcome, stop - at, fields))
+            else:
+                found = REQUESTS[raw]
+                if found is None:
+                    break
+                asked, told = found
+                fields = head[3].copy()
+                fields["sequence"] = sequence
+                fields["cip"] = told
+                if "value" in told:
+                    fields["value"] = told["value"]
+                key = head[1] | sequence
+                if key in pairs.waiting or len(pairs.waiting) >= WAITING:
+                    pairs.remember(key, asked)
+                else:
+                    pairs.waiting[key] = asked
+                out.append((packet, self._flow, to_server, NAME, "command", asked.name, asked.thing, "", stop - at, fields))
+            self._sure[to_server] = True
+            at = stop
+        return at if at == end else self._others(data, start, at, end, to_server, packet, out)
+
+    def _head(self, data: bytes, at: int) -> Head | None:
+        """The head of a usual message, which is remembered; None where the message is another."""
+        session, status, options, interface, timeout, count, first, size, connection, second = _CONNECTED(data, at)
+        if status or options or interface or count != 2 or first != CONNECTED_ADDRESS or size != 4 or second != CONNECTED:
+            return None
+        asked: Fields = {
+            "command": "send_unit_data", "session": session, "status": "success", "connection_id": connection, "sequence": 0,
+        }  # fmt: skip
+        if timeout:
+            asked["timeout_s"] = timeout
+        pairs = self._pairs
+        answered = asked | {"matched": True, "cip": None}
+        asked["cip"] = None
+        found = session, pairs.key(connection, 0, False), pairs.key(connection, 0, True), asked, answered
+        if len(self._heads) >= HEADS:
+            self._heads.clear()
+        self._heads[data[at + 20 : at + 42]] = found
+        return found
+
+    def _others(self, data: bytes, start: int, at: int, end: int, to_server: bool, packet: int, out: list[Plain]) -> int:
+        """What is no usual message, and all behind it."""
         while end - at >= 24:
             command, length, session, status, context, options = _HEAD(data, at)
             if command not in COMMANDS or not (self._sure[to_server] or _plausible(data, at)) or length > LONGEST:
@@ -158,16 +232,12 @@ class Enip:
         packet: int, out: list[Plain],
     ) -> None:  # fmt: skip
         """send_rr_data and send_unit_data: CIP in items of the common packet format."""
-        fields: Fields
-        if status or options or command == 0x6F or not (fields := usual(data, at + 24, stop, session)):
-            fields = {"command": COMMANDS[command], "session": session, "status": STATUS.get(status) or f"status_{status}"}
-            if command == 0x6F:
-                fields["context"] = context.hex()
-            if options:
-                fields["options"] = options
-            begin, behind = layout(data, at + 24, stop, fields)
-        else:
-            begin, behind = at + 46, stop
+        fields: Fields = {"command": COMMANDS[command], "session": session, "status": STATUS.get(status) or f"status_{status}"}
+        if command == 0x6F:
+            fields["context"] = context.hex()
+        if options:
+            fields["options"] = options
+        begin, behind = layout(data, at + 24, stop, fields)
         if begin >= behind:
             if not status and stop - at < 32:
                 fields["malformed"] = f"{stop - at - 24} octets of command data, not at least 8"
@@ -180,7 +250,7 @@ class Enip:
         if answers:
             self._response(data, at, stop, begin, behind, key, fields, to_server, packet, out)
             return
-        found = cip.short_request(data[begin:behind]) if behind - begin <= cip.SHORT else cip.request(data, begin, behind)
+        found = REQUESTS[data[begin:behind]] if behind - begin <= cip.SHORT else cip.request(data, begin, behind)
         if found is None:
             fields["malformed"] = f"a CIP request of {behind - begin} octets is too short"
             code, thing = f"service_{data[begin]}", ""
@@ -198,26 +268,27 @@ class Enip:
     ) -> None:  # fmt: skip
         number = data[begin] & 127
         asked = self._pairs.asked(key, number)
-        if behind - begin <= cip.SHORT:
-            found = cip.short_response(data[begin:behind], asked)
-        else:
-            found = cip.long_response(data, begin, behind, asked)
         fields["matched"] = asked is not None
-        thing = asked.thing if asked is not None else ""
-        if found is None:
+        if behind - begin < 4:
+            thing = asked.thing if asked is not None else ""
             fields["malformed"] = f"a CIP response of {behind - begin} octets is too short"
             out.append((packet, self._flow, to_server, NAME, "response", f"service_{number}", thing, "", stop - at, fields))
             return
-        told, failed, device = found
-        fields["cip"] = told
-        code = asked.name if asked is not None else told["service"]
-        if "value" in told:
-            fields["value"] = told["value"]
-        if device is not None:
-            fields["device"] = fields.get("device", {}) | device
-        if asked is not None and asked.opens >= 0 and "t_to_o" in told:
-            self._pairs.opened(told["o_to_t"], told["t_to_o"])
-        out.append((packet, self._flow, to_server, NAME, "response", code, thing, "failure" if failed else "success", stop - at, fields))
+        short = behind - begin <= cip.SHORT
+        found = ANSWERS[data[begin:behind], asked] if short else cip.answer(data, begin, behind, asked)
+        fields["cip"], code, thing, outcome, _, more = found
+        if more is not None:
+            self._more(more, fields)
+        out.append((packet, self._flow, to_server, NAME, "response", code, thing, outcome, stop - at, fields))
+
+    def _more(self, more: cip.More, fields: Fields) -> None:
+        """What only some responses tell."""
+        fields |= more.fields
+        if more.device is not None:
+            fields["device"] = fields.get("device", {}) | more.device
+        if more.opened is not None:
+            self._pairs.opened(*more.opened)
+            self._heads.clear()  # the keys of its messages are others now
 
     def _manage(
         self, data: bytes, at: int, stop: int, command: int, session: int, status: int, context: bytes, options: int, to_server: bool,

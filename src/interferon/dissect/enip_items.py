@@ -19,34 +19,34 @@ _ITEM: Final = Struct("<HH").unpack_from
 _LONG: Final = Struct("<I").unpack_from
 _CPF: Final = Struct("<IHH").unpack_from
 _CONNECTED: Final = Struct("<IHHHHIHHH").unpack_from  # command data of the two usual items
+_UNCONNECTED: Final = Struct("<IHHIHH").unpack_from  # the same where no connection was opened
 
 Fields: TypeAlias = dict[str, Any]
 
 
-def usual(data: bytes, at: int, stop: int, session: int) -> Fields:
-    """What a send_unit_data of the two usual items tells beside its CIP, which begins 22 octets on; nothing where it has others."""
-    if stop - at < 22:
-        return {}
-    interface, timeout, count, first, size, connection, second, length, sequence = _CONNECTED(data, at)
-    if first != CONNECTED_ADDRESS or second != CONNECTED or count != 2 or size != 4 or length != stop - at - 20 or interface:
-        return {}
-    fields: Fields = {
-        "command": "send_unit_data", "session": session, "status": "success", "connection_id": connection, "sequence": sequence,
-    }  # fmt: skip
-    if timeout:
-        fields["timeout_s"] = timeout
-    return fields
-
-
 def layout(data: bytes, at: int, stop: int, fields: Fields) -> tuple[int, int]:
     """Where the CIP lies in command data; what its items tell otherwise goes into `fields`. (0, 0) where there is none."""
-    if stop - at >= 22:
-        interface, timeout, count, first, size, connection, second, length, sequence = _CONNECTED(data, at)
-        if first == CONNECTED_ADDRESS and second == CONNECTED and count == 2 and size == 4 and length == stop - at - 20 and not interface:
-            fields["connection_id"], fields["sequence"] = connection, sequence
-            if timeout:
-                fields["timeout_s"] = timeout
-            return at + 22, stop
+    if stop - at >= 22 and data[at + 6] == 2:
+        if data[at + 8] == CONNECTED_ADDRESS:
+            interface, timeout, count, first, size, connection, second, length, sequence = _CONNECTED(data, at)
+            if (
+                first == CONNECTED_ADDRESS
+                and second == CONNECTED
+                and count == 2
+                and size == 4
+                and length == stop - at - 20
+                and not interface
+            ):
+                fields["connection_id"], fields["sequence"] = connection, sequence
+                if timeout:
+                    fields["timeout_s"] = timeout
+                return at + 22, stop
+        else:
+            interface, timeout, count, null, second, length = _UNCONNECTED(data, at)
+            if second == UNCONNECTED and count == 2 and length == stop - at - 16 and not interface and not null:
+                if timeout:
+                    fields["timeout_s"] = timeout
+                return at + 16, stop
     if stop - at < 8:
         return 0, 0
     interface, timeout, count = _CPF(data, at)
