@@ -64,14 +64,16 @@ def _plausible(data: bytes, at: int, end: int) -> bool:
         return False
     flags: int
     asked: int
-    _, flags, asked, *others = _WORDS(data, at)
+    records: int
+    _, flags, asked, *sections = _WORDS(data, at)
+    records = sum(sections)
     if (flags >> 11 & 15) not in OPCODES or flags & 0x0040 or asked > QUESTIONS:
         return False
     if not flags & 0x8000 and flags & 0x000F:
         return False
-    if not asked + sum(others):
+    if not asked + records:
         return (flags >> 11 & 15) == STATEFUL or (flags & 0x8000 > 0 and end - at == HEAD)
-    return asked * 5 + sum(others) * 11 <= 0xFFFF
+    return asked * 5 + records * 11 <= 0xFFFF
 
 
 def read(data: bytes, at: int, end: int) -> tuple[Fields, bool]:
