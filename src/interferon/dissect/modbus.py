@@ -86,7 +86,7 @@ class Modbus:
             if to_server:
                 asked = _asked.get(data[start + 6 : stop]) if length <= SHORT else None
                 if asked is not None or (asked := self._request(data, start, stop, packet, out)) is not None:
-                    code, thing, fields, _, _ = asked
+                    code, thing, fields, _, _, _ = asked
                     fields = fields.copy()
                     fields["transaction"] = transaction
                     requests = self._requests
@@ -97,13 +97,22 @@ class Modbus:
             else:
                 asked = self._requests.pop(transaction << 8 | unit, None)
                 answer = (_unasked if asked is None else asked[3]).get(data[start + 6 : stop]) if length <= BRIEF else None
-                if answer is None:
-                    self._response(data, start, stop, transaction, asked, packet, out)
-                else:
+                if answer is not None:
                     code, thing, outcome, fields = answer
                     fields = fields.copy()
                     fields["transaction"] = transaction
                     out.append((packet, self._flow, False, NAME, "response", code, thing, outcome, 6 + length, fields))
+                elif asked is None or length != asked[5] or data[start + 8] != length - 3 or data[start + 7] != asked[4][0]:
+                    self._response(data, start, stop, transaction, asked, packet, out)
+                else:  # as many registers as were asked for: nearly all that changes in a plant, hence in one step
+                    function, address, quantity, code, thing, _ = asked[4]
+                    fields = {
+                        "transaction": transaction, "unit": unit, "function": function, "matched": True, "address": address,
+                        "quantity": quantity, "values": [*words(quantity).unpack_from(data, start + 9)],
+                    }  # fmt: skip
+                    if length <= BRIEF:
+                        _remember(asked, data[start + 6 : stop], (code, thing, "success", fields))
+                    out.append((packet, self._flow, False, NAME, "response", code, thing, "success", 6 + length, fields))
             start = stop
         if end - start >= 4 and (data[start + 2] or data[start + 3]):
             self._wrong("protocol identifier not 0", data, start, end, to_server, packet, out)
@@ -127,7 +136,8 @@ class Modbus:
         address, quantity = fields.get("address", -1), fields.get("quantity", -1)
         if function == 23:
             address, quantity = fields["read_address"], fields["read_quantity"]
-        asked: Asked = (code, thing, fields, {}, (function, address, quantity, code, thing, fields.get("records")))
+        registers = 3 + quantity * 2 if 3 <= function <= 4 else 0
+        asked: Asked = (code, thing, fields, {}, (function, address, quantity, code, thing, fields.get("records")), registers)
         if stop - start - 6 <= SHORT:
             if len(_asked) >= KEPT:
                 _asked.clear()
@@ -135,25 +145,12 @@ class Modbus:
         return asked
 
     def _response(self, data: bytes, start: int, stop: int, transaction: int, asked: Asked | None, packet: int, out: list[Plain]) -> None:
-        """A response that is not known. As many registers as were asked for are nearly all that changes in a plant, hence in one step."""
-        size, unit, function = stop - start - 9, data[start + 6], data[start + 7]
-        if asked is not None and 3 <= function <= 4 and asked[4][0] == function and size == asked[4][2] * 2 and size == data[start + 8]:
-            _, address, quantity, code, thing, _ = asked[4]
-            outcome = "success"
-            fields: Fields = {
-                "transaction": transaction, "unit": unit, "function": function, "matched": True, "address": address, "quantity": quantity,
-                "values": [*words(quantity).unpack_from(data, start + 9)],
-            }  # fmt: skip
-        else:
-            told = self._told(data, start, stop, transaction, asked, packet, out)
-            if told is None:
-                return
-            code, thing, outcome, fields = told
-        if size <= BRIEF - 3:
-            known = _unasked if asked is None else asked[3]
-            if len(known) >= ANSWERS:
-                known.clear()
-            known[data[start + 6 : stop]] = (code, thing, outcome, fields)
+        told = self._told(data, start, stop, transaction, asked, packet, out)
+        if told is None:
+            return
+        code, thing, outcome, fields = told
+        if stop - start - 6 <= BRIEF:
+            _remember(asked, data[start + 6 : stop], told)
         out.append((packet, self._flow, False, NAME, "response", code, thing, outcome, stop - start, fields))
 
     def _told(
@@ -193,3 +190,10 @@ class Modbus:
         fields["exception"], fields["exception_name"] = number, EXCEPTIONS.get(number) or f"exception_{number}"
         left_over(fields, start + 9, stop)
         return code, thing, "failure", fields
+
+
+def _remember(asked: Asked | None, octets: bytes, answer: Answer) -> None:
+    known = _unasked if asked is None else asked[3]
+    if len(known) >= ANSWERS:
+        known.clear()
+    known[octets] = answer
