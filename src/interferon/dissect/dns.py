@@ -64,9 +64,8 @@ def _plausible(data: bytes, at: int, end: int) -> bool:
         return False
     flags: int
     asked: int
-    records: int
     _, flags, asked, *sections = _WORDS(data, at)
-    records = sum(sections)
+    records: int = sum(sections)
     if (flags >> 11 & 15) not in OPCODES or flags & 0x0040 or asked > QUESTIONS:
         return False
     if not flags & 0x8000 and flags & 0x000F:
