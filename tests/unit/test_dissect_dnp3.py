@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interferon.dissect import dnp3
+from interferon.dissect.dnp3_points import FIXED
 from interferon.dissect.message import ROLES, Message, Plain
 
 MASTER, OUTSTATION = 0xC4, 0x44
@@ -317,3 +318,15 @@ def test_damaged_frames_are_read(seed: int) -> None:
     conversation, out = dnp3.conversation(0), list[Plain]()
     used = conversation.take(bytes(data), 0, len(data), True, 0, out)
     assert sum(row[8] for row in out) == used
+
+
+@pytest.mark.parametrize("key", FIXED)
+def test_points_read_at_once_are_those_read_one_by_one(key: int) -> None:
+    size, read, many, indexed = FIXED[key]
+    octets = random.Random(key).randbytes(5 * size)
+    pieces = [octets[at : at + size] for at in range(0, 5 * size, size)]
+    if many is not None:
+        assert many(b"\xee" + octets, 1, 1 + 5 * size, 7) == [read(piece, 0, index) for index, piece in enumerate(pieces, 7)]
+    if indexed is not None:
+        listed = b"".join(pack("<H", 300 * index) + piece for index, piece in enumerate(pieces))
+        assert indexed(b"\xee" + listed, 1, 1 + len(listed)) == [read(piece, 0, 300 * index) for index, piece in enumerate(pieces)]

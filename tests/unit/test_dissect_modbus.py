@@ -154,6 +154,44 @@ def test_requests_without_an_answer_are_bounded() -> None:
     assert not take(frame("03 02 0005", 0), False, conversation)[0][0][9]["matched"]
 
 
+@pytest.mark.parametrize(
+    ("request_pdu", "response"), [("01 0013 0003", "01 01 05"), ("05 00AC FF00", "05 00AC FF00"), ("03 0000 0001", "83 02")]
+)
+def test_what_is_said_again_is_told_of_its_own_transaction(request_pdu: str, response: str) -> None:
+    conversation = modbus.conversation(0)
+    rows = [
+        row
+        for transaction in (5, 6, 7)
+        for pdu, way in ((request_pdu, True), (response, False))
+        for row in take(frame(pdu, transaction), way, conversation)[0]
+    ]
+    assert [row[9]["transaction"] for row in rows] == [5, 5, 6, 6, 7, 7]
+    assert [{**row[9], "transaction": 0} for row in rows[2:]] == [{**row[9], "transaction": 0} for row in rows[:2]] * 2
+    assert [row[:9] for row in rows[2:]] == [row[:9] for row in rows[:2]] * 2
+
+
+def test_the_same_answer_to_another_request_is_of_that_request() -> None:
+    conversation, found = modbus.conversation(0), []
+    for address in (1, 2, 1, 2):
+        take(frame(f"01 {address:04X} 0001"), True, conversation)
+        found.append(take(frame("01 01 01"), False, conversation)[0][0])
+    assert [row[6] for row in found] == ["coils:1", "coils:2", "coils:1", "coils:2"]
+    assert not take(frame("01 01 01"), False, conversation)[0][0][9]["matched"]
+    assert not take(frame("01 01 01"), False, conversation)[0][0][9]["matched"]
+
+
+def test_what_is_known_is_bounded() -> None:
+    conversation = modbus.conversation(0)
+    for number in range(2000):
+        (asked,), _ = take(frame(f"06 {number:04X} {number:04X}"), True, conversation)
+        assert asked[9]["value"] == number
+        take(frame("03 0000 0001"), True, conversation)
+        (answered,), _ = take(frame(f"03 02 {number:04X}"), False, conversation)
+        assert answered[9]["values"] == [number]
+    assert len(modbus._asked) <= modbus.KEPT
+    assert all(len(each[3]) <= modbus.ANSWERS for each in modbus._asked.values())
+
+
 def test_a_write_of_one_value_tells_it_as_value() -> None:
     (coil,), _ = take(frame("0F 0000 0001 01 01"))
     (register,), _ = take(frame("10 0000 0001 02 002A"))

@@ -144,6 +144,34 @@ def test_a_write_and_its_answer() -> None:
     assert [each["value"] for each in only(odd).fields["items"]] == [7, 8]
 
 
+@pytest.mark.parametrize(
+    ("request_pdu", "response"),
+    [
+        (asked(item(4, 0x84, 0, 2, 1)), answer("0401", "ff040020 00010002")),
+        (asked(item(2, 0x83, 0)), answer("0401", "0a000000")),
+        (asked(item(2, 0x83, 0)), answer("0400", error=b"\x81\x04")),
+        (asked(item(1, 0x82, 0), function=5), answer("0501", "ff")),
+        (asked(item(2, 0x83, 0)), s7(2, b"\4\0", error=b"\x81\x04")),
+    ],
+)
+def test_what_is_said_again_is_told_of_its_own_message(request_pdu: bytes, response: bytes) -> None:
+    again = [
+        (way, data[:11] + bytes((0, number)) + data[13:])
+        for number in (5, 6, 7)
+        for way, data in ((OUT, job(request_pdu)), (BACK, response))
+    ]
+    found = read(*again)
+    assert [row.fields["pdu_reference"] for row in found] == [5, 5, 6, 6, 7, 7]
+    plain = [row._replace(packet=0, fields={**row.fields, "pdu_reference": 0}) for row in found]
+    assert plain[2:] == plain[:2] * 2
+
+
+def test_the_same_answer_to_another_request_is_of_that_request() -> None:
+    parts = [(job(asked(item(2, 0x83, address * 8))), answer("0401", "ff040008 07")) for address in (1, 2, 1, 2)]
+    found = read(*(part for sent, back in parts for part in ((OUT, sent), (BACK, back))), (BACK, parts[0][1]))
+    assert [row.object for row in found if row.role == "response"] == ["MB1", "MB2", "MB1", "MB2", ""]
+
+
 def test_an_error_is_a_failure() -> None:
     found = read((OUT, job(asked(item(2, 0x83, 0)))), (BACK, answer("0400", error=b"\x81\x04")))[1]
     assert (found.outcome, found.fields["error_class"], found.fields["error_code"]) == ("failure", "application_relationship", "0x8104")
@@ -296,6 +324,15 @@ def test_a_message_in_parts() -> None:
     assert [row[5] for row in out] == ["cotp_data"]
 
 
+def test_parts_of_one_direction_do_not_touch_the_other() -> None:
+    whole = job(asked(item(2, 0x83, 0)))[7:]
+    back = answer("0401", "ff040008 07")
+    plus = cotp(bytes.fromhex("72010012 31 0000 04ca 0000 0007 00000000"))
+    found = read((OUT, cotp(whole[:9], last=False)), (BACK, back), (BACK, plus), (OUT, cotp(whole[9:])), (BACK, back))
+    assert [(row.code, row.object, row.size) for row in found[::3]] == [("read_var", "", len(back)), ("read_var", "MB0", len(back))]
+    assert [row.code for row in found[1:3]] == ["s7comm_plus", "read_var"]
+
+
 def test_an_endless_message_is_given_up() -> None:
     found = read(*[(OUT, cotp(bytes(1000), last=False))] * 70)
     assert [row.fields["problem"] for row in found] == ["a message of more than 65536 octets"]
@@ -337,6 +374,17 @@ def test_answers_that_never_come_cost_no_memory() -> None:
         conversation.take(data, 0, len(data), True, 0, out)
     assert len(conversation._awaited) <= s7comm.KEPT
     assert len(conversation._specified) <= s7comm.KEPT
+
+
+def test_what_is_known_is_bounded() -> None:
+    conversation, out = s7comm.Sessions(0), list[Plain]()
+    for number in range(2000):
+        sent, back = job(asked(item(4, 0x83, number % 500 * 8))), answer("0401", f"ff040010 {number:04x}")
+        conversation.take(sent, 0, len(sent), True, 0, out)
+        conversation.take(back, 0, len(back), False, 0, out)
+        assert (out[-1][6], out[-1][9]["value"]) == (f"MW{number % 500}", number)
+    assert len(s7comm._asked) <= s7comm.ASKED
+    assert all(len(each[2]) <= s7comm.ANSWERED for each in s7comm._asked.values())
 
 
 @given(st.binary(max_size=300), st.booleans())

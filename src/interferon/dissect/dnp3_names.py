@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 Point: TypeAlias = dict[str, Any]
 Read: TypeAlias = Callable[[bytes, int, int], Point]  # data, where the object lies, its index
 Many: TypeAlias = Callable[[bytes, int, int, int], list[Point]]  # data, begin, end, the first index
+Indexed: TypeAlias = Callable[[bytes, int, int], list[Point]]  # data, begin, end
 Sized: TypeAlias = Callable[[bytes, int, int, Point], None]  # data, begin, end, the point to fill
 OPERATIONS: Final = ("nul", "pulse_on", "pulse_off", "latch_on", "latch_off", *(f"undefined_{code}" for code in range(5, 16)))
 TRIP_CLOSE: Final = ("nul", "close", "trip", "reserved")

@@ -13,6 +13,9 @@ POINTS: Final = 16384  # of one fragment; what lies behind is told as `undissect
 BARE: Final = frozenset((1, 7, 8, 9, 10, 11, 12, 20, 21, 22))  # functions that send headers alone; indices may follow, data does not
 TIMED: Final = (11, 12)  # freezes at a time, which is sent
 LISTED: Final = 8  # single indices that an object's name lists
+_PARTS: Final = {  # of an octet, by their bits: the lowest first
+    bits: [tuple(octet >> place & (1 << bits) - 1 for place in range(0, 8, bits)) for octet in range(256)] for bits in (1, 2)
+}
 
 
 def _range(data: bytes, at: int, end: int, code: int) -> tuple[int, int, int]:
@@ -88,10 +91,14 @@ def _points(data: bytes, at: int, end: int, header: Point, points: list[Point], 
 
 
 def _fixed(data: bytes, at: int, first: int, count: int, shape: Shape, width: int, points: list[Point]) -> int:
-    size, read, many = shape
+    size, read, many, indexed = shape
+    end = at + count * (size + width)
     if many is not None and not width:
-        points.extend(many(data, at, at + count * size, first))
-        return at + count * size
+        points += many(data, at, end, first)
+        return end
+    if indexed is not None and width == 2:
+        points += indexed(data, at, end)
+        return end
     for index in range(first, first + count):
         if width:
             index = int.from_bytes(data[at : at + width], "little")
@@ -112,10 +119,8 @@ def _packed(data: bytes, at: int, end: int, first: int, count: int, bits: int, p
     size = (count * bits + 7) // 8
     if size > end - at:
         return -at
-    if bits == 1:
-        points.extend({"index": first + k, "value": data[at + (k >> 3)] >> (k & 7) & 1} for k in range(count))
-    else:
-        points.extend({"index": first + k, "value": data[at + (k >> 2)] >> 2 * (k & 3) & 3} for k in range(count))
+    values = [each for octet in data[at : at + size] for each in _PARTS[bits][octet]]
+    points += [{"index": index, "value": value} for index, value in enumerate(values[:count], first)]
     return at + size
 
 

@@ -6,33 +6,35 @@ Source: IEEE 1815-2012, annex A (object library).
 from struct import Struct
 from typing import Final, NamedTuple, TypeAlias
 
-from interferon.dissect.dnp3_names import NAMES, OPERATIONS, STATES, TRIP_CLOSE, Many, Point, Read, number
+from interferon.dissect.dnp3_names import NAMES, OPERATIONS, STATES, TRIP_CLOSE, Indexed, Many, Point, Read, number
 
 
 class Shape(NamedTuple):
-    """How an object of a fixed size is read; `many` reads those that lie side by side, which is faster than one by one."""
+    """How an object of a fixed size is read. Many at once, which is faster than one by one, are read by `many` where they lie side by
+    side, and by `indexed` where an index of two octets is before each, as is usual of events."""
 
     size: int
     read: Read
     many: Many | None = None
+    indexed: Indexed | None = None
 
 
-def _binary(kind: str) -> Shape:
-    names = NAMES[kind]
+def _state(kind: str, place: int = 7) -> Shape:
+    """One octet of flags, the highest of which, from the bit `place` on, are the value."""
+    names, form = NAMES[kind], Struct("<HB")
 
     def read(data: bytes, at: int, index: int) -> Point:
         octet = data[at]
-        return {"index": index, "value": octet >> 7, "flags": names[octet]}
+        return {"index": index, "value": octet >> place, "flags": names[octet]}
 
     def many(data: bytes, at: int, end: int, first: int) -> list[Point]:
-        return [{"index": index, "value": octet >> 7, "flags": names[octet]} for index, octet in enumerate(data[at:end], first)]
+        return [{"index": index, "value": octet >> place, "flags": names[octet]} for index, octet in enumerate(data[at:end], first)]
 
-    return Shape(1, read, many)
+    def indexed(data: bytes, at: int, end: int) -> list[Point]:
+        rows = form.iter_unpack(data[at:end])
+        return [{"index": index, "value": octet >> place, "flags": names[octet]} for index, octet in rows]
 
-
-def _double(data: bytes, at: int, index: int) -> Point:
-    octet = data[at]
-    return {"index": index, "value": octet >> 6, "flags": NAMES["double"][octet]}
+    return Shape(1, read, many, indexed)
 
 
 def _command(data: bytes, at: int, index: int) -> Point:
@@ -61,7 +63,7 @@ def _relative(plain: Read) -> Shape:
 
 
 def _flagged(code: str, kind: str) -> Shape:
-    form = Struct("<B" + code)
+    form, wide = Struct("<B" + code), Struct("<HB" + code)
     unpack, names, real = form.unpack_from, NAMES[kind], code in "fd"
 
     def read(data: bytes, at: int, index: int) -> Point:
@@ -74,7 +76,13 @@ def _flagged(code: str, kind: str) -> Shape:
             return [{"index": index, "value": number(value), "flags": names[octet]} for index, (octet, value) in rows]
         return [{"index": index, "value": value, "flags": names[octet]} for index, (octet, value) in rows]
 
-    return Shape(form.size, read, many)
+    def indexed(data: bytes, at: int, end: int) -> list[Point]:
+        rows = wide.iter_unpack(data[at:end])
+        if real:
+            return [{"index": index, "value": number(value), "flags": names[octet]} for index, octet, value in rows]
+        return [{"index": index, "value": value, "flags": names[octet]} for index, octet, value in rows]
+
+    return Shape(form.size, read, many, indexed)
 
 
 def _bare(code: str) -> Shape:
@@ -169,8 +177,8 @@ Library: TypeAlias = dict[tuple[int, int], Shape]
 
 def _binaries() -> Library:
     """Groups 1–4 and 10–13: what is read as two or four states."""
-    one, out = _binary("binary"), _binary("output")
-    double, command = Shape(1, _double), Shape(1, _command)
+    one, out, double = _state("binary"), _state("output"), _state("double", 6)
+    command = Shape(1, _command)
     found: Library = {(1, 2): one, (3, 2): double, (10, 2): out, (12, 1): Shape(_CROB.size, _crob), (12, 2): Shape(_CROB.size, _crob)}
     for group, shape in ((2, one), (4, double), (11, out), (13, command)):
         found |= {(group, 1): shape, (group, 2): _timed(shape)}

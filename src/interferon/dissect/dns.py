@@ -4,6 +4,7 @@ Driven by `dissect.conversations`. Sources: RFC 1035, 2136, 6891, 7766 (TCP), 67
 """
 
 import re
+from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from interferon.dissect.dns_records import OPT, SHARED, Fields, Names, class_name, name, record, type_name
@@ -26,6 +27,7 @@ FLAGS: Final = (
     (0x0020, "authentic_data"), (0x0010, "checking_disabled"),
 )  # fmt: skip
 HEAD: Final = 12  # octets of the header
+_WORDS: Final = Struct(">6H").unpack_from  # of it: id, flags, how many questions and records of each section
 WAITING: Final = 1024  # queries that are remembered for their responses
 QUESTIONS: Final = 64  # more than any message asks; mDNS asks several
 _NETBIOS: Final = re.compile(r"[A-P]{32}(?:\.|\Z)")  # RFC 1001, clause 14.1: its name service has the form of DNS
@@ -60,22 +62,25 @@ def _plausible(data: bytes, at: int, end: int) -> bool:
     """Whether a header may stand here: a known operation, the reserved bit 0, a query without a result, and counts that fit."""
     if end - at < HEAD:
         return False
-    flags = data[at + 2] << 8 | data[at + 3]
-    asked, *others = (data[at + place] << 8 | data[at + place + 1] for place in (4, 6, 8, 10))
+    flags: int
+    asked: int
+    _, flags, asked, *sections = _WORDS(data, at)
+    records: int = sum(sections)
     if (flags >> 11 & 15) not in OPCODES or flags & 0x0040 or asked > QUESTIONS:
         return False
     if not flags & 0x8000 and flags & 0x000F:
         return False
-    if not asked + sum(others):
+    if not asked + records:
         return (flags >> 11 & 15) == STATEFUL or (flags & 0x8000 > 0 and end - at == HEAD)
-    return asked * 5 + sum(others) * 11 <= 0xFFFF
+    return asked * 5 + records * 11 <= 0xFFFF
 
 
 def read(data: bytes, at: int, end: int) -> tuple[Fields, bool]:
     """The fields of the message in data[at:end], and whether it could be read to its very end; else `malformed` says why."""
-    flags = data[at + 2] << 8 | data[at + 3]
-    told: Fields = {"id": data[at] << 8 | data[at + 1], "opcode": OPCODES.get(flags >> 11 & 15, str(flags >> 11 & 15))}
-    told.update((key, flags & bit > 0) for bit, key in FLAGS)
+    number, flags, *_ = _WORDS(data, at)
+    told: Fields = {"id": number, "opcode": OPCODES.get(flags >> 11 & 15) or str(flags >> 11 & 15)}
+    for bit, key in FLAGS:
+        told[key] = flags & bit > 0
     names: Names = {}
     rcode = flags & 15
     try:

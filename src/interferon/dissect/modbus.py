@@ -9,17 +9,13 @@ from typing import Final
 
 from interferon.dissect.message import Plain
 from interferon.dissect.modbus_fields import (
-    AREAS,
-    COIL,
     EXCEPTIONS,
     FUNCTIONS,
     INTERFACES,
-    PAIR,
+    Answer,
+    Asked,
     Fields,
-    Request,
-    bits_of,
     left_over,
-    range_of,
     words,
 )
 from interferon.dissect.modbus_requests import REQUESTS, other
@@ -31,17 +27,23 @@ UDP: Final = (502,)
 
 LONGEST: Final = 260  # of the length field; 254 by the guide
 WAITING: Final = 256  # requests without a response that are remembered
-_HEAD: Final = Struct(">HHHBB").unpack_from
+KEPT: Final = 512  # requests that are known by their octets
+ANSWERS: Final = 16  # responses to each of them that are known by theirs
+SHORT: Final = 24  # of the length field of such requests: what is longer is seldom the same again
+BRIEF: Final = 6  # of such responses
+_HEAD: Final = Struct(">HIB").unpack_from  # protocol and length as one number: where the protocol is not 0 it is above any length
+_asked: Final[dict[bytes, Asked]] = {}  # by the octets from the unit on: a plant says the same again and again
+_unasked: Final[dict[bytes, Answer]] = {}  # responses whose request was not captured
 
 
 def likely(data: bytes, start: int, end: int) -> bool:
     """Whether one whole frame of a public function, of exactly the length that its function asks for, lies in data[start:end]."""
     if end - start < 9:
         return False
-    protocol: int
     length: int
-    _, protocol, length, _, function = _HEAD(data, start)
-    if protocol or length != end - start - 6 or function & 0x7F not in FUNCTIONS:
+    _, length, _ = _HEAD(data, start)
+    function = data[start + 7]
+    if length != end - start - 6 or function & 0x7F not in FUNCTIONS:
         return False
     if function & 0x80:
         return length == 3 and data[start + 8] in EXCEPTIONS
@@ -64,7 +66,7 @@ class Modbus:
 
     def __init__(self, flow: int) -> None:
         self._flow = flow
-        self._requests: dict[int, Request] = {}
+        self._requests: dict[int, Asked] = {}  # by transaction and unit
 
     def gap(self, to_server: bool) -> None:
         """Requests that were seen may still be answered: nothing is forgotten."""
@@ -72,29 +74,45 @@ class Modbus:
     def take(self, data: bytes, start: int, end: int, to_server: bool, packet: int, out: list[Plain]) -> int:
         """Frames one behind the other: a header of seven bytes, which tells the length, and the function."""
         while end - start >= 8:
-            transaction, protocol, length, unit, function = _HEAD(data, start)
-            if protocol or not 2 <= length <= LONGEST:
+            transaction, length, unit = _HEAD(data, start)
+            if not 2 <= length <= LONGEST:
+                protocol = length >> 16
                 reason = f"protocol identifier {protocol}, not 0" if protocol else f"length {length}, not 2 to {LONGEST}"
                 self._wrong(reason, data, start, end, to_server, packet, out)
                 return end
             stop = start + 6 + length
             if stop > end:
                 return start
-            if length == 6 and to_server and 1 <= function <= 4:
-                address, quantity = PAIR(data, start + 8)
-                fields = {"transaction": transaction, "unit": unit, "function": function, "address": address, "quantity": quantity}
-                code, thing = FUNCTIONS[function], range_of(AREAS[function], address, quantity)
-                requests = self._requests
-                if len(requests) >= WAITING:
-                    del requests[next(iter(requests))]
-                requests[transaction << 8 | unit] = (function, address, quantity, code, thing, None)
-                out.append((packet, self._flow, True, NAME, "command", code, thing, "", 12, fields))
-            elif length == 6 and (function == 6 or (function == 5 and data[start + 10 : start + 12] in COIL)):
-                self._write(data, start, transaction, unit, function, to_server, packet, out)
-            elif to_server:
-                self._request(data, start, stop, transaction, unit, function, packet, out)
-            elif not (function <= 4 and self._answer(data, start, stop, transaction, unit, function, packet, out)):
-                self._response(data, start, stop, transaction, unit, function, packet, out)
+            if to_server:
+                asked = _asked.get(data[start + 6 : stop]) if length <= SHORT else None
+                if asked is not None or (asked := self._request(data, start, stop, packet, out)) is not None:
+                    code, thing, fields, _, _, _ = asked
+                    fields = fields.copy()
+                    fields["transaction"] = transaction
+                    requests = self._requests
+                    if len(requests) >= WAITING:
+                        del requests[next(iter(requests))]
+                    requests[transaction << 8 | unit] = asked
+                    out.append((packet, self._flow, True, NAME, "command", code, thing, "", 6 + length, fields))
+            else:
+                asked = self._requests.pop(transaction << 8 | unit, None)
+                answer = (_unasked if asked is None else asked[3]).get(data[start + 6 : stop]) if length <= BRIEF else None
+                if answer is not None:
+                    code, thing, outcome, fields = answer
+                    fields = fields.copy()
+                    fields["transaction"] = transaction
+                    out.append((packet, self._flow, False, NAME, "response", code, thing, outcome, 6 + length, fields))
+                elif asked is None or length != asked[5] or data[start + 8] != length - 3 or data[start + 7] != asked[4][0]:
+                    self._response(data, start, stop, transaction, asked, packet, out)
+                else:  # as many registers as were asked for: nearly all that changes in a plant, hence in one step
+                    function, address, quantity, code, thing, _ = asked[4]
+                    fields = {
+                        "transaction": transaction, "unit": unit, "function": function, "matched": True, "address": address,
+                        "quantity": quantity, "values": [*words(quantity).unpack_from(data, start + 9)],
+                    }  # fmt: skip
+                    if length <= BRIEF:
+                        _remember(asked, data[start + 6 : stop], (code, thing, "success", fields))
+                    out.append((packet, self._flow, False, NAME, "response", code, thing, "success", 6 + length, fields))
             start = stop
         if end - start >= 4 and (data[start + 2] or data[start + 3]):
             self._wrong("protocol identifier not 0", data, start, end, to_server, packet, out)
@@ -105,81 +123,45 @@ class Modbus:
         told = {"problem": reason, "sample": data[start : min(end, start + 64)].hex()}
         out.append((packet, self._flow, to_server, NAME, "problem", "", "", "", end - start, told))
 
-    def _write(
-        self, data: bytes, start: int, transaction: int, unit: int, function: int, to_server: bool, packet: int, out: list[Plain]
-    ) -> None:
-        """One coil or register is written, or was: command and response are alike, and many in a plant, hence in one step."""
-        address, value = PAIR(data, start + 8)
-        if function == 5:
-            value = 1 if value else 0
-        code, thing = FUNCTIONS[function], range_of(AREAS[function], address, 1)
-        key = transaction << 8 | unit
-        fields: Fields
-        if to_server:
-            fields = {"transaction": transaction, "unit": unit, "function": function, "address": address, "value": value}
-            self._remember(key, (function, address, -1, code, thing, None))
-            out.append((packet, self._flow, True, NAME, "command", code, thing, "", 12, fields))
-            return
-        request = self._requests.pop(key, None)
-        matched = request is not None and request[0] == function
-        fields = {
-            "transaction": transaction, "unit": unit, "function": function, "matched": matched, "address": address, "value": value,
-        }  # fmt: skip
-        out.append((packet, self._flow, False, NAME, "response", code, thing, "success", 12, fields))
-
-    def _answer(
-        self, data: bytes, start: int, stop: int, transaction: int, unit: int, function: int, packet: int, out: list[Plain]
-    ) -> bool:
-        """The values that were asked for, as many as were asked for: nearly all traffic of a plant, hence in one step. False if not."""
-        request = self._requests.get(transaction << 8 | unit)
-        if request is None or request[0] != function or stop - start < 9 or data[start + 8] != stop - start - 9:
-            return False
-        _, address, quantity, code, thing, _ = request
-        values: list[int]
-        if function >= 3:
-            if stop - start - 9 != quantity * 2:
-                return False
-            values = list(words(quantity).unpack_from(data, start + 9))
-        elif quantity & 7 or stop - start - 9 != quantity >> 3:
-            return False
-        else:
-            values = bits_of(data, start + 9, stop)
-        del self._requests[transaction << 8 | unit]
-        fields = {
-            "transaction": transaction, "unit": unit, "function": function, "matched": True, "address": address, "quantity": quantity,
-            "values": values,
-        }  # fmt: skip
-        out.append((packet, self._flow, False, NAME, "response", code, thing, "success", stop - start, fields))
-        return True
-
-    def _remember(self, key: int, request: Request) -> None:
-        requests = self._requests
-        if len(requests) >= WAITING:
-            del requests[next(iter(requests))]
-        requests[key] = request
-
-    def _request(
-        self, data: bytes, start: int, stop: int, transaction: int, unit: int, function: int, packet: int, out: list[Plain]
-    ) -> None:
-        fields: Fields = {"transaction": transaction, "unit": unit, "function": function}
+    def _request(self, data: bytes, start: int, stop: int, packet: int, out: list[Plain]) -> Asked | None:
+        """What a request says, whose transaction is put in by `take`; None where it is too short, which is told."""
+        unit, function = data[start + 6], data[start + 7]
+        fields: Fields = {"transaction": 0, "unit": unit, "function": function}
         code = FUNCTIONS.get(function) or f"function_{function}"
         read = REQUESTS.get(function, other)(data, start + 8, stop, fields)
         if read is None:
             self._wrong(f"a {code} request of {stop - start - 7} bytes is too short", data, start, stop, True, packet, out)
-            return
+            return None
         code, thing = read[0] or code, read[1]
         address, quantity = fields.get("address", -1), fields.get("quantity", -1)
         if function == 23:
             address, quantity = fields["read_address"], fields["read_quantity"]
-        self._remember(transaction << 8 | unit, (function, address, quantity, code, thing, fields.get("records")))
-        out.append((packet, self._flow, True, NAME, "command", code, thing, "", stop - start, fields))
+        registers = 3 + quantity * 2 if 3 <= function <= 4 else 0
+        asked: Asked = (code, thing, fields, {}, (function, address, quantity, code, thing, fields.get("records")), registers)
+        if stop - start - 6 <= SHORT:
+            if len(_asked) >= KEPT:
+                _asked.clear()
+            _asked[data[start + 6 : stop]] = asked
+        return asked
 
-    def _response(
-        self, data: bytes, start: int, stop: int, transaction: int, unit: int, function: int, packet: int, out: list[Plain]
-    ) -> None:
-        request = self._requests.pop(transaction << 8 | unit, None)
+    def _response(self, data: bytes, start: int, stop: int, transaction: int, asked: Asked | None, packet: int, out: list[Plain]) -> None:
+        told = self._told(data, start, stop, transaction, asked, packet, out)
+        if told is None:
+            return
+        code, thing, outcome, fields = told
+        if stop - start - 6 <= BRIEF:
+            _remember(asked, data[start + 6 : stop], told)
+        out.append((packet, self._flow, False, NAME, "response", code, thing, outcome, stop - start, fields))
+
+    def _told(
+        self, data: bytes, start: int, stop: int, transaction: int, asked: Asked | None, packet: int, out: list[Plain]
+    ) -> Answer | None:
+        """What a response says; None where it is too short, which is told."""
+        unit, function = data[start + 6], data[start + 7]
         fields: Fields
-        if request is not None and request[0] == function & 0x7F:
+        request = None
+        if asked is not None and asked[4][0] == function & 0x7F:
+            request = asked[4]
             _, address, quantity, code, thing, _ = request
             fields = {"transaction": transaction, "unit": unit, "function": request[0], "matched": True}
             if address >= 0:
@@ -187,23 +169,31 @@ class Modbus:
             if quantity >= 0:
                 fields["quantity"] = quantity
         else:
-            request, code, thing = None, FUNCTIONS.get(function & 0x7F) or f"function_{function & 0x7F}", ""
+            code, thing = FUNCTIONS.get(function & 0x7F) or f"function_{function & 0x7F}", ""
             fields = {"transaction": transaction, "unit": unit, "function": function & 0x7F, "matched": False}
         if function & 0x80:
-            self._refused(data, start, stop, code, thing, fields, packet, out)
-            return
+            return self._refused(data, start, stop, code, thing, fields, packet, out)
         read = RESPONSES.get(function, other_response)(data, start + 8, stop, fields, request)
         if read is None:
             self._wrong(f"a {code} response of {stop - start - 7} bytes is too short", data, start, stop, False, packet, out)
-            return
-        out.append((packet, self._flow, False, NAME, "response", read[0] or code, read[1] or thing, "success", stop - start, fields))
+            return None
+        return read[0] or code, read[1] or thing, "success", fields
 
-    def _refused(self, data: bytes, start: int, stop: int, code: str, thing: str, fields: Fields, packet: int, out: list[Plain]) -> None:
+    def _refused(
+        self, data: bytes, start: int, stop: int, code: str, thing: str, fields: Fields, packet: int, out: list[Plain]
+    ) -> Answer | None:
         """An exception: the function with its highest bit set, and a code."""
         if stop - start < 9:
             self._wrong(f"an exception of {code} without its code", data, start, stop, False, packet, out)
-            return
+            return None
         number = data[start + 8]
         fields["exception"], fields["exception_name"] = number, EXCEPTIONS.get(number) or f"exception_{number}"
         left_over(fields, start + 9, stop)
-        out.append((packet, self._flow, False, NAME, "response", code, thing, "failure", stop - start, fields))
+        return code, thing, "failure", fields
+
+
+def _remember(asked: Asked | None, octets: bytes, answer: Answer) -> None:
+    known = _unasked if asked is None else asked[3]
+    if len(known) >= ANSWERS:
+        known.clear()
+    known[octets] = answer

@@ -120,5 +120,8 @@ PLUS: Final = {
 }
 Fields: TypeAlias = dict[str, Any]
 Parse: TypeAlias = Callable[[bytes, int, int, int, Fields], str]  # data, parameters, data of the message, its end, fields; gives the object
-Awaited: TypeAlias = tuple[str, str, list[Fields]]  # code, object and items of a request
+Told: TypeAlias = tuple[str, str, str, Fields]  # code, object, outcome, fields; `pdu_reference` is that of the first message that said so
+Awaited: TypeAlias = tuple[
+    Told, list[Fields], dict[bytes, Told]
+]  # a request, its items, answers to it by their octets behind the reference
 Specified: TypeAlias = tuple[list[Fields], str]  # items, what they are about

@@ -35,12 +35,20 @@ UDP: Final = ()
 START: Final = b"\x03\x00"
 LONGEST: Final = 65536  # octets of a message that comes in parts
 KEPT: Final = 256  # requests whose answer is awaited, variable lists that are remembered
-ANSWERED: Final = 64  # answers whose items are remembered, each of at most SHORT octets
+ASKED: Final = 128  # reads and writes of at most LIST octets that are known by them
+ANSWERED: Final = 8  # answers to each of them, of at most SHORT octets, that are known by theirs
+LIST: Final = 256
 SHORT: Final = 128
 PARTS: Final = 16  # lists of a controller that come in parts at a time
 DATA: Final = 0xF
-WHOLE: Final = b"\xf0\x80"  # of a COTP header: data, with the end mark
+BEGIN: Final = 0x0300  # of a TPKT
+WHOLE: Final = 0x02F08032  # of a COTP header: two octets, data, with the end mark; then S7
+VARIABLES: Final = (4, 5)  # functions: read, write
 _HEADER: Final = Struct(">BBHHHH").unpack_from
+_WHOLE: Final = Struct(">HHIBxxH").unpack_from  # size behind BEGIN, kind and reference behind WHOLE
+_CALL: Final = Struct(">HxxH").unpack_from  # of S7comm-plus: function, sequence
+UNASKED: Final[Awaited] = (("", "", "", {}), [], {})  # in place of a request that was not captured
+_asked: Final[dict[bytes, Awaited]] = {}  # by the octets behind the reference: a controller is asked the same again and again
 
 
 def _tpkt(data: bytes, at: int) -> int:
@@ -104,7 +112,6 @@ class Sessions:
         self._begun: dict[bool, tuple[list[bytes], int, int]] = {}  # direction: parts, octets of them, octets on the wire
         self._awaited: dict[tuple[bool, int], Awaited] = {}
         self._specified: dict[bytes, Specified] = {}
-        self._found: dict[tuple[bytes, int, int], tuple[list[Fields], tuple[list[Fields], bool]]] = {}
         self._sessions: dict[int, str] = {}  # of an upload: its block
         self._lists: dict[tuple[bool, int, int, int], bytes] = {}
 
@@ -116,6 +123,33 @@ class Sessions:
     def take(self, data: bytes, start: int, end: int, to_server: bool, packet: int, out: list[Plain]) -> int:
         at = start
         while end - at >= 4:
+            if end - at >= 17:  # nearly all traffic of a plant is a whole message of S7, often one that is known: in one step
+                begins, size, mark, kind, reference = _WHOLE(data, at)
+                alone = begins == BEGIN and 17 <= size <= end - at and (not self._begun or to_server not in self._begun)
+                if alone and mark == WHOLE and kind in KINDS:
+                    stop = at + size
+                    known = None
+                    if kind == 1:
+                        if size <= LIST and (asked := _asked.get(data[at + 13 : stop])) is not None:
+                            known = asked[0]
+                            awaited = self._awaited
+                            if len(awaited) >= KEPT:
+                                del awaited[next(iter(awaited))]
+                            awaited[to_server, reference] = asked
+                    elif kind == 3 and size <= SHORT and (asked := self._awaited.get(key := (not to_server, reference))) is not None:
+                        known = asked[2].get(data[at + 13 : stop])
+                        if known is not None:
+                            del self._awaited[key]
+                    role = "command" if to_server else "response"
+                    if known is None:
+                        self._s7(data, at + 7, stop, size, role, to_server, packet, out)
+                    else:
+                        code, name, outcome, fields = known
+                        fields = fields.copy()
+                        fields["pdu_reference"] = reference
+                        out.append((packet, self.flow, to_server, NAME, role, code, name, outcome, size, fields))
+                    at = stop
+                    continue
             size = data[at + 2] << 8 | data[at + 3]
             if data[at] != 3 or data[at + 1] or size < 7:
                 at = self._lost(data, at, end, to_server, packet, out)
@@ -124,17 +158,12 @@ class Sessions:
             if stop > end:
                 return at
             body = at + 5 + data[at + 4]
-            whole = size >= 17 and body == at + 7 and data[at + 5 : body] == WHOLE and not self._begun
-            if whole and data[body] == 0x32 and data[body + 1] in KINDS:  # nearly all traffic of a plant, hence in one step
-                self._s7(data, body, stop, size, "command" if to_server else "response", to_server, packet, out)
-                at = stop
-                continue
             kind = data[at + 5] >> 4
             if body > stop or data[at + 4] < 1 or (kind == DATA and data[at + 4] < 2):
                 self._problem("a COTP header longer than its TPKT", data[at:stop], size, to_server, packet, out)
             elif kind != DATA:
                 self._cotp(data, at, body, size, to_server, packet, out)
-            elif data[at + 6] & 128 and not self._begun:
+            elif data[at + 6] & 128 and to_server not in self._begun:
                 self._payload(data, body, stop, size, to_server, packet, out)
             else:
                 self._part(data, at, body, stop, to_server, packet, out)
@@ -213,10 +242,23 @@ class Sessions:
         if kind == 7:
             code, name, outcome = self._userdata(data, begin, middle, stop, to_server, reference, fields)
         elif answer:
-            code, name, outcome = self._answer(data, at, begin, middle, stop, to_server, reference, fields)
+            asked = self._awaited.pop((not to_server, reference), UNASKED)
+            code, name, outcome = self._answer(data, at, begin, middle, stop, asked, fields)
+            if kind == 3 and asked is not UNASKED and middle > begin and data[begin] in VARIABLES and size <= SHORT:
+                if len(asked[2]) >= ANSWERED:
+                    asked[2].clear()
+                asked[2][data[at + 6 : end]] = (code, name, outcome, fields)
         else:
-            code, name = self._job(data, begin, middle, stop, to_server, reference, fields)
+            code, name, specified = self._job(data, begin, middle, stop, fields)
             outcome = ""
+            if middle > begin:
+                again = kind == 1 and data[begin] in VARIABLES and size <= LIST
+                asked = ((code, name, "", fields if again else {}), specified, {})
+                self._await(to_server, reference, asked)
+                if again:
+                    if len(_asked) >= ASKED:
+                        _asked.clear()
+                    _asked[data[at + 6 : end]] = asked
         if stop < end:
             fields["undissected"] = end - stop
         out.append((packet, self.flow, to_server, NAME, role, code, name, outcome, size, fields))
@@ -226,15 +268,15 @@ class Sessions:
             del self._awaited[next(iter(self._awaited))]
         self._awaited[to_server, reference] = awaited
 
-    def _job(self, data: bytes, at: int, middle: int, end: int, to_server: bool, reference: int, fields: Fields) -> tuple[str, str]:
+    def _job(self, data: bytes, at: int, middle: int, end: int, fields: Fields) -> tuple[str, str, list[Fields]]:
         if middle <= at:
-            return "job", ""
+            return "job", "", []
         function = data[at]
         code = FUNCTIONS.get(function) or f"function_{function:02x}"
         fields["function_code"] = function
         name = ""
         specified: list[Fields] = []
-        if function == 4 or function == 5:
+        if function in VARIABLES:
             known = self._specified.get(data[at + 1 : middle])
             specified, name = self._variables(data, at, middle) if known is None else known
             fields["items"] = specified
@@ -248,11 +290,7 @@ class Sessions:
                 code = _service_code(fields)
             elif function in (0x1E, 0x1F):
                 name = self._sessions.get(fields.get("session", -1), "")
-        awaited = self._awaited
-        if len(awaited) >= KEPT:
-            del awaited[next(iter(awaited))]
-        awaited[to_server, reference] = (code, name, specified)
-        return code, name
+        return code, name, specified
 
     def _variables(self, data: bytes, at: int, middle: int) -> Specified:
         """A controller is asked the same again and again: what a list says is remembered."""
@@ -262,25 +300,9 @@ class Sessions:
         self._specified[data[at + 1 : middle]] = known
         return known
 
-    def _read(self, data: bytes, at: int, end: int, specified: list[Fields], count: int) -> tuple[list[Fields], bool]:
-        """What is read is often what was read before: the items of short answers are remembered."""
-        octets = data[at:end]
-        key = (octets, count, id(specified))  # of a list that is kept beside what was found by it
-        known = self._found.get(key)
-        if known is not None:
-            return known[1]
-        found = item_values(data, at, end, specified, count, True)
-        if len(octets) <= SHORT:
-            if len(self._found) >= ANSWERED:
-                self._found.clear()
-            self._found[key] = (specified, found)
-        return found
-
-    def _answer(
-        self, data: bytes, at: int, begin: int, middle: int, end: int, to_server: bool, reference: int, fields: Fields
-    ) -> tuple[str, str, str]:
+    def _answer(self, data: bytes, at: int, begin: int, middle: int, end: int, asked: Awaited, fields: Fields) -> tuple[str, str, str]:
         wrong = data[at + 10] << 8 | data[at + 11]
-        code, name, specified = self._awaited.pop((not to_server, reference), ("", "", []))
+        (code, name, _, _), specified, _ = asked
         if wrong:
             fields.update(error_class=ERROR_CLASSES.get(wrong >> 8) or f"class_{wrong >> 8:02x}", error_code=f"0x{wrong:04x}")
         outcome = "failure" if wrong else "success"
@@ -290,7 +312,7 @@ class Sessions:
         fields["function_code"] = function
         count = data[begin + 1] if middle - begin > 1 else 0
         if function == 4:
-            found, refused = self._read(data, middle, end, specified, count)
+            found, refused = item_values(data, middle, end, specified, count, True)
             fields["items"] = found
             outcome = "failure" if refused else outcome
             if len(found) == 1 and "value" in found[0]:
@@ -341,7 +363,7 @@ class Sessions:
         if asked:
             name = user_content(group, code, content, True, fields)
             if name or reference:
-                self._await(to_server, reference, (code, name, []))
+                self._await(to_server, reference, ((code, name, "", {}), [], {}))
             return code, name, ""
         content = self._whole((to_server, group, sub, unit), content, more and not wrong)
         fields["more"] = more
@@ -354,7 +376,7 @@ class Sessions:
             fields["error_code"] = f"0x{wrong:04x}"
         if returned != 0xFF:
             fields["return"] = items.RETURNS.get(returned) or f"return_{returned:02x}"
-        return code, name or (awaited[1] if awaited else ""), "failure" if wrong or returned != 0xFF else "success"
+        return code, name or (awaited[0][1] if awaited else ""), "failure" if wrong or returned != 0xFF else "success"
 
     def _whole(self, key: tuple[bool, int, int, int], content: bytes, more: bool) -> bytes:
         """Data that come in several messages, joined; what is longer than is kept stands for itself."""
@@ -379,11 +401,11 @@ def _plus(data: bytes, at: int, end: int) -> Fields:
     place = at + 4
     if version == 3 and place < end:
         place += 1 + data[place]
-    if end - place >= 5 and version in (1, 2, 3):
+    if end - place >= 5 and 1 <= version <= 3:
         opcode = data[place]
-        fields.update(opcode=opcode, operation=OPCODES.get(opcode) or f"opcode_{opcode:02x}")
+        fields["opcode"], fields["operation"] = opcode, OPCODES.get(opcode) or f"opcode_{opcode:02x}"
         if opcode != 0x33 and end - place >= 9:
-            function = data[place + 3] << 8 | data[place + 4]
-            fields.update(function_code=function, function=PLUS.get(function) or f"function_{function:04x}")
-            fields["sequence"] = data[place + 7] << 8 | data[place + 8]
+            function, sequence = _CALL(data, place + 3)
+            fields["function_code"], fields["function"] = function, PLUS.get(function) or f"function_{function:04x}"
+            fields["sequence"] = sequence
     return fields
