@@ -19,7 +19,7 @@ from interferon.dissect.headers import Table, table
 from interferon.dissect.internet import ACK, PORTED, SYN, TCP, UDP, Addresses
 from interferon.dissect.link import ETHERNET, Frames, name
 from interferon.dissect.message import Dissector, Plain
-from interferon.dissect.streams import Datagrams, Stream
+from interferon.dissect.streams import FAR, HALF, Datagrams, Stream
 from interferon.dissect.window import Few, Ints, Problem, Window
 
 SHIPPED: Final = shipped.SHIPPED
@@ -165,7 +165,7 @@ class _Capture:
         return {flow.number: flow for flow in of}
 
     def _dissect(self, window: Window, found: Table, grouped: Sides, of: list[Flow], forward: list[bool], rows: list[Plain]) -> None:
-        order, own = grouped.order, self.frames.internet.own
+        order = grouped.order
         side = np.repeat(np.arange(len(of)), grouped.packets)
         loaded = (found.length[order] > 0) & np.isin(found.kind[order], STREAMED)
         places = np.flatnonzero(loaded)
@@ -181,22 +181,13 @@ class _Capture:
             packets, side = packets[place], side[loaded][place]
         else:
             side = side[loaded]
-        data, first = window.data, window.first
-        sequence = (found.sequence[packets] + ((found.flags[packets] & SYN) > 0)) & 0xFFFFFFFF
-        columns = ((packets + first).tolist(), side.tolist(), *(column[packets].tolist() for column in (found.begin, found.end)))
-        looked = (found.length[packets].tolist(), sequence.tolist(), window.times[packets].tolist())
-        for packet, number, begin, end, length, place, time in zip(*columns, *looked, strict=True):
-            stream = streams[number]
-            if stream is None:
-                continue
-            if not stream.plain:
-                stream.segment(own.get(packet, data), begin, end, length, place, time, packet, rows)
-            elif stream.rest:
-                stream.join(data, begin, end, packet, rows)
-            else:
-                used = stream.take(data, begin, end, stream.to_server, packet, rows)
-                if used < end:
-                    stream.left(data, used, end, packet, rows)
+        columns = ((packets + window.first).tolist(), side.tolist(), *(column[packets].tolist() for column in (found.begin, found.end)))
+        if all(stream is None or stream.plain for stream in streams):
+            _in_order(window.data, columns, streams, rows)
+        else:
+            sequence = (found.sequence[packets] + ((found.flags[packets] & SYN) > 0)) & 0xFFFFFFFF
+            looked = (found.length[packets].tolist(), sequence.tolist(), window.times[packets].tolist())
+            _one_by_one(window.data, self.frames.internet.own, (*columns, *looked), streams, rows)
         self._waiting.update((stream, None) for stream in streams if stream is not None and stream.held())
 
     def _streams(
@@ -233,30 +224,37 @@ class _Capture:
     def _enter(
         self, found: Table, order: Ints, side: Ints, wanted: Bools, loaded: Bools, streams: list[Stream | Datagrams | None], number: int
     ) -> None:
-        """Tells each stream whether all its segments of this window follow each other."""
+        """Tells each stream whether all its segments of this window follow each other. Of those that do, what was sent again is no longer
+        `loaded`."""
         places = np.flatnonzero(loaded | (((found.flags[order] & SYN) > 0) & wanted[side]))
         packets, side = order[places], side[places]
         if not len(packets):
             return
-        lengths = found.length[packets]
+        lengths, tcp = found.length[packets], found.kind[packets] == TCP
         begins = (found.sequence[packets] + ((found.flags[packets] & SYN) > 0)) & 0xFFFFFFFF
         behind = (begins + lengths) & 0xFFFFFFFF
         heads = np.flatnonzero(np.diff(side, prepend=-1))
-        broken = np.zeros(len(packets), bool)
-        broken[1:] = (begins[1:] != behind[:-1]) & (side[1:] == side[:-1])
-        broken |= found.end[packets] - found.begin[packets] != lengths
+        reached = behind[np.append(heads[1:], len(packets)) - 1]
+        broken, again = np.zeros(len(packets), bool), np.zeros(len(packets), bool)
+        broken[1:] = (begins[1:] != behind[:-1]) & (side[1:] == side[:-1]) & tcp[1:]
+        if broken.any():
+            broken, again, reached = _repeated(begins, lengths, heads)
+            again &= tcp
+        broken |= (found.end[packets] - found.begin[packets] != lengths) & ~again
         alone = (lengths[heads] == 1) & ((found.flags[packets[heads]] & SYN) == 0)
         broken[heads] |= alone
-        broken &= found.kind[packets] == TCP
+        broken &= tcp
         if self.frames.internet.own:
             broken |= np.isin(packets + number, list(self.frames.internet.own))
         disordered = set(side[broken].tolist()) if broken.any() else ()
-        tails = np.append(heads[1:], len(packets)) - 1
         begun = np.where(alone, -1, begins[heads])  # what may be a keep-alive is not where a direction begins
-        for each, first, after in zip(side[heads].tolist(), begun.tolist(), behind[tails].tolist(), strict=True):
+        for each, first, after in zip(side[heads].tolist(), begun.tolist(), reached.tolist(), strict=True):
             stream = streams[each]
             if stream is not None:
                 stream.enter(first, after, each not in disordered)
+        if again.any():
+            plain = np.array([stream is not None and stream.plain for stream in streams])
+            loaded[places[again & plain[side]]] = False
 
     def _settle(self, packet: int, now: int, rows: list[Plain]) -> None:
         """Gives up holes that were waited for long enough, and all of them where too much is held."""
@@ -292,6 +290,55 @@ class _Capture:
             if lost := self.frames.internet.fragments.rest():
                 found.append(Problem(packet, "ip", f"{lost:,} datagrams of which not all fragments were captured"))
         return found
+
+
+def _repeated(begins: Ints, lengths: Ints, heads: Ints) -> tuple[Bools, Bools, Ints]:
+    """Which TCP segments are out of order, and which bring nothing that did not come before; the number behind all of each side.
+
+    Numbers are counted from the first of their side, where they wrap nowhere; sides are parted by more than they can reach.
+    """
+    counts = np.diff(heads, append=len(begins))
+    parted = np.repeat(np.arange(len(heads)) << 34, counts)
+    places = ((begins - np.repeat(begins[heads], counts) + HALF) & 0xFFFFFFFF) - HALF + parted
+    reached = np.maximum.accumulate(places + lengths)
+    before = np.concatenate((places[:1], reached[:-1]))
+    before[heads] = places[heads]
+    old = before - places
+    again = (old > 0) & (old >= lengths) & (old <= FAR)
+    last = reached[heads + counts - 1] - parted[heads]
+    return (old != 0) & ~again, again, (begins[heads] + last) & 0xFFFFFFFF
+
+
+def _in_order(data: bytes, columns: Sequence[list[int]], streams: list[Stream | Datagrams | None], rows: list[Plain]) -> None:
+    """Dissects payloads that lie in the window and follow each other: number of the packet, of its side, begin and end."""
+    for packet, number, begin, end in zip(*columns, strict=True):
+        stream = streams[number]
+        if stream is None:
+            continue
+        if stream.rest:
+            stream.join(data, begin, end, packet, rows)
+        else:
+            used = stream.take(data, begin, end, stream.to_server, packet, rows)
+            if used < end:
+                stream.left(data, used, end, packet, rows)
+
+
+def _one_by_one(
+    data: bytes, own: dict[int, bytes], columns: Sequence[list[int]], streams: list[Stream | Datagrams | None], rows: list[Plain]
+) -> None:
+    """The same where some streams look at each segment: also its length on the wire, sequence number and time."""
+    for packet, number, begin, end, length, place, time in zip(*columns, strict=True):
+        stream = streams[number]
+        if stream is None:
+            continue
+        if not stream.plain:
+            stream.segment(own.get(packet, data), begin, end, length, place, time, packet, rows)
+        elif stream.rest:
+            stream.join(data, begin, end, packet, rows)
+        else:
+            used = stream.take(data, begin, end, stream.to_server, packet, rows)
+            if used < end:
+                stream.left(data, used, end, packet, rows)
 
 
 @lru_cache(16)

@@ -23,6 +23,7 @@ MOST: Final = 1 << 17  # conversations at once; above it the longest silent half
 OPENED: Final = 0x100  # beside the TCP flags of a side: it sent a SYN without ACK
 ACCEPTED: Final = 0x200  # it sent a SYN with ACK
 SYSTEM: Final = 1024  # ports below are a server's (RFC 6335, clause 6)
+MIX: Final = np.int64(-0x61C8864680B583EB)  # odd, and its bits are spread evenly: 2**64 by the golden ratio
 NEVER: Final = -2  # in place of the sequence number of an end's SYN: it has sent nothing
 UNSEEN: Final = -1  # it has sent something, but no SYN was captured
 
@@ -53,16 +54,14 @@ def sides(table: Table, window: Window) -> Sides | None:
     low = np.minimum(source, target)
     high = np.maximum(source, target)
     word = (kind << 33) | (source != low)
-    order = np.lexsort((word, high, low))
-    changes = _changes(low[order], high[order], word[order])
+    order, changes = _sorted(low, high, word)
     times = window.times[chosen]
     late = ((flags & (SYN | ACK)) == SYN)[order] & ~changes
     if late.any() or times.max() - times.min() > IDLE:
         found = _epochs(low, high, kind, word & 1, flags, table.sequence[chosen], times, order, late)
         if found.any():
             word = word + (found << 1)
-            order = np.lexsort((word, high, low))
-            changes = _changes(low[order], high[order], word[order])
+            order, changes = _sorted(low, high, word)
     begins = np.flatnonzero(changes)
     heads = order[begins]
     marked = flags | np.where(flags & SYN, np.where(flags & ACK, ACCEPTED, OPENED), 0)
@@ -83,6 +82,22 @@ def sides(table: Table, window: Window) -> Sides | None:
     )
 
 
+def _sorted(low: Ints, high: Ints, word: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    """The packets sorted by their ends and direction, and where another group begins.
+
+    By one number that mixes all three, whose lowest bit is the direction. Where it is the same for two conversations, it is done anew.
+    """
+    mixed = (low * MIX ^ high) * MIX ^ (word >> 1)
+    key = (mixed << 1) | (word & 1)
+    order = np.argsort(key, kind="stable")
+    changes = _changes(low[order], high[order], word[order])
+    key = key[order]
+    if (changes[1:] & (key[1:] == key[:-1])).any():
+        order = np.lexsort((word, high, low))
+        changes = _changes(low[order], high[order], word[order])
+    return order, changes
+
+
 def _changes(low: Ints, high: Ints, word: Ints) -> NDArray[np.bool_]:
     """Where in sorted columns another group begins."""
     found = np.ones(len(low), bool)
@@ -95,18 +110,22 @@ def _epochs(
 ) -> Ints:
     """How many conversations of the same ends came before, for each packet: a new SYN or a long silence begins another.
 
-    Only conversations that are so long, or have a SYN after other packets of its side (`late`, in `order`), are looked at one by one.
+    Only conversations that were silent so long, or have a SYN after other packets of its side (`late`, in `order`), are looked at packet
+    by packet.
     """
     found = np.zeros(len(low), np.int64)
     begins = np.flatnonzero(_changes(low[order], high[order], kind[order]))
     sorted_times = times[order]
     span = np.maximum.reduceat(sorted_times, begins) - np.minimum.reduceat(sorted_times, begins)
-    doubtful = (span > IDLE) | np.logical_or.reduceat(late, begins)
+    opened_late = np.logical_or.reduceat(late, begins)
+    doubtful = (span > np.where(kind[order[begins]] == TCP, IDLE_TCP, IDLE)) | opened_late
     ends = np.append(begins[1:], len(order))
-    for begin, end in zip(begins[doubtful].tolist(), ends[doubtful].tolist(), strict=True):
+    for begin, end, by_syn in zip(begins[doubtful].tolist(), ends[doubtful].tolist(), opened_late[doubtful].tolist(), strict=True):
         packets = np.sort(order[begin:end])
         epoch, before, opened = 0, -1, [NEVER, NEVER]
         idle = IDLE_TCP if kind[packets[0]] == TCP else IDLE
+        if not by_syn and np.diff(times[packets]).max() <= idle:
+            continue
         columns = (packets, times[packets], flags[packets], sequence[packets], way[packets])
         for packet, time, mark, number, side in zip(*(column.tolist() for column in columns), strict=True):
             syn = mark & (SYN | ACK) == SYN
