@@ -25,6 +25,7 @@ SECTION: Final = bytes.fromhex("0a0d0d0a")  # a pcapng section header block; the
 SMALL: Final = 1 << 15  # bytes of a chunk whose packets are so few that they are read one by one
 
 _FIELDS: Final = {order: Struct(order + "IIII").unpack_from for order in "<>"}  # of a record: seconds, fraction, lengths
+_LENGTH: Final = {order: Struct(order + "I").unpack_from for order in "<>"}
 _RECORD: Final = {order: np.dtype([(name, order + "u4") for name in ("seconds", "fraction", "captured", "size")]) for order in "<>"}
 
 
@@ -43,19 +44,21 @@ def windows(chunks: Iterable[bytes]) -> Iterator[Window | Few | Problem]:
     while len(head) < 24 and (more := next(given, b"")):
         head += more
     if head[:4] == SECTION:
-        yield from blocks(head, given)
-    elif head[:4] in MAGIC and len(head) >= 24:
-        yield from _records(head, given)
-    elif head[:4] in MAGIC:
-        yield Problem(0, "pcap", f"the file's header is cut off: {len(head)} of 24 bytes", head[:SAMPLE])
+        return blocks(head, given)
+    if head[:4] not in MAGIC:
+        problem = f"no capture: it begins with {head[:4].hex() or 'nothing'}, not with a magic number"
+    elif len(head) < 24:
+        problem = f"the file's header is cut off: {len(head)} of 24 bytes"
     else:
-        yield Problem(0, "pcap", f"no capture: it begins with {head[:4].hex() or 'nothing'}, not with a magic number", head[:SAMPLE])
+        return _records(head, given)
+    return iter((Problem(0, "pcap", problem, head[:SAMPLE]),))
 
 
 def _records(data: bytes, chunks: Iterator[bytes]) -> Iterator[Window | Few | Problem]:
     """A classic file: a header of 24 bytes, then records."""
     order, per_micro, header = MAGIC[data[:4]]
-    (link,) = Struct(order + "I").unpack_from(data, 20)
+    length = _LENGTH[order]
+    (link,) = length(data, 20)
     link &= 0xFFFF  # above are the length of a frame check sequence and reserved bits
     first, at = 0, 24
     while True:
@@ -80,9 +83,9 @@ def _records(data: bytes, chunks: Iterator[bytes]) -> Iterator[Window | Few | Pr
                 yield Window(data, first, begins, begins + captured, head["size"].astype(np.int64), times, link)
                 first += len(places)
         if not broken and at + 16 <= len(data):
-            broken = Struct(order + "I").unpack_from(data, at + 8)[0] > LARGEST
+            broken = length(data, at + 8)[0] > LARGEST
         if broken:
-            (told,) = Struct(order + "I").unpack_from(data, at + 8)
+            (told,) = length(data, at + 8)
             yield Problem(first, "pcap", f"a record tells {told:,} captured bytes: it is no record", data[at : at + SAMPLE])
             return
         more = next(chunks, b"")
@@ -127,8 +130,7 @@ def _places(data: bytes, at: int, order: str, header: int) -> tuple[Ints, int]:
 
 def _walked(data: bytes, at: int, stop: int, order: str, header: int) -> tuple[Ints, int]:
     """Where the records before `stop` begin, each found by the length of the one before it; and where the next would begin."""
-    length = Struct(order + "I").unpack_from
-    found: list[int] = []
+    length, found = _LENGTH[order], list[int]()
     place = at + 8  # of a record's length
     while place < stop + 8:
         found.append(place)

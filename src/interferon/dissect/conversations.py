@@ -5,8 +5,8 @@ conversations hold.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
-from operator import itemgetter
+from functools import lru_cache, reduce
+from operator import itemgetter, or_
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -33,6 +33,7 @@ SERVICES: Final = (  # ports above 1023 on which servers listen, beside those of
     5050, 5060, 5094, 5353, 5355, 5432, 5671, 5672, 5683, 5684, 5900, 5985, 5986, 6379, 8000, 8008, 8080, 8086, 8443, 8883, 9092, 9200,
     9600, 10001, 18245, 18246, 19999, 20000, 20547, 22222, 34962, 34963, 34964, 34980, 38000, 44818, 47808, 48898, 55000, 55003, 62541,
 )  # fmt: skip
+Way: TypeAlias = tuple[Flow, int, list[int], set[int]]  # a conversation, to its server (0) or client (1), and its packets' sizes and flags
 Bools: TypeAlias = NDArray[np.bool_]
 _packet: Final = itemgetter(0)
 FLOW: Final = "flow"  # role of a row that is a conversation
@@ -103,7 +104,8 @@ class _Capture:
         """A small window, packet by packet: what `_many` needs to begin with would cost more. Both tell the same."""
         flows: dict[int, Flow] = {}
         syns: dict[tuple[int, int], int] = {}  # by conversation and way: the sequence number behind the SYN of this window
-        seen: dict[tuple[int, int, int], tuple[Flow, int]] = {}  # by sender, receiver and kind: the conversation, and its direction
+        seen: dict[tuple[int, int, int], Way] = {}  # by sender, receiver and kind
+        ways: list[Way] = []
         data, own, dissects, one = window.data, self.frames.internet.own, bool(self._dissectors), self.flows.one
         packets = self.frames.rows(data, window.starts, window.ends, window.links, window.first)
         for packet, ((source, target, kind, begin, end, length, number, flags), size, time) in enumerate(
@@ -118,7 +120,8 @@ class _Capture:
                 back = seen.get((target, source, kind))
                 if back is not None and back[0] is not flow:
                     del seen[target, source, kind]  # it knows the conversation before
-                seen[source, target, kind] = known = (flow, 0 if source == flow.client else 1)
+                seen[source, target, kind] = known = (flow, 0 if source == flow.client else 1, [], set())
+                ways.append(known)
                 flows[flow.number] = flow
                 if flow.hardware is None:
                     flow.hardware = _hardware(window, packet - window.first, source == flow.client)
@@ -128,10 +131,9 @@ class _Capture:
                     syns[flow.number, known[1]] = (number + 1) & 0xFFFFFFFF
                     if begun is not None:
                         begun.enter((number + 1) & 0xFFFFFFFF, 0, False)
-            flow, place = known
-            flow.packets[place] += 1
-            flow.bytes[place] += size
-            flow.flags[place] |= flags
+            flow, place, counted, marks = known
+            counted.append(size)
+            marks.add(flags)
             flow.packet, flow.last = packet, time
             if length > 0 and dissects and kind in STREAMED:
                 source_bytes = own.get(packet, data) if own else data
@@ -145,9 +147,15 @@ class _Capture:
                     if flags & SYN:
                         number = (number + 1) & 0xFFFFFFFF
                     stream.segment(source_bytes, begin, end, length, number, time, packet, rows)
+        for flow, place, counted, marks in ways:
+            flow.packets[place] += len(counted)
+            flow.bytes[place] += sum(counted)
+            flow.flags[place] = reduce(or_, marks, flow.flags[place])
         if dissects:
-            streams = (stream for flow in flows.values() for stream in (flow.forward, flow.backward))
-            self._waiting.update((stream, None) for stream in streams if stream is not None and stream.held())
+            for flow in flows.values():
+                for stream in (flow.forward, flow.backward):
+                    if stream is not None and stream.held():
+                        self._waiting[stream] = None
         return flows
 
     def _many(self, window: Window, rows: list[Plain]) -> dict[int, Flow]:
@@ -277,7 +285,7 @@ class _Capture:
         state = flow.state() if flow.kind == TCP else ""
         outcome = ("failure" if state in ("rejected", "attempt") else "success") if state else ""
         size = flow.bytes[0] + flow.bytes[1]
-        rows.append((packet, flow.number, True, kind, FLOW, "", about, outcome, size, _counts(flow, state)))
+        rows.append((packet, flow.number, True, kind, FLOW, "", about, outcome, size, _counts(flow, kind, state)))
 
     def _told(self, packet: int, last: bool) -> list[Problem]:
         """The problems since the last window; at the end also what was counted."""
@@ -365,25 +373,30 @@ def _hardware(window: Window | Few, packet: int, to_server: bool) -> tuple[bytes
     return (source, target) if to_server else (target, source)
 
 
-def _counts(flow: Flow, state: str) -> dict[str, object]:
+def _counts(flow: Flow, kind: str, state: str) -> dict[str, object]:
     """The attributes of a conversation. Times are seconds and µs UTC, bytes are those of whole frames."""
+    packets, sizes = flow.packets, flow.bytes
     found: dict[str, object] = {
-        "protocol": name(flow.kind),
-        "packets": flow.packets[0] + flow.packets[1],
+        "protocol": kind,
+        "packets": packets[0] + packets[1],
         "duration_s": max(0, flow.last - flow.first) / 1e6,
-        "packets_to_server": flow.packets[0],
-        "packets_to_client": flow.packets[1],
-        "bytes_to_server": flow.bytes[0],
-        "bytes_to_client": flow.bytes[1],
+        "packets_to_server": packets[0],
+        "packets_to_client": packets[1],
+        "bytes_to_server": sizes[0],
+        "bytes_to_client": sizes[1],
         "started": flow.first,
     }
     if flow.kind in PORTED:
-        found |= {"source_port": flow.client & 0xFFFF, "target_port": flow.server & 0xFFFF}
+        found["source_port"] = flow.client & 0xFFFF
+        found["target_port"] = flow.server & 0xFFFF
     if state:
         found["state"] = state
-    for key, address in zip(("mac_client", "mac_server"), flow.hardware or (), strict=False):
-        if any(address):
-            found[key] = address.hex(":")
+    if flow.hardware is not None:
+        client, server = flow.hardware
+        if any(client):
+            found["mac_client"] = client.hex(":")
+        if any(server):
+            found["mac_server"] = server.hex(":")
     if flow.dissector:
         found["service"] = flow.dissector
     return found
