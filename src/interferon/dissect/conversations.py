@@ -175,7 +175,8 @@ class _Capture:
     def _dissect(self, window: Window, found: Table, grouped: Sides, of: list[Flow], forward: list[bool], rows: list[Plain]) -> None:
         order = grouped.order
         side = np.repeat(np.arange(len(of)), grouped.packets)
-        loaded = (found.length[order] > 0) & np.isin(found.kind[order], STREAMED)
+        kind = found.kind[order]
+        loaded = (found.length[order] > 0) & ((kind == TCP) | (kind == UDP))
         places = np.flatnonzero(loaded)
         if not len(places):
             return
@@ -183,12 +184,10 @@ class _Capture:
         wanted = np.array([stream is not None for stream in streams])
         loaded &= wanted[side]
         self._enter(found, order, side, wanted, loaded, streams, window.first)
-        packets = order[loaded]
-        if len(of) > 1:
-            place = np.argsort(packets)
-            packets, side = packets[place], side[loaded][place]
-        else:
-            side = side[loaded]
+        sides_of = np.full(len(window.starts), -1)  # of the packets in their order, which no sorting is needed for
+        sides_of[order[loaded]] = side[loaded]
+        packets = np.flatnonzero(sides_of >= 0)
+        side = sides_of[packets]
         columns = ((packets + window.first).tolist(), side.tolist(), *(column[packets].tolist() for column in (found.begin, found.end)))
         if all(stream is None or stream.plain for stream in streams):
             _in_order(window.data, columns, streams, rows)
@@ -202,7 +201,7 @@ class _Capture:
         self, window: Window, found: Table, packets: Ints, side: Ints, of: list[Flow], forward: list[bool]
     ) -> list[Stream | Datagrams | None]:
         """The stream of each side whose conversation is dissected; a new one is decided by its port or first payload."""
-        heads = np.flatnonzero(np.diff(side, prepend=-1))
+        heads = _heads(side)
         streams: list[Stream | Datagrams | None] = [None] * len(of)
         first = packets[heads]
         columns = (side[heads].tolist(), first.tolist(), found.begin[first].tolist(), found.end[first].tolist())
@@ -234,14 +233,15 @@ class _Capture:
     ) -> None:
         """Tells each stream whether all its segments of this window follow each other. Of those that do, what was sent again is no longer
         `loaded`."""
-        places = np.flatnonzero(loaded | (((found.flags[order] & SYN) > 0) & wanted[side]))
-        packets, side = order[places], side[places]
+        syn = (found.flags[order] & SYN) > 0
+        places = np.flatnonzero(loaded | (syn & wanted[side]))
+        packets, side, syn = order[places], side[places], syn[places]
         if not len(packets):
             return
         lengths, tcp = found.length[packets], found.kind[packets] == TCP
-        begins = (found.sequence[packets] + ((found.flags[packets] & SYN) > 0)) & 0xFFFFFFFF
+        begins = (found.sequence[packets] + syn) & 0xFFFFFFFF
         behind = (begins + lengths) & 0xFFFFFFFF
-        heads = np.flatnonzero(np.diff(side, prepend=-1))
+        heads = _heads(side)
         reached = behind[np.append(heads[1:], len(packets)) - 1]
         broken, again = np.zeros(len(packets), bool), np.zeros(len(packets), bool)
         broken[1:] = (begins[1:] != behind[:-1]) & (side[1:] == side[:-1]) & tcp[1:]
@@ -249,7 +249,7 @@ class _Capture:
             broken, again, reached = _repeated(begins, lengths, heads)
             again &= tcp
         broken |= (found.end[packets] - found.begin[packets] != lengths) & ~again
-        alone = (lengths[heads] == 1) & ((found.flags[packets[heads]] & SYN) == 0)
+        alone = (lengths[heads] == 1) & ~syn[heads]
         broken[heads] |= alone
         broken &= tcp
         if self.frames.internet.own:
@@ -298,6 +298,13 @@ class _Capture:
             if lost := self.frames.internet.fragments.rest():
                 found.append(Problem(packet, "ip", f"{lost:,} datagrams of which not all fragments were captured"))
         return found
+
+
+def _heads(side: Ints) -> Ints:
+    """Where in sorted numbers of sides each begins."""
+    begins = np.ones(len(side), bool)
+    begins[1:] = side[1:] != side[:-1]
+    return np.flatnonzero(begins)
 
 
 def _repeated(begins: Ints, lengths: Ints, heads: Ints) -> tuple[Bools, Bools, Ints]:

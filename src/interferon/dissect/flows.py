@@ -49,14 +49,16 @@ def sides(table: Table, window: Window) -> Sides | None:
     chosen = np.flatnonzero(table.kind >= 0)
     if not len(chosen):
         return None
-    source, target, kind = (column[chosen] for column in table[:3])
-    flags = table.flags[chosen]
+    source, target, kind, flags, times, sizes = table.source, table.target, table.kind, table.flags, window.times, window.sizes
+    if len(chosen) < len(kind):
+        source, target, kind, flags, times, sizes = (column[chosen] for column in (source, target, kind, flags, times, sizes))
     low = np.minimum(source, target)
     high = np.maximum(source, target)
     word = (kind << 33) | (source != low)
     order, changes = _sorted(low, high, word)
-    times = window.times[chosen]
-    late = ((flags & (SYN | ACK)) == SYN)[order] & ~changes
+    syn = (flags & SYN) > 0
+    begun = bool(syn.any())
+    late = ((flags & (SYN | ACK)) == SYN)[order] & ~changes if begun else np.zeros(len(order), bool)
     if late.any() or times.max() - times.min() > IDLE:
         found = _epochs(low, high, kind, word & 1, flags, table.sequence[chosen], times, order, late)
         if found.any():
@@ -64,7 +66,7 @@ def sides(table: Table, window: Window) -> Sides | None:
             order, changes = _sorted(low, high, word)
     begins = np.flatnonzero(changes)
     heads = order[begins]
-    marked = flags | np.where(flags & SYN, np.where(flags & ACK, ACCEPTED, OPENED), 0)
+    marked = flags | np.where(syn, np.where(flags & ACK, ACCEPTED, OPENED), 0) if begun else flags
     behind = np.append(begins[1:], len(order))
     word, low, high = word[heads], low[heads], high[heads]
     return Sides(
@@ -75,7 +77,7 @@ def sides(table: Table, window: Window) -> Sides | None:
         low,
         high,
         behind - begins,
-        np.add.reduceat(window.sizes[chosen][order], begins),
+        np.add.reduceat(sizes[order], begins),
         np.bitwise_or.reduceat(marked[order], begins),
         chosen[heads],
         chosen[order[behind - 1]],
