@@ -155,6 +155,14 @@ def test_a_long_silence_parts_two_conversations() -> None:
     assert [row[9]["packets"] for row in found if row[4] == FLOW] == [3]
 
 
+def test_packets_that_cannot_be_read_stand_in_no_conversation_and_in_no_ones_way() -> None:
+    packets = [(n, frame(n % 2 > 0, 5 + n // 2 * 2, PUSH, b"%d\n" % n) if n % 3 else b"short") for n in range(9)]
+    single = told(capture(*packets), 1 << 30)[0]
+    assert (lines(single.rows), len(single.problems)) == (["1", "2", "4", "5", "7", "8"], 3)
+    bulk = told(capture(*packets), 0)[0]
+    assert (bulk.rows, bulk.problems) == (single.rows, single.problems)
+
+
 def test_conversations_are_kept_apart_also_where_their_mixed_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     data = capture(*((n, frame(n % 3 > 0, 5 + n // 6 * 2, PUSH, b"%d\n" % (n % 10), 40_000 + n % 2)) for n in range(20)))
     single = told(data, 1 << 30)[0].rows

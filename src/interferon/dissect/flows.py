@@ -29,7 +29,7 @@ UNSEEN: Final = -1  # it has sent something, but no SYN was captured
 
 
 class Sides(NamedTuple):
-    """The sides of a window, sorted by their ends. Arrays have an item a side, but for the first."""
+    """The sides of a window, those of one conversation together. Arrays have an item a side, but for the first."""
 
     order: Ints  # the packets that belong to a conversation, sorted by side and then by packet
     flow: Ints  # number of the conversation in this window; sides of one conversation stand beside each other
