@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interferon.dissect import capture
+from interferon.dissect import capture, pcapng
 from interferon.dissect.capture import is_capture, windows
 from interferon.dissect.window import Few, Problem
 
@@ -35,10 +35,12 @@ def enhanced(number: int, clock: int, data: bytes, order: str = "<") -> bytes:
 
 
 def read(*chunks: bytes) -> tuple[list[tuple[int, int, bytes, int]], list[Problem]]:
-    """All packets as (time, link, bytes, wire size), and all problems; read one by one and in bulk, which tell the same."""
+    """All packets as (time, link, bytes, wire size), and all problems; read one by one, in bulk and guessed, which tell the same."""
     found = told(*chunks)
     with mock.patch.object(capture, "SMALL", -1):
         assert told(*chunks) == found
+        with mock.patch.multiple(capture, STEP=48, MANY=0), mock.patch.multiple(pcapng, STEP=48, MANY=0):
+            assert told(*chunks) == found
     return found
 
 
@@ -137,6 +139,8 @@ def test_blocks_that_cannot_be_are_told() -> None:
     assert "byte-order magic" in read(section() + section().replace(b"\x4d\x3c\x2b\x1a", b"\1\2\3\4"))[1][0].reason
     for cut in range(1, 32):
         assert "within a block" in read((section() + interface(1) + enhanced(0, 1, b"x"))[:-cut])[1][-1].reason
+        packets, problems = read((section() + interface(1) + 8 * enhanced(0, 1, b"x"))[:-cut])
+        assert (len(packets), len(problems)) == (7, 1)
 
 
 GOOD = [
@@ -155,4 +159,25 @@ def test_no_bytes_raise(data: bytes, changes: list[tuple[int, int]], tail: bytes
             window = each.window() if isinstance(each, Few) else each
             assert (window.starts <= window.ends).all()
             assert (window.ends <= len(window.data)).all()
+    read(bytes(changed))
     read(tail)
+
+
+ALIKE = [  # what looks like records and blocks, and is none where it stands
+    classic((1 << 24, 2, b"ab"), (1 << 24, 3, b""))[24:],
+    classic((1 << 24, 2, b"ab"))[24:39],
+    enhanced(0, 5, b"abcd"),
+    enhanced(0, 5, b"")[:30],
+    struct.pack("<III", 6, 6, 32),
+    b"",
+]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0, 1 << 16, 1 << 24, (1 << 24) + 9]), st.sampled_from(ALIKE)), max_size=40), st.sampled_from("<>")
+)
+def test_what_only_looks_like_a_record_is_none(packets: list[tuple[int, bytes]], order: str) -> None:
+    expected = [(second * 1_000_000, 1, data, len(data)) for second, data in packets]
+    assert read(classic(*((second, 0, data) for second, data in packets), order=order)) == (expected, [])
+    blocks = b"".join(enhanced(0, second * 1_000_000, data, order) for second, data in packets)
+    assert read(section(order) + interface(1, order) + blocks + block(5, b"1234", order) + blocks) == (2 * expected, [])

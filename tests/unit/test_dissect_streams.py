@@ -3,11 +3,12 @@
 import random
 import struct
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interferon.dissect import conversations
+from interferon.dissect import conversations, flows
 from interferon.dissect.conversations import FLOW, Reading, readings
 from interferon.dissect.message import Plain
 from interferon.dissect.streams import LONGEST, PATIENCE, SEGMENTS, WAIT, Stream
@@ -107,6 +108,17 @@ def test_disorder_repetition_and_overlap_across_the_wrap_of_numbers(first: int) 
     assert lines(rows(steps)) == ["one", "two", "three"]
 
 
+@pytest.mark.parametrize("first", [100, 0xFFFFFFFF - 3])
+def test_what_is_sent_again_in_a_window_does_not_part_what_is_in_order(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = first + 1
+    again = [(0, True, at, PUSH, b"one\n"), (0, True, at + 2, PUSH, b"e\nt"), (0, True, at + 7, ACK, b"\n")]
+    steps = [(0, True, at, PUSH, b"one\ntwo\n"), *again, (0, False, 901, PUSH, b"!\n"), *again, (0, True, at + 8, PUSH, b"three\n"), *again]
+    assert lines(rows([*handshake(first), *steps])) == ["one", "two", "!", "three"]
+    monkeypatch.delattr(Stream, "segment")
+    data = capture(*((t, frame(client, number, flags, payload)) for t, client, number, flags, payload in steps))
+    assert lines(told(data, 0)[0].rows) == ["one", "two", "!", "three"]
+
+
 def test_a_hole_is_told_and_reading_goes_on_behind_it() -> None:
     found = rows([*handshake(), (0, True, 101, PUSH, b"one\nhal"), (0, True, 120, PUSH, b"rest\ntwo\n")])
     assert lines(found) == ["one", "rest", "two"]
@@ -139,6 +151,24 @@ def test_a_new_connection_on_the_same_ports_is_another_conversation() -> None:
 def test_a_long_silence_parts_two_conversations() -> None:
     found = rows([(0, True, 1, PUSH, b"one\n"), (4000, True, 5, PUSH, b"two\n"), (4001, False, 9, PUSH, b"three\n")])
     assert [row[9]["packets"] for row in found if row[4] == FLOW] == [1, 2]
+    found = rows([(0, True, 1, PUSH, b"one\n"), (3000, False, 9, PUSH, b"two\n"), (6000, True, 5, PUSH, b"three\n")])
+    assert [row[9]["packets"] for row in found if row[4] == FLOW] == [3]
+
+
+def test_packets_that_cannot_be_read_stand_in_no_conversation_and_in_no_ones_way() -> None:
+    packets = [(n, frame(n % 2 > 0, 5 + n // 2 * 2, PUSH, b"%d\n" % n) if n % 3 else b"short") for n in range(9)]
+    single = told(capture(*packets), 1 << 30)[0]
+    assert (lines(single.rows), len(single.problems)) == (["1", "2", "4", "5", "7", "8"], 3)
+    bulk = told(capture(*packets), 0)[0]
+    assert (bulk.rows, bulk.problems) == (single.rows, single.problems)
+
+
+def test_conversations_are_kept_apart_also_where_their_mixed_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = capture(*((n, frame(n % 3 > 0, 5 + n // 6 * 2, PUSH, b"%d\n" % (n % 10), 40_000 + n % 2)) for n in range(20)))
+    single = told(data, 1 << 30)[0].rows
+    assert len({row[1] for row in single}) == 2
+    monkeypatch.setattr(flows, "MIX", np.int64(0))
+    assert told(data, 0)[0].rows == single
 
 
 @pytest.mark.parametrize(

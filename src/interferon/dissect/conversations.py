@@ -5,8 +5,8 @@ conversations hold.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
-from operator import itemgetter
+from functools import lru_cache, reduce
+from operator import itemgetter, or_
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,7 +19,7 @@ from interferon.dissect.headers import Table, table
 from interferon.dissect.internet import ACK, PORTED, SYN, TCP, UDP, Addresses
 from interferon.dissect.link import ETHERNET, Frames, name
 from interferon.dissect.message import Dissector, Plain
-from interferon.dissect.streams import Datagrams, Stream
+from interferon.dissect.streams import FAR, HALF, Datagrams, Stream
 from interferon.dissect.window import Few, Ints, Problem, Window
 
 SHIPPED: Final = shipped.SHIPPED
@@ -33,6 +33,7 @@ SERVICES: Final = (  # ports above 1023 on which servers listen, beside those of
     5050, 5060, 5094, 5353, 5355, 5432, 5671, 5672, 5683, 5684, 5900, 5985, 5986, 6379, 8000, 8008, 8080, 8086, 8443, 8883, 9092, 9200,
     9600, 10001, 18245, 18246, 19999, 20000, 20547, 22222, 34962, 34963, 34964, 34980, 38000, 44818, 47808, 48898, 55000, 55003, 62541,
 )  # fmt: skip
+Way: TypeAlias = tuple[Flow, int, list[int], set[int]]  # a conversation, to its server (0) or client (1), and its packets' sizes and flags
 Bools: TypeAlias = NDArray[np.bool_]
 _packet: Final = itemgetter(0)
 FLOW: Final = "flow"  # role of a row that is a conversation
@@ -103,7 +104,8 @@ class _Capture:
         """A small window, packet by packet: what `_many` needs to begin with would cost more. Both tell the same."""
         flows: dict[int, Flow] = {}
         syns: dict[tuple[int, int], int] = {}  # by conversation and way: the sequence number behind the SYN of this window
-        seen: dict[tuple[int, int, int], tuple[Flow, int]] = {}  # by sender, receiver and kind: the conversation, and its direction
+        seen: dict[tuple[int, int, int], Way] = {}  # by sender, receiver and kind
+        ways: list[Way] = []
         data, own, dissects, one = window.data, self.frames.internet.own, bool(self._dissectors), self.flows.one
         packets = self.frames.rows(data, window.starts, window.ends, window.links, window.first)
         for packet, ((source, target, kind, begin, end, length, number, flags), size, time) in enumerate(
@@ -118,7 +120,8 @@ class _Capture:
                 back = seen.get((target, source, kind))
                 if back is not None and back[0] is not flow:
                     del seen[target, source, kind]  # it knows the conversation before
-                seen[source, target, kind] = known = (flow, 0 if source == flow.client else 1)
+                seen[source, target, kind] = known = (flow, 0 if source == flow.client else 1, [], set())
+                ways.append(known)
                 flows[flow.number] = flow
                 if flow.hardware is None:
                     flow.hardware = _hardware(window, packet - window.first, source == flow.client)
@@ -128,10 +131,9 @@ class _Capture:
                     syns[flow.number, known[1]] = (number + 1) & 0xFFFFFFFF
                     if begun is not None:
                         begun.enter((number + 1) & 0xFFFFFFFF, 0, False)
-            flow, place = known
-            flow.packets[place] += 1
-            flow.bytes[place] += size
-            flow.flags[place] |= flags
+            flow, place, counted, marks = known
+            counted.append(size)
+            marks.add(flags)
             flow.packet, flow.last = packet, time
             if length > 0 and dissects and kind in STREAMED:
                 source_bytes = own.get(packet, data) if own else data
@@ -145,9 +147,15 @@ class _Capture:
                     if flags & SYN:
                         number = (number + 1) & 0xFFFFFFFF
                     stream.segment(source_bytes, begin, end, length, number, time, packet, rows)
+        for flow, place, counted, marks in ways:
+            flow.packets[place] += len(counted)
+            flow.bytes[place] += sum(counted)
+            flow.flags[place] = reduce(or_, marks, flow.flags[place])
         if dissects:
-            streams = ((stream, flow) for flow in flows.values() for stream in (flow.forward, flow.backward))
-            self._waiting.update((stream, flow) for stream, flow in streams if stream is not None and stream.held())
+            for flow in flows.values():
+                for stream in (flow.forward, flow.backward):
+                    if stream is not None and stream.held():
+                        self._waiting[stream] = flow
         return flows
 
     def _many(self, window: Window, rows: list[Plain]) -> dict[int, Flow]:
@@ -165,9 +173,10 @@ class _Capture:
         return {flow.number: flow for flow in of}
 
     def _dissect(self, window: Window, found: Table, grouped: Sides, of: list[Flow], forward: list[bool], rows: list[Plain]) -> None:
-        order, own = grouped.order, self.frames.internet.own
+        order = grouped.order
         side = np.repeat(np.arange(len(of)), grouped.packets)
-        loaded = (found.length[order] > 0) & np.isin(found.kind[order], STREAMED)
+        kind = found.kind[order]
+        loaded = (found.length[order] > 0) & ((kind == TCP) | (kind == UDP))
         places = np.flatnonzero(loaded)
         if not len(places):
             return
@@ -175,35 +184,24 @@ class _Capture:
         wanted = np.array([stream is not None for stream in streams])
         loaded &= wanted[side]
         self._enter(found, order, side, wanted, loaded, streams, window.first)
-        packets = order[loaded]
-        if len(of) > 1:
-            place = np.argsort(packets)
-            packets, side = packets[place], side[loaded][place]
+        sides_of = np.full(len(window.starts), -1)  # of the packets in their order, which no sorting is needed for
+        sides_of[order[loaded]] = side[loaded]
+        packets = np.flatnonzero(sides_of >= 0)
+        side = sides_of[packets]
+        columns = ((packets + window.first).tolist(), side.tolist(), *(column[packets].tolist() for column in (found.begin, found.end)))
+        if all(stream is None or stream.plain for stream in streams):
+            _in_order(window.data, columns, streams, rows)
         else:
-            side = side[loaded]
-        data, first = window.data, window.first
-        sequence = (found.sequence[packets] + ((found.flags[packets] & SYN) > 0)) & 0xFFFFFFFF
-        columns = ((packets + first).tolist(), side.tolist(), *(column[packets].tolist() for column in (found.begin, found.end)))
-        looked = (found.length[packets].tolist(), sequence.tolist(), window.times[packets].tolist())
-        for packet, number, begin, end, length, place, time in zip(*columns, *looked, strict=True):
-            stream = streams[number]
-            if stream is None:
-                continue
-            if not stream.plain:
-                stream.segment(own.get(packet, data), begin, end, length, place, time, packet, rows)
-            elif stream.rest:
-                stream.join(data, begin, end, packet, rows)
-            else:
-                used = stream.take(data, begin, end, stream.to_server, packet, rows)
-                if used < end:
-                    stream.left(data, used, end, packet, rows)
+            sequence = (found.sequence[packets] + ((found.flags[packets] & SYN) > 0)) & 0xFFFFFFFF
+            looked = (found.length[packets].tolist(), sequence.tolist(), window.times[packets].tolist())
+            _one_by_one(window.data, self.frames.internet.own, (*columns, *looked), streams, rows)
         self._waiting.update((stream, flow) for stream, flow in zip(streams, of, strict=True) if stream is not None and stream.held())
 
     def _streams(
         self, window: Window, found: Table, packets: Ints, side: Ints, of: list[Flow], forward: list[bool]
     ) -> list[Stream | Datagrams | None]:
         """The stream of each side whose conversation is dissected; a new one is decided by its port or first payload."""
-        heads = np.flatnonzero(np.diff(side, prepend=-1))
+        heads = _heads(side)
         streams: list[Stream | Datagrams | None] = [None] * len(of)
         first = packets[heads]
         columns = (side[heads].tolist(), first.tolist(), found.begin[first].tolist(), found.end[first].tolist())
@@ -233,30 +231,38 @@ class _Capture:
     def _enter(
         self, found: Table, order: Ints, side: Ints, wanted: Bools, loaded: Bools, streams: list[Stream | Datagrams | None], number: int
     ) -> None:
-        """Tells each stream whether all its segments of this window follow each other."""
-        places = np.flatnonzero(loaded | (((found.flags[order] & SYN) > 0) & wanted[side]))
-        packets, side = order[places], side[places]
+        """Tells each stream whether all its segments of this window follow each other. Of those that do, what was sent again is no longer
+        `loaded`."""
+        syn = (found.flags[order] & SYN) > 0
+        places = np.flatnonzero(loaded | (syn & wanted[side]))
+        packets, side, syn = order[places], side[places], syn[places]
         if not len(packets):
             return
-        lengths = found.length[packets]
-        begins = (found.sequence[packets] + ((found.flags[packets] & SYN) > 0)) & 0xFFFFFFFF
+        lengths, tcp = found.length[packets], found.kind[packets] == TCP
+        begins = (found.sequence[packets] + syn) & 0xFFFFFFFF
         behind = (begins + lengths) & 0xFFFFFFFF
-        heads = np.flatnonzero(np.diff(side, prepend=-1))
-        broken = np.zeros(len(packets), bool)
-        broken[1:] = (begins[1:] != behind[:-1]) & (side[1:] == side[:-1])
-        broken |= found.end[packets] - found.begin[packets] != lengths
-        alone = (lengths[heads] == 1) & ((found.flags[packets[heads]] & SYN) == 0)
+        heads = _heads(side)
+        reached = behind[np.append(heads[1:], len(packets)) - 1]
+        broken, again = np.zeros(len(packets), bool), np.zeros(len(packets), bool)
+        broken[1:] = (begins[1:] != behind[:-1]) & (side[1:] == side[:-1]) & tcp[1:]
+        if broken.any():
+            broken, again, reached = _repeated(begins, lengths, heads)
+            again &= tcp
+        broken |= (found.end[packets] - found.begin[packets] != lengths) & ~again
+        alone = (lengths[heads] == 1) & ~syn[heads]
         broken[heads] |= alone
-        broken &= found.kind[packets] == TCP
+        broken &= tcp
         if self.frames.internet.own:
             broken |= np.isin(packets + number, list(self.frames.internet.own))
         disordered = set(side[broken].tolist()) if broken.any() else ()
-        tails = np.append(heads[1:], len(packets)) - 1
         begun = np.where(alone, -1, begins[heads])  # what may be a keep-alive is not where a direction begins
-        for each, first, after in zip(side[heads].tolist(), begun.tolist(), behind[tails].tolist(), strict=True):
+        for each, first, after in zip(side[heads].tolist(), begun.tolist(), reached.tolist(), strict=True):
             stream = streams[each]
             if stream is not None:
                 stream.enter(first, after, each not in disordered)
+        if again.any():
+            plain = np.array([stream is not None and stream.plain for stream in streams])
+            loaded[places[again & plain[side]]] = False
 
     def _settle(self, packet: int, now: int, rows: list[Plain], flows: dict[int, Flow]) -> None:
         """Gives up holes that were waited for long enough, and all of them where too much is held. `flows`: those that rows name, among
@@ -282,7 +288,7 @@ class _Capture:
         state = flow.state() if flow.kind == TCP else ""
         outcome = ("failure" if state in ("rejected", "attempt") else "success") if state else ""
         size = flow.bytes[0] + flow.bytes[1]
-        rows.append((packet, flow.number, True, kind, FLOW, "", about, outcome, size, _counts(flow, state)))
+        rows.append((packet, flow.number, True, kind, FLOW, "", about, outcome, size, _counts(flow, kind, state)))
 
     def _told(self, packet: int, last: bool) -> list[Problem]:
         """The problems since the last window; at the end also what was counted."""
@@ -295,6 +301,62 @@ class _Capture:
             if lost := self.frames.internet.fragments.rest():
                 found.append(Problem(packet, "ip", f"{lost:,} datagrams of which not all fragments were captured"))
         return found
+
+
+def _heads(side: Ints) -> Ints:
+    """Where in sorted numbers of sides each begins."""
+    begins = np.ones(len(side), bool)
+    begins[1:] = side[1:] != side[:-1]
+    return np.flatnonzero(begins)
+
+
+def _repeated(begins: Ints, lengths: Ints, heads: Ints) -> tuple[Bools, Bools, Ints]:
+    """Which TCP segments are out of order, and which bring nothing that did not come before; the number behind all of each side.
+
+    Numbers are counted from the first of their side, where they wrap nowhere; sides are parted by more than they can reach.
+    """
+    counts = np.diff(heads, append=len(begins))
+    parted = np.repeat(np.arange(len(heads)) << 34, counts)
+    places = ((begins - np.repeat(begins[heads], counts) + HALF) & 0xFFFFFFFF) - HALF + parted
+    reached = np.maximum.accumulate(places + lengths)
+    before = np.concatenate((places[:1], reached[:-1]))
+    before[heads] = places[heads]
+    old = before - places
+    again = (old > 0) & (old >= lengths) & (old <= FAR)
+    last = reached[heads + counts - 1] - parted[heads]
+    return (old != 0) & ~again, again, (begins[heads] + last) & 0xFFFFFFFF
+
+
+def _in_order(data: bytes, columns: Sequence[list[int]], streams: list[Stream | Datagrams | None], rows: list[Plain]) -> None:
+    """Dissects payloads that lie in the window and follow each other: number of the packet, of its side, begin and end."""
+    for packet, number, begin, end in zip(*columns, strict=True):
+        stream = streams[number]
+        if stream is None:
+            continue
+        if stream.rest:
+            stream.join(data, begin, end, packet, rows)
+        else:
+            used = stream.take(data, begin, end, stream.to_server, packet, rows)
+            if used < end:
+                stream.left(data, used, end, packet, rows)
+
+
+def _one_by_one(
+    data: bytes, own: dict[int, bytes], columns: Sequence[list[int]], streams: list[Stream | Datagrams | None], rows: list[Plain]
+) -> None:
+    """The same where some streams look at each segment: also its length on the wire, sequence number and time."""
+    for packet, number, begin, end, length, place, time in zip(*columns, strict=True):
+        stream = streams[number]
+        if stream is None:
+            continue
+        if not stream.plain:
+            stream.segment(own.get(packet, data), begin, end, length, place, time, packet, rows)
+        elif stream.rest:
+            stream.join(data, begin, end, packet, rows)
+        else:
+            used = stream.take(data, begin, end, stream.to_server, packet, rows)
+            if used < end:
+                stream.left(data, used, end, packet, rows)
 
 
 @lru_cache(16)
@@ -321,25 +383,30 @@ def _hardware(window: Window | Few, packet: int, to_server: bool) -> tuple[bytes
     return (source, target) if to_server else (target, source)
 
 
-def _counts(flow: Flow, state: str) -> dict[str, object]:
+def _counts(flow: Flow, kind: str, state: str) -> dict[str, object]:
     """The attributes of a conversation. Times are seconds and µs UTC, bytes are those of whole frames."""
+    packets, sizes = flow.packets, flow.bytes
     found: dict[str, object] = {
-        "protocol": name(flow.kind),
-        "packets": flow.packets[0] + flow.packets[1],
+        "protocol": kind,
+        "packets": packets[0] + packets[1],
         "duration_s": max(0, flow.last - flow.first) / 1e6,
-        "packets_to_server": flow.packets[0],
-        "packets_to_client": flow.packets[1],
-        "bytes_to_server": flow.bytes[0],
-        "bytes_to_client": flow.bytes[1],
+        "packets_to_server": packets[0],
+        "packets_to_client": packets[1],
+        "bytes_to_server": sizes[0],
+        "bytes_to_client": sizes[1],
         "started": flow.first,
     }
     if flow.kind in PORTED:
-        found |= {"source_port": flow.client & 0xFFFF, "target_port": flow.server & 0xFFFF}
+        found["source_port"] = flow.client & 0xFFFF
+        found["target_port"] = flow.server & 0xFFFF
     if state:
         found["state"] = state
-    for key, address in zip(("mac_client", "mac_server"), flow.hardware or (), strict=False):
-        if any(address):
-            found[key] = address.hex(":")
+    if flow.hardware is not None:
+        client, server = flow.hardware
+        if any(client):
+            found["mac_client"] = client.hex(":")
+        if any(server):
+            found["mac_server"] = server.hex(":")
     if flow.dissector:
         found["service"] = flow.dissector
     return found

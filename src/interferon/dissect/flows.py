@@ -23,12 +23,13 @@ MOST: Final = 1 << 17  # conversations at once; above it the longest silent half
 OPENED: Final = 0x100  # beside the TCP flags of a side: it sent a SYN without ACK
 ACCEPTED: Final = 0x200  # it sent a SYN with ACK
 SYSTEM: Final = 1024  # ports below are a server's (RFC 6335, clause 6)
+MIX: Final = np.int64(-0x61C8864680B583EB)  # odd, and its bits are spread evenly: 2**64 by the golden ratio
 NEVER: Final = -2  # in place of the sequence number of an end's SYN: it has sent nothing
 UNSEEN: Final = -1  # it has sent something, but no SYN was captured
 
 
 class Sides(NamedTuple):
-    """The sides of a window, sorted by their ends. Arrays have an item a side, but for the first."""
+    """The sides of a window, those of one conversation together. Arrays have an item a side, but for the first."""
 
     order: Ints  # the packets that belong to a conversation, sorted by side and then by packet
     flow: Ints  # number of the conversation in this window; sides of one conversation stand beside each other
@@ -48,24 +49,24 @@ def sides(table: Table, window: Window) -> Sides | None:
     chosen = np.flatnonzero(table.kind >= 0)
     if not len(chosen):
         return None
-    source, target, kind = (column[chosen] for column in table[:3])
-    flags = table.flags[chosen]
+    source, target, kind, flags, times, sizes = table.source, table.target, table.kind, table.flags, window.times, window.sizes
+    if len(chosen) < len(kind):
+        source, target, kind, flags, times, sizes = (column[chosen] for column in (source, target, kind, flags, times, sizes))
     low = np.minimum(source, target)
     high = np.maximum(source, target)
     word = (kind << 33) | (source != low)
-    order = np.lexsort((word, high, low))
-    changes = _changes(low[order], high[order], word[order])
-    times = window.times[chosen]
-    late = ((flags & (SYN | ACK)) == SYN)[order] & ~changes
+    order, changes = _sorted(low, high, word)
+    syn = (flags & SYN) > 0
+    begun = bool(syn.any())
+    late = ((flags & (SYN | ACK)) == SYN)[order] & ~changes if begun else np.zeros(len(order), bool)
     if late.any() or times.max() - times.min() > IDLE:
         found = _epochs(low, high, kind, word & 1, flags, table.sequence[chosen], times, order, late)
         if found.any():
             word = word + (found << 1)
-            order = np.lexsort((word, high, low))
-            changes = _changes(low[order], high[order], word[order])
+            order, changes = _sorted(low, high, word)
     begins = np.flatnonzero(changes)
     heads = order[begins]
-    marked = flags | np.where(flags & SYN, np.where(flags & ACK, ACCEPTED, OPENED), 0)
+    marked = flags | np.where(syn, np.where(flags & ACK, ACCEPTED, OPENED), 0) if begun else flags
     behind = np.append(begins[1:], len(order))
     word, low, high = word[heads], low[heads], high[heads]
     return Sides(
@@ -76,11 +77,27 @@ def sides(table: Table, window: Window) -> Sides | None:
         low,
         high,
         behind - begins,
-        np.add.reduceat(window.sizes[chosen][order], begins),
+        np.add.reduceat(sizes[order], begins),
         np.bitwise_or.reduceat(marked[order], begins),
         chosen[heads],
         chosen[order[behind - 1]],
     )
+
+
+def _sorted(low: Ints, high: Ints, word: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    """The packets sorted by their ends and direction, and where another group begins.
+
+    By one number that mixes all three, whose lowest bit is the direction. Where it is the same for two conversations, it is done anew.
+    """
+    mixed = (low * MIX ^ high) * MIX ^ (word >> 1)
+    key = (mixed << 1) | (word & 1)
+    order = np.argsort(key, kind="stable")
+    changes = _changes(low[order], high[order], word[order])
+    key = key[order]
+    if (changes[1:] & (key[1:] == key[:-1])).any():
+        order = np.lexsort((word, high, low))
+        changes = _changes(low[order], high[order], word[order])
+    return order, changes
 
 
 def _changes(low: Ints, high: Ints, word: Ints) -> NDArray[np.bool_]:
@@ -95,18 +112,22 @@ def _epochs(
 ) -> Ints:
     """How many conversations of the same ends came before, for each packet: a new SYN or a long silence begins another.
 
-    Only conversations that are so long, or have a SYN after other packets of its side (`late`, in `order`), are looked at one by one.
+    Only conversations that were silent so long, or have a SYN after other packets of its side (`late`, in `order`), are looked at packet
+    by packet.
     """
     found = np.zeros(len(low), np.int64)
     begins = np.flatnonzero(_changes(low[order], high[order], kind[order]))
     sorted_times = times[order]
     span = np.maximum.reduceat(sorted_times, begins) - np.minimum.reduceat(sorted_times, begins)
-    doubtful = (span > IDLE) | np.logical_or.reduceat(late, begins)
+    opened_late = np.logical_or.reduceat(late, begins)
+    doubtful = (span > np.where(kind[order[begins]] == TCP, IDLE_TCP, IDLE)) | opened_late
     ends = np.append(begins[1:], len(order))
-    for begin, end in zip(begins[doubtful].tolist(), ends[doubtful].tolist(), strict=True):
+    for begin, end, by_syn in zip(begins[doubtful].tolist(), ends[doubtful].tolist(), opened_late[doubtful].tolist(), strict=True):
         packets = np.sort(order[begin:end])
         epoch, before, opened = 0, -1, [NEVER, NEVER]
         idle = IDLE_TCP if kind[packets[0]] == TCP else IDLE
+        if not by_syn and np.diff(times[packets]).max() <= idle:
+            continue
         columns = (packets, times[packets], flags[packets], sequence[packets], way[packets])
         for packet, time, mark, number, side in zip(*(column.tolist() for column in columns), strict=True):
             syn = mark & (SYN | ACK) == SYN

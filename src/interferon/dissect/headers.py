@@ -13,15 +13,14 @@ from interferon.dissect.internet import TCP, UDP
 from interferon.dissect.link import BARE, COOKED, COOKED2, ETHERNET, LOOPBACK, TAGS, V4, Frames
 from interferon.dissect.window import Ints, Window
 
+_PORTS: Final = np.dtype([("near", ">u2"), ("far", ">u2"), ("sequence", ">u4"), ("heard", ">u4"), ("offset", "u1"), ("flags", "u1")])
 _IP: Final = np.dtype(
     [
         ("first", "u1"), ("service", "u1"), ("total", ">u2"), ("mark", ">u2"), ("part", ">u2"), ("hops", "u1"), ("protocol", "u1"),
-        ("sum", ">u2"), ("source", ">u4"), ("target", ">u4"),
+        ("sum", ">u2"), ("source", ">u4"), ("target", ">u4"), *_PORTS.descr,
     ]
 )  # fmt: skip
-_PORTS: Final = np.dtype(
-    [("near", ">u2"), ("far", ">u2"), ("sequence", ">u4"), ("heard", ">u4"), ("offset", "u1"), ("flags", "u1"), ("rest", "V6")]
-)
+_FRAME: Final = np.dtype([("type", ">u2"), *_IP.descr])  # without tags and options all of it is read at once
 _TYPE: Final = np.dtype(">u2")
 _DEEPEST: Final = 4  # VLAN tags in a row
 
@@ -74,39 +73,46 @@ def _gather(data: bytes, at: Ints, layout: np.dtype[Any]) -> NDArray[Any]:
     return np.ndarray((len(data) - width + 1,), f"V{width}", data, 0, (1,))[at].view(layout)
 
 
-def _internet(data: bytes, starts: Ints, link: int, limit: int) -> tuple[Ints, NDArray[np.bool_]] | None:
-    """Where each packet's IPv4 header is, and whether there is one; None of link types that are not read in bulk."""
+def _internet(data: bytes, starts: Ints, link: int, limit: int) -> tuple[Ints, NDArray[np.bool_], NDArray[Any] | None] | None:
+    """Where each packet's IPv4 header is, whether there is one, and the headers where they were read on the way.
+
+    None of link types that are not read in bulk.
+    """
     kind: NDArray[Any]
     if link == ETHERNET:
         at = np.minimum(starts + 12, limit)
-        kind = _gather(data, at, _TYPE)
+        frames = _gather(data, at, _FRAME)
+        kind = frames["type"]
+        if kind.max() < TAGS[0]:
+            return at + 2, kind == V4, frames
         for _ in range(_DEEPEST):
-            tagged = np.isin(kind, TAGS) if kind.max() >= TAGS[0] else np.zeros(0, bool)
+            tagged = np.isin(kind, TAGS)
             if not tagged.any():
                 break
             at = np.minimum(at + 4 * tagged, limit)
             kind = _gather(data, at, _TYPE)
-        return at + 2, kind == V4
+        return at + 2, kind == V4, None
     if link in (COOKED, COOKED2):
         kind = _gather(data, np.minimum(starts + (14 if link == COOKED else 0), limit), _TYPE)
-        return starts + (16 if link == COOKED else 20), kind == V4
+        return starts + (16 if link == COOKED else 20), kind == V4, None
     if link in LOOPBACK:
         family = _gather(data, np.minimum(starts, limit), np.dtype(">u4"))
-        return starts + 4, (family == 2) | (family == 2 << 24)
+        return starts + 4, (family == 2) | (family == 2 << 24), None
     if link in BARE:
-        return starts, np.ones(len(starts), bool)
+        return starts, np.ones(len(starts), bool), None
     return None
 
 
 def _bulk(data: bytes, starts: Ints, ends: Ints, link: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The rows of ordinary TCP and UDP packets over IPv4, and which those are."""
     found = np.zeros((8, len(starts)), np.int64)
-    limit = len(data) - 20  # the last place of which a header's bytes are there
+    limit = len(data) - _FRAME.itemsize  # the last place of which a header's bytes are there
     place = _internet(data, starts, link, limit) if limit > 0 else None
     if place is None:
         return found, np.zeros(len(starts), bool)
-    at, read = place
-    ip = _gather(data, np.minimum(at, limit), _IP)
+    at, read, ip = place
+    if ip is None:
+        ip = _gather(data, np.minimum(at, limit), _IP)
     header = (ip["first"].astype(np.int64) & 15) * 4
     total = ip["total"].astype(np.int64)
     protocol = ip["protocol"]
@@ -114,7 +120,7 @@ def _bulk(data: bytes, starts: Ints, ends: Ints, link: int) -> tuple[NDArray[np.
     behind, inner = at + total, at + header
     read &= (tcp | (protocol == UDP)) & ((ip["first"] >> 4) == 4) & (header >= 20) & ((ip["part"] & 0x3FFF) == 0)
     read &= (behind <= ends) & (inner <= limit) & (at <= limit)
-    ports = _gather(data, np.minimum(inner, limit), _PORTS)
+    ports = _gather(data, np.minimum(inner, limit), _PORTS) if (read & (header > 20)).any() else ip
     sequence = ports["sequence"].astype(np.int64)
     own = np.where(tcp, (ports["offset"] >> 4).astype(np.int64) * 4, 8)
     end = np.where(tcp, behind, inner + (sequence >> 16))  # of UDP the length stands there

@@ -4,7 +4,6 @@ Called by `dissect.headers` for what it does not read in bulk. What is no IP is 
 https://www.tcpdump.org/linktypes.html; Ethernet types: IEEE 802.3 clause 3, IEEE 802.1Q clause 9.
 """
 
-from collections import Counter
 from struct import Struct
 from typing import Final
 
@@ -61,7 +60,7 @@ class Frames:
     def __init__(self) -> None:
         self.addresses = Addresses()
         self.internet = Internet(self.addresses)
-        self.undissected: Counter[int] = Counter()  # frames of link types that are not read, by LINKTYPE
+        self.undissected: dict[int, int] = {}  # frames of link types that are not read, by LINKTYPE
 
     def rows(self, data: bytes, starts: list[int], ends: list[int], links: int | list[int], first: int) -> list[Row]:
         """The rows of frames, of one link type or each of its own. The ordinary ones, TCP over plain IPv4, are read in one step."""
@@ -72,7 +71,7 @@ class Frames:
         kind, header = _BEFORE[links]
         width, found, kind = len(kind), [], kind + _PLAIN
         fields = _ORDINARY[width]
-        for number, (begin, end) in enumerate(zip(starts, ends, strict=True), first):
+        for begin, end in zip(starts, ends, strict=True):
             at = begin + header
             if at + 40 <= end:
                 top, total, part, protocol, source, target, near, far, sequence, offset, flags = fields(data, at - width)
@@ -81,7 +80,7 @@ class Frames:
                     if inner <= stop <= end:
                         found.append((source << 16 | near, target << 16 | far, TCP, inner, stop, stop - inner, sequence, flags))
                         continue
-            found.append(self.row(data, begin, end, links, number))
+            found.append(self.row(data, begin, end, links, first + len(found)))
         return found
 
     def row(self, data: bytes, begin: int, end: int, link: int, number: int) -> Row:
@@ -98,7 +97,7 @@ class Frames:
             return self._cooked(data, begin, end, link, number)
         if link in PPP:
             return self._point(data, begin, end, number)
-        self.undissected[link] += 1
+        self.undissected[link] = self.undissected.get(link, 0) + 1
         return NO_ROW
 
     def _typed(self, data: bytes, at: int, end: int, near: bytes, far: bytes, number: int) -> Row:

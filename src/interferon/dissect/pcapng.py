@@ -9,9 +9,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from interferon.dissect.window import LARGEST, SAMPLE, Ints, Problem, Window
+from interferon.dissect.window import LARGEST, MANY, NO_PLACES, SAMPLE, STEP, Ints, Problem, Window, followed
 
 SECTION_KIND: Final = 0x0A0D0D0A  # of a section header block; the same in both byte orders
+PACKET: Final = 6  # of an enhanced packet block
 LATEST: Final = 1 << 62  # µs; what lies behind is no time
 ORDER: Final = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
 FINE: Final = {(10**digits, True) for digits in range(6, 19)}  # clocks that are read in bulk: units a second, and an offset that is one
@@ -45,7 +46,7 @@ class _Blocks:
         self.first = 0
         self.count = 0  # of packets since the last window
         self.parts: list[Ints] = []  # five rows each: begin, end, size, time, link
-        self.run: list[int] = []  # where enhanced packet blocks begin that follow each other and are not read yet
+        self.run: list[Ints] = []  # where enhanced packet blocks begin that follow each other and are not read yet
         self.problems: list[Problem] = []
         self.broken = False
 
@@ -67,20 +68,60 @@ class _Blocks:
                 break
             if behind > last + 12:
                 break
-            if kind == 6 and length >= 32:
-                self.run.append(at)
+            if kind == PACKET and length >= 32:
+                at = self._packets(data, at)
             else:
                 self._read_run(data)
                 self._block(kind, data, at + 8, at + length - 4)
-            at = behind
+                at = behind
         self._read_run(data)
         return at
+
+    def _packets(self, data: bytes, at: int) -> int:
+        """Notes enhanced packet blocks that follow each other, the first of which is whole; where another block begins.
+
+        Where they are short, they are guessed in bulk; where that comes to nothing, the caller goes on.
+        """
+        stop, most, short = at, len(data) - 31, False
+        while stop <= at < most:
+            stop = min(at + STEP, most)
+            part, at = (self._guessed if short else self._walked)(data, at, stop)
+            self.run.append(part)
+            short = len(part) > MANY
+        return at
+
+    def _walked(self, data: bytes, at: int, stop: int) -> tuple[Ints, int]:
+        """Where whole enhanced packet blocks before `stop` begin, up to another block; and where that would begin."""
+        head, last, found = self.section.block.unpack_from, len(data), list[int]()
+        while at < stop:
+            kind, length = head(data, at)
+            behind = at + ((length + 3) & ~3)
+            if kind != PACKET or length < 32 or length > LARGEST or behind > last:
+                break
+            found.append(at)
+            at = behind
+        return np.array(found, np.int64), at
+
+    def _guessed(self, data: bytes, at: int, stop: int) -> tuple[Ints, int]:
+        """The same, as far as words that could begin such a block follow each other."""
+        words = np.frombuffer(data, self.section.order + "u4", (len(data) - at) // 4, at)
+        places = np.flatnonzero(words[: (stop - at + 3) // 4] == PACKET)
+        lengths = words[places + 1].astype(np.int64)
+        likely = (lengths >= 32) & (lengths <= LARGEST)
+        places = at + 4 * places[likely]
+        behind = places + ((lengths[likely] + 3) & ~3)
+        if not len(places) or places[0] != at:
+            return NO_PLACES, at
+        count = followed(places, behind)
+        if behind[count - 1] > len(data):
+            count -= 1
+        return places[:count], int(behind[count - 1]) if count else at
 
     def _read_run(self, data: bytes) -> None:
         """Enhanced packet blocks in bulk, where all have a known interface and a clock of µs or finer; else one by one."""
         if not self.run:
             return
-        places, section = np.array(self.run, np.int64), self.section
+        places, section = np.concatenate(self.run), self.section
         self.run = []
         blocks = np.ndarray((len(data) - 27,), "V28", data, 0, (1,))[places].view(section.layout)
         numbers, captured = blocks["number"].astype(np.int64), blocks["captured"].astype(np.int64)
@@ -119,7 +160,7 @@ class _Blocks:
         return True
 
     def _block(self, kind: int, data: bytes, begin: int, end: int) -> None:
-        if kind == 6:
+        if kind == PACKET:
             self._tell("an enhanced packet block is cut short", data[begin:end][:SAMPLE])
         elif kind == 1:
             self._interface(data, begin, end)

@@ -12,6 +12,9 @@ Ints: TypeAlias = NDArray[np.int64]
 
 LARGEST: Final = 1 << 24  # bytes of one record; more is a damaged length, not a packet
 SAMPLE: Final = 64
+STEP: Final = 1 << 17  # bytes in which records are looked for at once
+MANY: Final = 512  # records in such bytes, from which on it is faster to guess where they begin
+NO_PLACES: Final = np.zeros(0, np.int64)
 
 
 class Problem(NamedTuple):
@@ -21,6 +24,12 @@ class Problem(NamedTuple):
     protocol: str
     reason: str
     sample: bytes = b""
+
+
+def followed(begins: Ints, ends: Ints) -> int:
+    """How many records from the first on follow each other: what was guessed is certain as long as each begins where the last ended."""
+    apart = begins[1:] != ends[:-1]
+    return int(apart.argmax()) + 1 if apart.any() else len(begins)
 
 
 class Few(NamedTuple):
