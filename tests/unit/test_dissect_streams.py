@@ -48,10 +48,10 @@ class Lines:
         return start
 
 
-def frame(client: bool, number: int, flags: int, payload: bytes, port: int = 40_000, server: int = 502) -> bytes:
+def frame(client: bool, number: int, flags: int, payload: bytes, port: int = 40_000, server: int = 502, mac: int = 2) -> bytes:
     near, far, source, target = (port, server, CLIENT, SERVER) if client else (server, port, SERVER, CLIENT)
     body = struct.pack(">HHIIBBHHH", near, far, number & 0xFFFFFFFF, 0, 0x50, flags, 8192, 0, 0) + payload
-    return b"\2" * 12 + b"\x08\0" + struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(body), 0, 0, 64, 6, 0) + source + target + body
+    return bytes((mac,)) * 12 + b"\x08\0" + struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(body), 0, 0, 64, 6, 0) + source + target + body
 
 
 def capture(*frames: tuple[float, bytes]) -> bytes:
@@ -66,11 +66,11 @@ def told(data: bytes, few: int | None = None, chunk: int = 0) -> list[Reading]:
         return list(readings(chunks, (Lines(),)))
 
 
-def rows(steps: list[Step]) -> list[Plain]:
-    """The rows of one connection, after packet by packet and in bulk were found to agree."""
-    data = capture(*((t, frame(client, number, flags, payload)) for t, client, number, flags, payload in steps))
-    single = [row for each in told(data, 1 << 30) for row in (*each.rows, *each.unread)]
-    assert [row for each in told(data, 0) for row in (*each.rows, *each.unread)] == single
+def rows(steps: list[Step], server: int = 502, chunk: int = 0) -> list[Plain]:
+    """The rows of one connection, after packet by packet and in bulk were found to agree. `chunk`: bytes read at once; 0: all."""
+    data = capture(*((step[0], frame(*step[1:], server=server, mac=(2 + 2 * n) & 0xFF)) for n, step in enumerate(steps)))
+    single = [row for each in told(data, 1 << 30, chunk) for row in (*each.rows, *each.unread)]
+    assert [row for each in told(data, 0, chunk) for row in (*each.rows, *each.unread)] == single
     return single
 
 
@@ -204,6 +204,36 @@ def test_a_protocol_on_an_unknown_port_is_known_by_its_first_bytes() -> None:
     assert [row[9].get("service") for row in found if row[4] == FLOW] == ["lines", None]
 
 
+def test_the_first_payloads_on_an_unknown_port_may_be_none_by_which_it_is_known() -> None:
+    steps = [(True, b"half of what came before\n"), (False, b"?\n"), (True, b"LINES one\n"), (False, b"two\n"), (True, b"three\n")]
+    sent = [[sum(len(payload) for way, payload in steps[:n] if way == client) for client in (False, True)] for n in range(5)]
+    beginning: list[Step]
+    for beginning in ([], handshake()):
+        after = [
+            (0.0, client, 101 + sent[n][True] if client else 901 + sent[n][False], PUSH, steps[n][1]) for n, (client, _) in enumerate(steps)
+        ]
+        found = rows([*beginning, *after], server=9999)
+        first = len(beginning) + 2
+        assert [(row[0], row[5]) for row in found if row[4] == "message"] == [
+            (first, "LINES one"),
+            (first + 1, "two"),
+            (first + 2, "three"),
+        ]
+    many: list[Step] = [(0, True, 5 + n, PUSH, b"x") for n in range(conversations.TRIES)]
+    assert lines(rows([*many, (0, True, 5 + len(many), PUSH, b"LINES\n")], server=9999)) == []
+
+
+def test_a_port_that_is_used_again_in_a_window_that_the_other_side_begins() -> None:
+    before: list[Step] = [*handshake(), (0, True, 101, PUSH, b"one\n")]
+    steps = [*before, (1, False, 901, FIN | ACK, b""), (2, True, 77_000, SYN, b""), (2, True, 77_001, PUSH, b"two\n")]
+    size = 24 + sum(16 + len(frame(*step[1:])) for step in before)
+    found = rows(steps, chunk=size)
+    assert [(row[5], row[1]) for row in found if row[4] == "message"] == [("one", 0), ("two", 1)]
+    assert sorted((row[1], row[9]["packets"], row[9]["mac_client"]) for row in found if row[4] == FLOW) == [
+        (0, 5, "02:02:02:02:02:02"), (1, 2, "0c:0c:0c:0c:0c:0c"),
+    ]  # fmt: skip
+
+
 def test_problems_of_one_conversation_are_bounded() -> None:
     steps: list[Step] = [(0, True, 1 + 200 * n, PUSH, b"x" * 100) for n in range(60)]
     problems = [row[9]["problem"] for row in rows(steps) if row[4] == "problem"]
@@ -284,11 +314,12 @@ def test_any_order_of_any_cut_gives_the_same_messages(seed: int, first: int, siz
             st.booleans(),
             st.integers(0, 40),
             st.sampled_from([SYN, SYN | ACK, ACK, PUSH, FIN | ACK, RST]),
-            st.binary(max_size=6),
+            st.binary(max_size=6) | st.sampled_from([b"LINES\n", b"one\n"]),
         ),
         max_size=30,
-    )
+    ),
+    st.sampled_from([502, 9999]),
 )
-def test_any_packets_are_told_alike_both_ways(steps: list[tuple[int, bool, int, int, bytes]]) -> None:
-    found = rows([(float(t), *rest) for t, *rest in steps])  # type: ignore[misc]
+def test_any_packets_are_told_alike_both_ways(steps: list[tuple[int, bool, int, int, bytes]], server: int) -> None:
+    found = rows([(float(t), *rest) for t, *rest in steps], server)  # type: ignore[misc]
     assert sum(row[9]["packets"] for row in found if row[4] == FLOW) == len(steps)

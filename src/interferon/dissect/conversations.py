@@ -139,7 +139,7 @@ class _Capture:
                 source_bytes = own.get(packet, data) if own else data
                 if flow.forward is None and flow.tried < TRIES:
                     self._choose(flow, source_bytes, begin, end)
-                    for way, chosen in enumerate((flow.forward, flow.backward)):
+                    for way, chosen in enumerate((flow.forward, flow.backward) if flow.tried == 1 else ()):
                         if chosen is not None and (flow.number, way) in syns:
                             chosen.enter(syns[flow.number, way], 0, False)
                 stream = flow.backward if place else flow.forward
@@ -161,11 +161,11 @@ class _Capture:
     def _many(self, window: Window, rows: list[Plain]) -> dict[int, Flow]:
         """A window in bulk."""
         found = table(window, self.frames)
-        grouped = sides(found, window)
+        grouped = sides(found, window, self.flows)
         if grouped is None:
             return {}
         of, forward = self.flows.of(grouped, found, window)
-        for flow, to_server, packet in zip(of, forward, grouped.first.tolist(), strict=True):
+        for packet, flow, to_server in sorted(zip(grouped.first.tolist(), of, forward, strict=True), key=_packet):
             if flow.hardware is None:
                 flow.hardware = _hardware(window, packet, to_server)
         if self._dissectors:
@@ -180,9 +180,11 @@ class _Capture:
         places = np.flatnonzero(loaded)
         if not len(places):
             return
-        streams = self._streams(window, found, order[places], side[places], of, forward)
-        wanted = np.array([stream is not None for stream in streams])
-        loaded &= wanted[side]
+        streams, late = self._streams(window, found, order[places], side[places], of, forward)
+        wanted = np.array([stream is not None for stream in streams])[side]
+        for number, packet in late.items():
+            wanted &= (side != number) | (order >= packet)
+        loaded &= wanted
         self._enter(found, order, side, wanted, loaded, streams, window.first)
         sides_of = np.full(len(window.starts), -1)  # of the packets in their order, which no sorting is needed for
         sides_of[order[loaded]] = side[loaded]
@@ -199,22 +201,36 @@ class _Capture:
 
     def _streams(
         self, window: Window, found: Table, packets: Ints, side: Ints, of: list[Flow], forward: list[bool]
-    ) -> list[Stream | Datagrams | None]:
-        """The stream of each side whose conversation is dissected; a new one is decided by its port or first payload."""
+    ) -> tuple[list[Stream | Datagrams | None], dict[int, int]]:
+        """The stream of each side whose conversation is dissected; a new one is decided by its port or first payloads. By side, where some
+        of these were passed over, also the packet from which on it is dissected.
+        """
         heads = _heads(side)
-        streams: list[Stream | Datagrams | None] = [None] * len(of)
-        first = packets[heads]
-        columns = (side[heads].tolist(), first.tolist(), found.begin[first].tolist(), found.end[first].tolist())
-        for number, packet, begin, end in zip(*columns, strict=True):
+        numbers = side[heads].tolist()
+        shown: list[tuple[int, int]] = []  # packets that dissectors may have to look at, and their sides
+        for number, begin, behind in zip(numbers, heads.tolist(), [*heads[1:].tolist(), len(side)], strict=True):
             flow = of[number]
             if flow.forward is None and flow.tried < TRIES:
-                self._choose(flow, self.frames.internet.own.get(packet + window.first, window.data), begin, end)
-        for number in columns[0]:
+                count = 1 if self._port(flow) is not None else TRIES
+                shown += [(packet, number) for packet in packets[begin : min(begin + count, behind)].tolist()]
+        chosen: dict[Flow, int] = {}  # at which packet, where it is not the first one shown
+        for packet, number in sorted(shown):
+            flow = of[number]
+            if flow.forward is None and flow.tried < TRIES:
+                data = self.frames.internet.own.get(packet + window.first, window.data)
+                self._choose(flow, data, int(found.begin[packet]), int(found.end[packet]))
+                if flow.forward is not None and flow.tried > 1:
+                    chosen[flow] = packet
+        streams: list[Stream | Datagrams | None] = [None] * len(of)
+        for number in numbers:
             streams[number] = of[number].forward if forward[number] else of[number].backward
-        return streams
+        return streams, {number: chosen[of[number]] for number in numbers if of[number] in chosen} if chosen else {}
+
+    def _port(self, flow: Flow) -> Dissector | None:
+        return self._by_port.get((flow.kind, flow.server & 0xFFFF))
 
     def _choose(self, flow: Flow, data: bytes, begin: int, end: int) -> None:
-        chosen = self._by_port.get((flow.kind, flow.server & 0xFFFF))
+        chosen = self._port(flow)
         flow.tried += 1
         if chosen is None and begin < end:
             for each in self._dissectors:
@@ -234,7 +250,7 @@ class _Capture:
         """Tells each stream whether all its segments of this window follow each other. Of those that do, what was sent again is no longer
         `loaded`."""
         syn = (found.flags[order] & SYN) > 0
-        places = np.flatnonzero(loaded | (syn & wanted[side]))
+        places = np.flatnonzero(loaded | (syn & wanted))
         packets, side, syn = order[places], side[places], syn[places]
         if not len(packets):
             return

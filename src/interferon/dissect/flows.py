@@ -44,8 +44,8 @@ class Sides(NamedTuple):
     last: Ints
 
 
-def sides(table: Table, window: Window) -> Sides | None:
-    """The sides of a window's packets; None where no packet belongs to a conversation."""
+def sides(table: Table, window: Window, flows: "Flows") -> Sides | None:
+    """The sides of a window's packets; None where no packet belongs to a conversation. `flows`: those before the window."""
     chosen = np.flatnonzero(table.kind >= 0)
     if not len(chosen):
         return None
@@ -58,9 +58,9 @@ def sides(table: Table, window: Window) -> Sides | None:
     order, changes = _sorted(low, high, word)
     syn = (flags & SYN) > 0
     begun = bool(syn.any())
-    late = ((flags & (SYN | ACK)) == SYN)[order] & ~changes if begun else np.zeros(len(order), bool)
+    late = _late(flags, low, high, kind, order) if begun else np.zeros(len(order), bool)
     if late.any() or times.max() - times.min() > IDLE:
-        found = _epochs(low, high, kind, word & 1, flags, table.sequence[chosen], times, order, late)
+        found = _epochs(low, high, kind, word & 1, flags, table.sequence[chosen], times, order, late, flows)
         if found.any():
             word = word + (found << 1)
             order, changes = _sorted(low, high, word)
@@ -107,13 +107,21 @@ def _changes(low: Ints, high: Ints, word: Ints) -> NDArray[np.bool_]:
     return found
 
 
+def _late(flags: Ints, low: Ints, high: Ints, kind: Ints, order: Ints) -> NDArray[np.bool_]:
+    """Which packets, in `order`, are a SYN behind others of the same ends."""
+    changes = _changes(low[order], high[order], kind[order])
+    first = np.minimum.reduceat(order, np.flatnonzero(changes))
+    found: NDArray[np.bool_] = ((flags & (SYN | ACK)) == SYN)[order] & (order > first[np.cumsum(changes) - 1])
+    return found
+
+
 def _epochs(
-    low: Ints, high: Ints, kind: Ints, way: Ints, flags: Ints, sequence: Ints, times: Ints, order: Ints, late: NDArray[np.bool_]
-) -> Ints:
+    low: Ints, high: Ints, kind: Ints, way: Ints, flags: Ints, sequence: Ints, times: Ints, order: Ints, late: NDArray[np.bool_],
+    flows: "Flows",
+) -> Ints:  # fmt: skip
     """How many conversations of the same ends came before, for each packet: a new SYN or a long silence begins another.
 
-    Only conversations that were silent so long, or have a SYN after other packets of its side (`late`, in `order`), are looked at packet
-    by packet.
+    Only conversations that were silent so long, or have a SYN behind other packets (`late`, in `order`), are looked at packet by packet.
     """
     found = np.zeros(len(low), np.int64)
     begins = np.flatnonzero(_changes(low[order], high[order], kind[order]))
@@ -124,11 +132,12 @@ def _epochs(
     ends = np.append(begins[1:], len(order))
     for begin, end, by_syn in zip(begins[doubtful].tolist(), ends[doubtful].tolist(), opened_late[doubtful].tolist(), strict=True):
         packets = np.sort(order[begin:end])
-        epoch, before, opened = 0, -1, [NEVER, NEVER]
         idle = IDLE_TCP if kind[packets[0]] == TCP else IDLE
         if not by_syn and np.diff(times[packets]).max() <= idle:
             continue
         columns = (packets, times[packets], flags[packets], sequence[packets], way[packets])
+        head = (column[packets[0]] for column in (kind, low, high, way, flags, sequence, times))
+        epoch, before, opened = 0, -1, flows.opened(*map(int, head))
         for packet, time, mark, number, side in zip(*(column.tolist() for column in columns), strict=True):
             syn = mark & (SYN | ACK) == SYN
             if before >= 0 and (time - before > idle or (syn and opened[side] not in (NEVER, number))):
@@ -222,16 +231,20 @@ class Flows:
         """The conversation that a packet belongs to, from its lower (`way` 0) or higher end: one that is not over, or a new one."""
         live = self._live.get((kind, low, high))
         sender = low if way == 0 else high
-        if live is not None:
-            opened = live.opened[0 if sender == live.client else 1]
-            anew = kind == TCP and (flags & (SYN | ACK)) == SYN and opened not in (NEVER, number)
-            if anew or time - live.last > (IDLE_TCP if kind == TCP else IDLE):
-                self.ended.append(live)
-                live = None
+        if live is not None and _anew(live, sender, flags, number, time):
+            self.ended.append(live)
+            live = None
         if live is None:
             live = self._opened(kind, low, high, way, flags, time)
         live.sent(0 if sender == live.client else 1, flags, number)
         return live
+
+    def opened(self, kind: int, low: int, high: int, way: int, flags: int, number: int, time: int) -> list[int]:
+        """With which SYNs the lower and the higher end began the conversation that a packet belongs to, before that packet."""
+        live = self._live.get((kind, low, high))
+        if live is None or _anew(live, low if way == 0 else high, flags, number, time):
+            return [NEVER, NEVER]
+        return live.opened[:] if live.client == low else live.opened[::-1]
 
     def _opened(self, kind: int, low: int, high: int, way: int, flags: int, time: int) -> Flow:
         """A new conversation. The client is who sent the SYN, or whom one was answered; else who uses the port that is no server's."""
@@ -261,6 +274,13 @@ class Flows:
         if len(self._live) - len(gone) > MOST:
             gone = sorted(self._live, key=lambda key: self._live[key].last)[: len(self._live) - MOST // 2]
         return found + [self._live.pop(key) for key in gone]
+
+
+def _anew(live: Flow, sender: int, flags: int, number: int, time: int) -> bool:
+    """Whether a packet begins another conversation than the one that its ends had."""
+    opened = live.opened[0 if sender == live.client else 1]
+    begins = live.kind == TCP and (flags & (SYN | ACK)) == SYN and opened not in (NEVER, number)
+    return begins or time - live.last > (IDLE_TCP if live.kind == TCP else IDLE)
 
 
 def _patience(flow: Flow) -> int:
