@@ -6,7 +6,7 @@ from struct import pack
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from interferon.dissect import iec104
@@ -240,6 +240,7 @@ def test_any_bytes_are_read(data: bytes, to_server: bool) -> None:
     iec104.likely(data, 0, len(data))
 
 
+@example(102, 1, True, 6, b"")  # one address before elements without size, and not even the address is there
 @given(st.integers(0, 255), st.integers(0, 127), st.booleans(), st.integers(0, 255), st.binary(max_size=230))
 def test_any_asdu_is_told(number: int, count: int, sequence: bool, cause: int, body: bytes) -> None:
     found = only(apdu(number, body, count=count, sequence=sequence, cause=cause))

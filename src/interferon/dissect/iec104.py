@@ -74,7 +74,7 @@ def _sequence(data: bytes, at: int, end: int, kind: Kind, count: int) -> tuple[l
     """The same where one address stands before the elements and each next object has the next address (SQ = 1)."""
     size, read = kind.size, kind.read
     there = min(count, (end - at - 3) // size if size else 1)
-    if there < 1:
+    if there < 1 or end - at < 3:
         return [], at
     first = data[at] | data[at + 1] << 8 | data[at + 2] << 16
     found: list[dict[str, Any]] = [{"ioa": first + place} for place in range(there)]
