@@ -4,18 +4,25 @@ One of `dissect.dissectors`. A response carries what its request asked for (`add
 Sources: MODBUS Application Protocol Specification V1.1b3; MODBUS Messaging on TCP/IP Implementation Guide V1.0b.
 """
 
+from itertools import count
 from struct import Struct
 from typing import Final
 
+from interferon.dissect.known import Known
 from interferon.dissect.message import Plain
 from interferon.dissect.modbus_fields import (
+    AREAS,
+    COIL,
     EXCEPTIONS,
     FUNCTIONS,
     INTERFACES,
+    PAIR,
     Answer,
     Asked,
     Fields,
+    bits_of,
     left_over,
+    range_of,
     words,
 )
 from interferon.dissect.modbus_requests import REQUESTS, other
@@ -28,12 +35,14 @@ UDP: Final = (502,)
 LONGEST: Final = 260  # of the length field; 254 by the guide
 WAITING: Final = 256  # requests without a response that are remembered
 KEPT: Final = 512  # requests that are known by their octets
-ANSWERS: Final = 16  # responses to each of them that are known by theirs
+ANSWERS: Final = 4096  # responses to them that are known by theirs
 SHORT: Final = 24  # of the length field of such requests: what is longer is seldom the same again
 BRIEF: Final = 6  # of such responses
+UNKNOWN, UNASKED = -1, 0  # in place of a request's number: it is not kept; it was not captured
 _HEAD: Final = Struct(">HIB").unpack_from  # protocol and length as one number: where the protocol is not 0 it is above any length
-_asked: Final[dict[bytes, Asked]] = {}  # by the octets from the unit on: a plant says the same again and again
-_unasked: Final[dict[bytes, Answer]] = {}  # responses whose request was not captured
+_asked: Final = Known[bytes, Asked](KEPT)  # by the octets from the unit on
+_answers: Final = Known[tuple[int, bytes], Answer](ANSWERS)  # by the number of the request, and the octets from the unit on
+_numbers: Final = count(UNASKED + 1)
 
 
 def likely(data: bytes, start: int, end: int) -> bool:
@@ -83,7 +92,10 @@ class Modbus:
             stop = start + 6 + length
             if stop > end:
                 return start
-            if to_server:
+            function = data[start + 7]
+            if length == 6 and (function == 6 or (function == 5 and data[start + 10 : start + 12] in COIL)):
+                self._write(data, start, transaction, to_server, packet, out)
+            elif to_server:
                 asked = _asked.get(data[start + 6 : stop]) if length <= SHORT else None
                 if asked is not None or (asked := self._request(data, start, stop, packet, out)) is not None:
                     code, thing, fields, _, _, _ = asked
@@ -96,13 +108,14 @@ class Modbus:
                     out.append((packet, self._flow, True, NAME, "command", code, thing, "", 6 + length, fields))
             else:
                 asked = self._requests.pop(transaction << 8 | unit, None)
-                answer = (_unasked if asked is None else asked[3]).get(data[start + 6 : stop]) if length <= BRIEF else None
+                kept = length <= BRIEF and (asked is None or asked[3] != UNKNOWN)
+                answer = _answers.get((asked[3] if asked else UNASKED, data[start + 6 : stop])) if kept else None
                 if answer is not None:
                     code, thing, outcome, fields = answer
                     fields = fields.copy()
                     fields["transaction"] = transaction
                     out.append((packet, self._flow, False, NAME, "response", code, thing, outcome, 6 + length, fields))
-                elif asked is None or length != asked[5] or data[start + 8] != length - 3 or data[start + 7] != asked[4][0]:
+                elif asked is None or length != asked[5] or data[start + 8] != length - 3 or function != asked[4][0]:
                     self._response(data, start, stop, transaction, asked, packet, out)
                 else:  # as many registers as were asked for: nearly all that changes in a plant, hence in one step
                     function, address, quantity, code, thing, _ = asked[4]
@@ -110,8 +123,8 @@ class Modbus:
                         "transaction": transaction, "unit": unit, "function": function, "matched": True, "address": address,
                         "quantity": quantity, "values": [*words(quantity).unpack_from(data, start + 9)],
                     }  # fmt: skip
-                    if length <= BRIEF:
-                        _remember(asked, data[start + 6 : stop], (code, thing, "success", fields))
+                    if kept and _answers.room():
+                        _answers[asked[3], data[start + 6 : stop]] = (code, thing, "success", fields)
                     out.append((packet, self._flow, False, NAME, "response", code, thing, "success", 6 + length, fields))
             start = stop
         if end - start >= 4 and (data[start + 2] or data[start + 3]):
@@ -123,34 +136,63 @@ class Modbus:
         told = {"problem": reason, "sample": data[start : min(end, start + 64)].hex()}
         out.append((packet, self._flow, to_server, NAME, "problem", "", "", "", end - start, told))
 
+    def _write(self, data: bytes, start: int, transaction: int, to_server: bool, packet: int, out: list[Plain]) -> None:
+        """One coil or register is written, or was: command and response are alike, and what is written seldom comes again."""
+        unit, function = data[start + 6], data[start + 7]
+        address, value = PAIR(data, start + 8)
+        if function == 5:
+            value = 1 if value else 0
+        code, thing = FUNCTIONS[function], range_of(AREAS[function], address, 1)
+        key = transaction << 8 | unit
+        fields: Fields
+        if to_server:
+            fields = {"transaction": transaction, "unit": unit, "function": function, "address": address, "value": value}
+            requests = self._requests
+            if len(requests) >= WAITING:
+                del requests[next(iter(requests))]
+            requests[key] = (code, thing, fields, UNKNOWN, (function, address, -1, code, thing, None), 0)
+            out.append((packet, self._flow, True, NAME, "command", code, thing, "", 12, fields))
+            return
+        asked = self._requests.pop(key, None)
+        fields = {
+            "transaction": transaction, "unit": unit, "function": function, "matched": asked is not None and asked[4][0] == function,
+            "address": address, "value": value,
+        }  # fmt: skip
+        out.append((packet, self._flow, False, NAME, "response", code, thing, "success", 12, fields))
+
     def _request(self, data: bytes, start: int, stop: int, packet: int, out: list[Plain]) -> Asked | None:
         """What a request says, whose transaction is put in by `take`; None where it is too short, which is told."""
         unit, function = data[start + 6], data[start + 7]
-        fields: Fields = {"transaction": 0, "unit": unit, "function": function}
-        code = FUNCTIONS.get(function) or f"function_{function}"
-        read = REQUESTS.get(function, other)(data, start + 8, stop, fields)
-        if read is None:
-            self._wrong(f"a {code} request of {stop - start - 7} bytes is too short", data, start, stop, True, packet, out)
-            return None
-        code, thing = read[0] or code, read[1]
-        address, quantity = fields.get("address", -1), fields.get("quantity", -1)
-        if function == 23:
-            address, quantity = fields["read_address"], fields["read_quantity"]
-        registers = 3 + quantity * 2 if 3 <= function <= 4 else 0
-        asked: Asked = (code, thing, fields, {}, (function, address, quantity, code, thing, fields.get("records")), registers)
-        if stop - start - 6 <= SHORT:
-            if len(_asked) >= KEPT:
-                _asked.clear()
+        if stop - start == 12 and 1 <= function <= 4:
+            address, quantity = PAIR(data, start + 8)
+            fields: Fields = {"transaction": 0, "unit": unit, "function": function, "address": address, "quantity": quantity}
+            code, thing = FUNCTIONS[function], range_of(AREAS[function], address, quantity)
+        else:
+            fields = {"transaction": 0, "unit": unit, "function": function}
+            code = FUNCTIONS.get(function) or f"function_{function}"
+            read = REQUESTS.get(function, other)(data, start + 8, stop, fields)
+            if read is None:
+                self._wrong(f"a {code} request of {stop - start - 7} bytes is too short", data, start, stop, True, packet, out)
+                return None
+            code, thing = read[0] or code, read[1]
+            address, quantity = fields.get("address", -1), fields.get("quantity", -1)
+            if function == 23:
+                address, quantity = fields["read_address"], fields["read_quantity"]
+        room = stop - start - 6 <= SHORT and _asked.room()
+        number, registers = next(_numbers) if room else UNKNOWN, 3 + quantity * 2 if 3 <= function <= 4 else 0
+        asked: Asked = (code, thing, fields, number, (function, address, quantity, code, thing, fields.get("records")), registers)
+        if room:
             _asked[data[start + 6 : stop]] = asked
         return asked
 
     def _response(self, data: bytes, start: int, stop: int, transaction: int, asked: Asked | None, packet: int, out: list[Plain]) -> None:
-        told = self._told(data, start, stop, transaction, asked, packet, out)
+        told = _bits(data, start, stop, transaction, asked) or self._told(data, start, stop, transaction, asked, packet, out)
         if told is None:
             return
         code, thing, outcome, fields = told
-        if stop - start - 6 <= BRIEF:
-            _remember(asked, data[start + 6 : stop], told)
+        number = UNASKED if asked is None else asked[3]
+        if number != UNKNOWN and stop - start - 6 <= BRIEF and _answers.room():
+            _answers[number, data[start + 6 : stop]] = told
         out.append((packet, self._flow, False, NAME, "response", code, thing, outcome, stop - start, fields))
 
     def _told(
@@ -192,8 +234,16 @@ class Modbus:
         return code, thing, "failure", fields
 
 
-def _remember(asked: Asked | None, octets: bytes, answer: Answer) -> None:
-    known = _unasked if asked is None else asked[3]
-    if len(known) >= ANSWERS:
-        known.clear()
-    known[octets] = answer
+def _bits(data: bytes, start: int, stop: int, transaction: int, asked: Asked | None) -> Answer | None:
+    """As many whole octets of bits as were asked for, in one step; None of other responses."""
+    function = data[start + 7]
+    if asked is None or function > 2 or asked[4][0] != function or stop - start < 9:
+        return None
+    _, address, quantity, code, thing, _ = asked[4]
+    if quantity & 7 or stop - start - 9 != quantity >> 3 or data[start + 8] != quantity >> 3:
+        return None
+    fields: Fields = {
+        "transaction": transaction, "unit": data[start + 6], "function": function, "matched": True, "address": address,
+        "quantity": quantity, "values": bits_of(data, start + 9, stop),
+    }  # fmt: skip
+    return code, thing, "success", fields

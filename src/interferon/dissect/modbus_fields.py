@@ -43,8 +43,8 @@ Fields: TypeAlias = dict[str, Any]
 Read: TypeAlias = tuple[str, str] | None  # code (`` for the function's own) and object; None where the message is too short
 Request: TypeAlias = tuple[int, int, int, str, str, Any]  # function, address, quantity, code, object, what else its response needs
 Answer: TypeAlias = tuple[str, str, str, Fields]  # code, object, outcome, fields, of which `transaction` is that of no message
-# code, object, fields; answers by their octets from the unit on; what an answer needs; its length where it is of registers, else 0
-Asked: TypeAlias = tuple[str, str, Fields, dict[bytes, Answer], Request, int]
+# code, object, fields; its number, by which its answers are known; what an answer needs; its length where it is of registers, else 0
+Asked: TypeAlias = tuple[str, str, Fields, int, Request, int]
 
 
 @lru_cache(4096)

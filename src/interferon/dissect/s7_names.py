@@ -121,7 +121,5 @@ PLUS: Final = {
 Fields: TypeAlias = dict[str, Any]
 Parse: TypeAlias = Callable[[bytes, int, int, int, Fields], str]  # data, parameters, data of the message, its end, fields; gives the object
 Told: TypeAlias = tuple[str, str, str, Fields]  # code, object, outcome, fields; `pdu_reference` is that of the first message that said so
-Awaited: TypeAlias = tuple[
-    Told, list[Fields], dict[bytes, Told]
-]  # a request, its items, answers to it by their octets behind the reference
+Awaited: TypeAlias = tuple[Told, list[Fields], int]  # a request, its items, and its number, by which answers to it are known
 Specified: TypeAlias = tuple[list[Fields], str]  # items, what they are about

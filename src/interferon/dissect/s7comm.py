@@ -4,10 +4,12 @@ Driven by `dissect.conversations`.
 Sources: RFC 1006 (TPKT), ISO 8073 (COTP). S7comm itself is not published; items and values are read by `s7_items`.
 """
 
+from itertools import count
 from struct import Struct
 from typing import Final
 
 from interferon.dissect import s7_items as items
+from interferon.dissect.known import Known
 from interferon.dissect.message import Plain
 from interferon.dissect.s7_functions import ANSWERS, JOBS, item_values, specified_items, user_content
 from interferon.dissect.s7_names import (
@@ -26,6 +28,7 @@ from interferon.dissect.s7_names import (
     Awaited,
     Fields,
     Specified,
+    Told,
 )
 
 NAME: Final = "s7comm"
@@ -36,7 +39,7 @@ START: Final = b"\x03\x00"
 LONGEST: Final = 65536  # octets of a message that comes in parts
 KEPT: Final = 256  # requests whose answer is awaited, variable lists that are remembered
 ASKED: Final = 128  # reads and writes of at most LIST octets that are known by them
-ANSWERED: Final = 8  # answers to each of them, of at most SHORT octets, that are known by theirs
+ANSWERED: Final = 1024  # answers to them, of at most SHORT octets, that are known by theirs
 LIST: Final = 256
 SHORT: Final = 128
 PARTS: Final = 16  # lists of a controller that come in parts at a time
@@ -47,8 +50,11 @@ VARIABLES: Final = (4, 5)  # functions: read, write
 _HEADER: Final = Struct(">BBHHHH").unpack_from
 _WHOLE: Final = Struct(">HHIBxxH").unpack_from  # size behind BEGIN, kind and reference behind WHOLE
 _CALL: Final = Struct(">HxxH").unpack_from  # of S7comm-plus: function, sequence
-UNASKED: Final[Awaited] = (("", "", "", {}), [], {})  # in place of a request that was not captured
-_asked: Final[dict[bytes, Awaited]] = {}  # by the octets behind the reference: a controller is asked the same again and again
+UNKNOWN: Final = 0  # in place of a request's number: it is not kept
+UNASKED: Final[Awaited] = (("", "", "", {}), [], UNKNOWN)  # in place of a request that was not captured
+_asked: Final = Known[bytes, Awaited](ASKED)  # by the octets behind the reference: a controller is asked the same again and again
+_answers: Final = Known[tuple[int, bytes], Told](ANSWERED)  # by the number of the request, and the octets behind the reference
+_numbers: Final = count(UNKNOWN + 1)
 
 
 def _tpkt(data: bytes, at: int) -> int:
@@ -137,7 +143,7 @@ class Sessions:
                                 del awaited[next(iter(awaited))]
                             awaited[to_server, reference] = asked
                     elif kind == 3 and size <= SHORT and (asked := self._awaited.get(key := (not to_server, reference))) is not None:
-                        known = asked[2].get(data[at + 13 : stop])
+                        known = _answers.get((asked[2], data[at + 13 : stop])) if asked[2] else None
                         if known is not None:
                             del self._awaited[key]
                     role = "command" if to_server else "response"
@@ -244,21 +250,17 @@ class Sessions:
         elif answer:
             asked = self._awaited.pop((not to_server, reference), UNASKED)
             code, name, outcome = self._answer(data, at, begin, middle, stop, asked, fields)
-            if kind == 3 and asked is not UNASKED and middle > begin and data[begin] in VARIABLES and size <= SHORT:
-                if len(asked[2]) >= ANSWERED:
-                    asked[2].clear()
-                asked[2][data[at + 6 : end]] = (code, name, outcome, fields)
+            if kind == 3 and asked[2] and middle > begin and data[begin] in VARIABLES and size <= SHORT and _answers.room():
+                _answers[asked[2], data[at + 6 : end]] = (code, name, outcome, fields)
         else:
             code, name, specified = self._job(data, begin, middle, stop, fields)
             outcome = ""
             if middle > begin:
-                again = kind == 1 and data[begin] in VARIABLES and size <= LIST
-                asked = ((code, name, "", fields if again else {}), specified, {})
+                if kind == 1 and data[begin] in VARIABLES and size <= LIST and _asked.room():
+                    asked = _asked[data[at + 6 : end]] = ((code, name, "", fields), specified, next(_numbers))
+                else:
+                    asked = ((code, name, "", {}), specified, UNKNOWN)
                 self._await(to_server, reference, asked)
-                if again:
-                    if len(_asked) >= ASKED:
-                        _asked.clear()
-                    _asked[data[at + 6 : end]] = asked
         if stop < end:
             fields["undissected"] = end - stop
         out.append((packet, self.flow, to_server, NAME, role, code, name, outcome, size, fields))
@@ -363,7 +365,7 @@ class Sessions:
         if asked:
             name = user_content(group, code, content, True, fields)
             if name or reference:
-                self._await(to_server, reference, ((code, name, "", {}), [], {}))
+                self._await(to_server, reference, ((code, name, "", {}), [], UNKNOWN))
             return code, name, ""
         content = self._whole((to_server, group, sub, unit), content, more and not wrong)
         fields["more"] = more
