@@ -7,7 +7,7 @@ conversations hold.
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache, reduce
 from operator import itemgetter, or_
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +78,6 @@ class _Capture:
         self._dissectors = dissectors
         self._by_port = _ports(tuple(dissectors))
         self._waiting: dict[Stream | Datagrams, Flow] = {}
-        self._partial = 0
 
     def reading(self, window: Window | Few, last: bool) -> Reading:
         """Reads the next window; with `last` all conversations are over at its end."""
@@ -177,11 +176,10 @@ class _Capture:
         side = np.repeat(np.arange(len(of)), grouped.packets)
         kind = found.kind[order]
         loaded = (found.length[order] > 0) & ((kind == TCP) | (kind == UDP))
-        places = np.flatnonzero(loaded)
-        if not len(places):
-            return
-        streams, late = self._streams(window, found, order[places], side[places], of, forward)
+        streams, late = self._streams(window, found, order[loaded], side[loaded], of, forward)
         wanted = np.array([stream is not None for stream in streams])[side]
+        if not wanted.any():
+            return
         for number, packet in late.items():
             wanted &= (side != number) | (order >= packet)
         loaded &= wanted
@@ -191,24 +189,24 @@ class _Capture:
         packets = np.flatnonzero(sides_of >= 0)
         side = sides_of[packets]
         columns = ((packets + window.first).tolist(), side.tolist(), *(column[packets].tolist() for column in (found.begin, found.end)))
+        dissected = cast(list[Stream | Datagrams], streams)  # those that `columns` names
         if all(stream is None or stream.plain for stream in streams):
-            _in_order(window.data, columns, streams, rows)
+            _in_order(window.data, columns, dissected, rows)
         else:
             sequence = (found.sequence[packets] + ((found.flags[packets] & SYN) > 0)) & 0xFFFFFFFF
             looked = (found.length[packets].tolist(), sequence.tolist(), window.times[packets].tolist())
-            _one_by_one(window.data, self.frames.internet.own, (*columns, *looked), streams, rows)
+            _one_by_one(window.data, self.frames.internet.own, (*columns, *looked), dissected, rows)
         self._waiting.update((stream, flow) for stream, flow in zip(streams, of, strict=True) if stream is not None and stream.held())
 
     def _streams(
         self, window: Window, found: Table, packets: Ints, side: Ints, of: list[Flow], forward: list[bool]
     ) -> tuple[list[Stream | Datagrams | None], dict[int, int]]:
-        """The stream of each side whose conversation is dissected; a new one is decided by its port or first payloads. By side, where some
-        of these were passed over, also the packet from which on it is dissected.
+        """The stream of each side whose conversation is dissected; a new one is decided by its port or first payloads, which `packets` are.
+        By side, where some of these were passed over, also the packet from which on it is dissected.
         """
         heads = _heads(side)
-        numbers = side[heads].tolist()
         shown: list[tuple[int, int]] = []  # packets that dissectors may have to look at, and their sides
-        for number, begin, behind in zip(numbers, heads.tolist(), [*heads[1:].tolist(), len(side)], strict=True):
+        for number, begin, behind in zip(side[heads].tolist(), heads.tolist(), np.append(heads, len(side))[1:].tolist(), strict=True):
             flow = of[number]
             if flow.forward is None and flow.tried < TRIES:
                 count = 1 if self._port(flow) is not None else TRIES
@@ -221,10 +219,8 @@ class _Capture:
                 self._choose(flow, data, int(found.begin[packet]), int(found.end[packet]))
                 if flow.forward is not None and flow.tried > 1:
                     chosen[flow] = packet
-        streams: list[Stream | Datagrams | None] = [None] * len(of)
-        for number in numbers:
-            streams[number] = of[number].forward if forward[number] else of[number].backward
-        return streams, {number: chosen[of[number]] for number in numbers if of[number] in chosen} if chosen else {}
+        streams = [flow.forward if to_server else flow.backward for flow, to_server in zip(of, forward, strict=True)]
+        return streams, {number: chosen[flow] for number, flow in enumerate(of) if flow in chosen} if chosen else {}
 
     def _port(self, flow: Flow) -> Dissector | None:
         return self._by_port.get((flow.kind, flow.server & 0xFFFF))
@@ -343,12 +339,10 @@ def _repeated(begins: Ints, lengths: Ints, heads: Ints) -> tuple[Bools, Bools, I
     return (old != 0) & ~again, again, (begins[heads] + last) & 0xFFFFFFFF
 
 
-def _in_order(data: bytes, columns: Sequence[list[int]], streams: list[Stream | Datagrams | None], rows: list[Plain]) -> None:
+def _in_order(data: bytes, columns: Sequence[list[int]], streams: list[Stream | Datagrams], rows: list[Plain]) -> None:
     """Dissects payloads that lie in the window and follow each other: number of the packet, of its side, begin and end."""
     for packet, number, begin, end in zip(*columns, strict=True):
         stream = streams[number]
-        if stream is None:
-            continue
         if stream.rest:
             stream.join(data, begin, end, packet, rows)
         else:
@@ -358,13 +352,11 @@ def _in_order(data: bytes, columns: Sequence[list[int]], streams: list[Stream | 
 
 
 def _one_by_one(
-    data: bytes, own: dict[int, bytes], columns: Sequence[list[int]], streams: list[Stream | Datagrams | None], rows: list[Plain]
+    data: bytes, own: dict[int, bytes], columns: Sequence[list[int]], streams: list[Stream | Datagrams], rows: list[Plain]
 ) -> None:
     """The same where some streams look at each segment: also its length on the wire, sequence number and time."""
     for packet, number, begin, end, length, place, time in zip(*columns, strict=True):
         stream = streams[number]
-        if stream is None:
-            continue
         if not stream.plain:
             stream.segment(own.get(packet, data), begin, end, length, place, time, packet, rows)
         elif stream.rest:

@@ -57,7 +57,8 @@ class Pairs:
         return found if found.service == number or number == CARRIES else None
 
     def opened(self, to_target: int, to_originator: int) -> None:
-        """A connection was opened."""
-        if len(self.asking) >= WAITING:
-            self.answering.pop(self.asking.pop(next(iter(self.asking))) >> 16, None)
+        """A connection was opened: another one under the same number is over, and of too many the one that is open longest is forgotten."""
+        over = to_target if to_target in self.asking else next(iter(self.asking)) if len(self.asking) >= WAITING else None
+        if over is not None:
+            self.answering.pop(self.asking.pop(over) >> 16, None)
         self.asking[to_target] = self.answering[to_originator] = to_originator << 16

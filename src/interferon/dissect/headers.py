@@ -119,7 +119,7 @@ def _bulk(data: bytes, starts: Ints, ends: Ints, link: int) -> tuple[NDArray[np.
     tcp = protocol == TCP
     behind, inner = at + total, at + header
     read &= (tcp | (protocol == UDP)) & ((ip["first"] >> 4) == 4) & (header >= 20) & ((ip["part"] & 0x3FFF) == 0)
-    read &= (behind <= ends) & (inner <= limit) & (at <= limit)
+    read &= (behind <= ends) & (inner <= limit)
     ports = _gather(data, np.minimum(inner, limit), _PORTS) if (read & (header > 20)).any() else ip
     sequence = ports["sequence"].astype(np.int64)
     own = np.where(tcp, (ports["offset"] >> 4).astype(np.int64) * 4, 8)
