@@ -152,6 +152,20 @@ def test_a_keep_alive_of_a_conversation_picked_up_later_is_no_data(monkeypatch: 
         assert [row["code"] for row in rows] == ["read_holding_registers", "read_holding_registers", None]
 
 
+def test_messages_that_carry_others_stand_beside_such_as_carry_none() -> None:
+    session = bytes.fromhex("65000400 05000000 00000000 4142434445464748 00000000 01000000")
+    asked = bytes.fromhex(
+        "70001c00 05000000 00000000 0000000000000000 00000000 00000000 0000 0200 a1000400 09000000 b1000800 0100 0e0220012401"
+    )
+    rows, letters = told(file(frame(True, 1, session, server=44818), frame(True, 29, asked, server=44818)))
+    assert letters == []
+    said = [row["attributes"] for row in rows]
+    assert [(each["protocol"], each.get("command"), "cip" in each) for each in said] == [
+        ("enip", "register_session", False), ("enip", "send_unit_data", True), ("tcp", None, False),
+    ]  # fmt: skip
+    assert (said[0]["protocol_version"], said[1]["cip"]["service"], said[1]["sequence"]) == (1, "get_attribute_single", 1)
+
+
 def test_what_another_protocol_sends_over_cotp_is_told_as_cotp() -> None:
     payloads = bytes.fromhex("0300000a02f080a00178"), bytes.fromhex("0300001902f08032010000000000080000f0000001000101e0")
     rows, letters = told(file(frame(True, 1, payloads[0], server=102), frame(True, 11, payloads[1], server=102)))

@@ -146,6 +146,12 @@ def test_pairs_are_told_by_transaction_and_unit() -> None:
     assert found == ["holding:300", "holding:200", "holding:100", ""]
 
 
+def test_registers_whose_count_is_wrong_are_malformed() -> None:
+    for _ in range(2):
+        _, answered = exchange("03 0000 0001", "03 03 002A")
+        assert answered[9]["malformed"] == "3 bytes are told, 2 are there"
+
+
 def test_requests_without_an_answer_are_bounded() -> None:
     conversation = modbus.conversation(0)
     for transaction in range(2000):

@@ -333,6 +333,12 @@ def test_parts_of_one_direction_do_not_touch_the_other() -> None:
     assert [row.code for row in found[1:3]] == ["s7comm_plus", "read_var"]
 
 
+def test_what_follows_a_part_in_its_direction_is_the_next_part() -> None:
+    sent, begun = job(asked(item(2, 0x83, 0))), cotp(b"", last=False)
+    found = read((OUT, sent), (OUT, begun), (OUT, sent), (OUT, sent))
+    assert [row.size for row in found] == [len(sent), len(begun) + len(sent), len(sent)]
+
+
 def test_an_endless_message_is_given_up() -> None:
     found = read(*[(OUT, cotp(bytes(1000), last=False))] * 70)
     assert [row.fields["problem"] for row in found] == ["a message of more than 65536 octets"]

@@ -119,6 +119,16 @@ def test_what_is_sent_again_in_a_window_does_not_part_what_is_in_order(first: in
     assert lines(told(data, 0)[0].rows) == ["one", "two", "!", "three"]
 
 
+def test_datagrams_that_are_alike_are_each_told_beside_segments_out_of_order() -> None:
+    datagram = struct.pack(">HHHH", 40_000, 502, 12, 0) + b"one\n"
+    udp = b"\2" * 12 + b"\x08\0" + struct.pack(">BBHHHBBH", 0x45, 0, 32, 0, 0, 64, 17, 0) + CLIENT + SERVER + datagram
+    tcp = [frame(True, number, PUSH, b"x\n", 41_000) for number in (1, 5, 3, 3)]
+    data = capture(*enumerate([tcp[0], udp, tcp[1], udp, tcp[2], udp, tcp[3]]))
+    single = told(data, 1 << 30)[0].rows
+    assert sorted(lines(single)) == ["one"] * 3 + ["x"] * 3
+    assert told(data, 0)[0].rows == single
+
+
 def test_a_hole_is_told_and_reading_goes_on_behind_it() -> None:
     found = rows([*handshake(), (0, True, 101, PUSH, b"one\nhal"), (0, True, 120, PUSH, b"rest\ntwo\n")])
     assert lines(found) == ["one", "rest", "two"]

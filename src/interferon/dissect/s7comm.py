@@ -256,7 +256,7 @@ class Sessions:
             code, name, specified = self._job(data, begin, middle, stop, fields)
             outcome = ""
             if middle > begin:
-                if kind == 1 and data[begin] in VARIABLES and size <= LIST and _asked.room():
+                if data[begin] in VARIABLES and size <= LIST and _asked.room():
                     asked = _asked[data[at + 6 : end]] = ((code, name, "", fields), specified, next(_numbers))
                 else:
                     asked = ((code, name, "", {}), specified, UNKNOWN)
