@@ -92,10 +92,7 @@ class Modbus:
             stop = start + 6 + length
             if stop > end:
                 return start
-            function = data[start + 7]
-            if length == 6 and (function == 6 or (function == 5 and data[start + 10 : start + 12] in COIL)):
-                self._write(data, start, transaction, to_server, packet, out)
-            elif to_server:
+            if to_server:
                 asked = _asked.get(data[start + 6 : stop]) if length <= SHORT else None
                 if asked is not None or (asked := self._request(data, start, stop, packet, out)) is not None:
                     code, thing, fields, _, _, _ = asked
@@ -115,7 +112,7 @@ class Modbus:
                     fields = fields.copy()
                     fields["transaction"] = transaction
                     out.append((packet, self._flow, False, NAME, "response", code, thing, outcome, 6 + length, fields))
-                elif asked is None or length != asked[5] or data[start + 8] != length - 3 or function != asked[4][0]:
+                elif asked is None or length != asked[5] or data[start + 8] != length - 3 or data[start + 7] != asked[4][0]:
                     self._response(data, start, stop, transaction, asked, packet, out)
                 else:  # as many registers as were asked for: nearly all that changes in a plant, hence in one step
                     function, address, quantity, code, thing, _ = asked[4]
@@ -136,30 +133,6 @@ class Modbus:
         told = {"problem": reason, "sample": data[start : min(end, start + 64)].hex()}
         out.append((packet, self._flow, to_server, NAME, "problem", "", "", "", end - start, told))
 
-    def _write(self, data: bytes, start: int, transaction: int, to_server: bool, packet: int, out: list[Plain]) -> None:
-        """One coil or register is written, or was: command and response are alike, and what is written seldom comes again."""
-        unit, function = data[start + 6], data[start + 7]
-        address, value = PAIR(data, start + 8)
-        if function == 5:
-            value = 1 if value else 0
-        code, thing = FUNCTIONS[function], range_of(AREAS[function], address, 1)
-        key = transaction << 8 | unit
-        fields: Fields
-        if to_server:
-            fields = {"transaction": transaction, "unit": unit, "function": function, "address": address, "value": value}
-            requests = self._requests
-            if len(requests) >= WAITING:
-                del requests[next(iter(requests))]
-            requests[key] = (code, thing, fields, UNKNOWN, (function, address, -1, code, thing, None), 0)
-            out.append((packet, self._flow, True, NAME, "command", code, thing, "", 12, fields))
-            return
-        asked = self._requests.pop(key, None)
-        fields = {
-            "transaction": transaction, "unit": unit, "function": function, "matched": asked is not None and asked[4][0] == function,
-            "address": address, "value": value,
-        }  # fmt: skip
-        out.append((packet, self._flow, False, NAME, "response", code, thing, "success", 12, fields))
-
     def _request(self, data: bytes, start: int, stop: int, packet: int, out: list[Plain]) -> Asked | None:
         """What a request says, whose transaction is put in by `take`; None where it is too short, which is told."""
         unit, function = data[start + 6], data[start + 7]
@@ -167,6 +140,16 @@ class Modbus:
             address, quantity = PAIR(data, start + 8)
             fields: Fields = {"transaction": 0, "unit": unit, "function": function, "address": address, "quantity": quantity}
             code, thing = FUNCTIONS[function], range_of(AREAS[function], address, quantity)
+        elif _writes_one(data, start, stop, function):
+            (address, value), quantity = PAIR(data, start + 8), -1
+            fields = {
+                "transaction": 0,
+                "unit": unit,
+                "function": function,
+                "address": address,
+                "value": 1 if function == 5 and value else value,
+            }
+            code, thing = FUNCTIONS[function], range_of(AREAS[function], address, 1)
         else:
             fields = {"transaction": 0, "unit": unit, "function": function}
             code = FUNCTIONS.get(function) or f"function_{function}"
@@ -186,7 +169,7 @@ class Modbus:
         return asked
 
     def _response(self, data: bytes, start: int, stop: int, transaction: int, asked: Asked | None, packet: int, out: list[Plain]) -> None:
-        told = _bits(data, start, stop, transaction, asked) or self._told(data, start, stop, transaction, asked, packet, out)
+        told = _usual(data, start, stop, transaction, asked) or self._told(data, start, stop, transaction, asked, packet, out)
         if told is None:
             return
         code, thing, outcome, fields = told
@@ -234,16 +217,30 @@ class Modbus:
         return code, thing, "failure", fields
 
 
-def _bits(data: bytes, start: int, stop: int, transaction: int, asked: Asked | None) -> Answer | None:
-    """As many whole octets of bits as were asked for, in one step; None of other responses."""
-    function = data[start + 7]
-    if asked is None or function > 2 or asked[4][0] != function or stop - start < 9:
+def _writes_one(data: bytes, start: int, stop: int, function: int) -> bool:
+    """Whether one register or coil is written, or was, as it should be: command and response are alike."""
+    return stop - start == 12 and (function == 6 or (function == 5 and data[start + 10 : start + 12] in COIL))
+
+
+def _usual(data: bytes, start: int, stop: int, transaction: int, asked: Asked | None) -> Answer | None:
+    """What was written, or as many whole octets of bits as were asked for, in one step; None of other responses."""
+    unit, function = data[start + 6], data[start + 7]
+    matched = asked is not None and asked[4][0] == function
+    fields: Fields
+    if _writes_one(data, start, stop, function):
+        address, value = PAIR(data, start + 8)
+        fields = {
+            "transaction": transaction, "unit": unit, "function": function, "matched": matched, "address": address,
+            "value": 1 if function == 5 and value else value,
+        }  # fmt: skip
+        return FUNCTIONS[function], range_of(AREAS[function], address, 1), "success", fields
+    if asked is None or not matched or function > 2 or stop - start < 9:
         return None
     _, address, quantity, code, thing, _ = asked[4]
     if quantity & 7 or stop - start - 9 != quantity >> 3 or data[start + 8] != quantity >> 3:
         return None
-    fields: Fields = {
-        "transaction": transaction, "unit": data[start + 6], "function": function, "matched": True, "address": address,
-        "quantity": quantity, "values": bits_of(data, start + 9, stop),
+    fields = {
+        "transaction": transaction, "unit": unit, "function": function, "matched": True, "address": address, "quantity": quantity,
+        "values": bits_of(data, start + 9, stop),
     }  # fmt: skip
     return code, thing, "success", fields
