@@ -2,17 +2,24 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncua.ua
+import msgspec
+import pyarrow as pa
 import pytest
 from asyncua.server.history import HistoryDict
 from asyncua.server.server import Server as UaServer
 from asyncua.server.uaprocessor import UaProcessor
+
+from interferon.connectors import opcua_live
+from interferon.sense.live import Item, Place
 
 from . import live_feeds as live
 
@@ -48,7 +55,20 @@ START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
 
 class Kept(HistoryDict):
-    """History that outlives a stop of its server, as that of a historian does."""
+    """History that outlives a stop of its server, and shows a value some time after it was set, as that of a historian does."""
+
+    def __init__(self, lag: float) -> None:
+        super().__init__()
+        self._lag = lag
+        self._saved: dict[datetime | None, float] = {}
+
+    async def save_node_value(self, node_id: Any, datavalue: Any) -> None:
+        self._saved[datavalue.SourceTimestamp] = time.monotonic()
+        await super().save_node_value(node_id, datavalue)
+
+    async def read_node_history(self, *given: Any) -> Any:
+        values, more = await super().read_node_history(*given)
+        return [each for each in values if self._saved[each.SourceTimestamp] + self._lag <= time.monotonic()], more
 
     async def new_historized_node(self, node_id: Any, period: Any, count: int = 0) -> None:
         if node_id not in self._datachanges:
@@ -72,8 +92,8 @@ class Server:
 
     shelf: Path
 
-    def __init__(self, port: int, *, history: bool, cert: Path | None = None, key: Path | None = None) -> None:
-        self._port, self._history = port, Kept() if history else None
+    def __init__(self, port: int, *, history: bool, lag: float = 0.0, cert: Path | None = None, key: Path | None = None) -> None:
+        self._port, self._history = port, Kept(lag) if history else None
         self._cert, self._key = cert, key
         self.number = 0
         self.writes = 0
@@ -184,6 +204,48 @@ def test_a_server_that_stops_and_starts_doubles_nothing_and_its_history_fills_th
     if history:
         assert found == list(map(float, range(56)))
     assert live.once(live.rows(where))
+
+
+def returned(port: int, last: int, until: float) -> list[float]:
+    """The levels that a connection stores which comes back after `last`, to `until`."""
+    found: list[float] = []
+    settings = msgspec.convert(tomllib.loads(FEED.format(port=port))["feed"][0], opcua_live.Settings)
+    at = opcua_live.micros(START)
+    place = {"next": 0, "last": {"ns=2;s=level": [at + last * 1_000_000, float(last)], "ns=2;s=mode": [at, "auto"]}}
+
+    async def come() -> None:
+        done = asyncio.Event()
+
+        async def take(items: Sequence[Item], _: Place) -> None:
+            rows = [row for item in items if isinstance(item, pa.RecordBatch) for row in item.to_pylist()]
+            found.extend(row["value"] for row in rows if row["signal"] == "level")
+            if found and found[-1] == until:
+                done.set()
+
+        listening = asyncio.create_task(opcua_live.listen(settings, "plant", place, take))
+        await asyncio.wait({listening, asyncio.create_task(done.wait())}, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+
+    asyncio.run(come())
+    return found
+
+
+def test_what_history_has_late_is_waited_for(free_port: int) -> None:
+    server = Server(free_port, history=True, lag=1.0)
+    with server.running():
+        server.step(20, 0.001)
+        assert returned(free_port, last=5, until=20) == list(map(float, range(6, 21)))
+
+
+def test_history_that_never_comes_holds_nothing_up_for_long(free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opcua_live, "LAG_S", 0.5)
+    server = Server(free_port, history=True, lag=3600.0)
+    with server.running():
+        server.step(20, 0.001)
+        began = time.monotonic()
+        assert returned(free_port, last=5, until=20) == [20]
+        assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("die", ["before-ack", "before-log"])

@@ -4,13 +4,14 @@ Called by `runtime.feeds`. Source: OPC UA 1.05, part 4 (subscriptions, quality),
 calls Write or Call.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from asyncua.common.subscription import Subscription
     from asyncua.crypto.uacrypto import CertProperties
 
+Came: TypeAlias = "tuple[str, ua.DataValue]"  # node as the server names it, value
+
 NAME: Final = "opcua"
 PORTS: Final = {"opc.tcp": 4840}
 ANSWER_S: Final = 10.0
@@ -33,6 +36,8 @@ ROWS: Final = 2000  # of one take at most
 WAITING: Final = 100_000  # values between two takes; with more the connection is given up, and history fills the gap
 PAGE: Final = 5000  # values of history in one answer
 CHUNK: Final = 500  # nodes in one request
+LAG_S: Final = 5.0  # what history may lag behind the values; live values wait for it no longer
+PAUSE_S: Final = 0.05  # before history that lags is read again; twice as long each time
 SECURITY: Final = ("None", "Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss")
 
 
@@ -147,19 +152,19 @@ class _Reader:
         self._next: int = place.get("next", 0)
         self._last: dict[str, list[Any]] = dict(place.get("last", {}))  # node → [source time, value] stored last
         self._before = {node: held[0] for node, held in self._last.items()}  # at the beginning: what is not newer was stored
+        self._nodes = {client.get_node(each.node).nodeid.to_string(): each for each in settings.nodes}
 
     async def read(self) -> None:
         """The subscription stands before history is asked, so that nothing falls between them."""
         publishing = await self._client.create_subscription(self._settings.publishing_ms, queue_maxsize=WAITING, overflow=_overflow())
-        nodes = {self._client.get_node(each.node).nodeid.to_string(): each for each in self._settings.nodes}
         refused = await self._subscribe(publishing)
         await self._take([], self._place())
-        if self._settings.history and self._last:
-            for each in self._settings.nodes:
-                await self._missed(each)
+        takes = await self._fill(publishing) if self._settings.history and self._last else []
         await self._store(refused)
+        for take in takes:
+            await self._live(take)
         while True:
-            await self._store([row for key, value in await self._came(publishing) for row in self._row(nodes[key], value)])
+            await self._live(await self._came(publishing))
 
     def _place(self) -> Place:
         return {"next": self._next, "last": dict(self._last)}
@@ -179,28 +184,57 @@ class _Reader:
                     refused.append(Unread(f"node {each.node}: the server answers {answer.name}", each.node, each.entity))
         return refused
 
-    async def _missed(self, node: Node) -> None:
-        """Stores what the server's history has since the value stored last; nothing where it keeps none."""
+    async def _fill(self, publishing: "Subscription") -> "list[list[Came]]":
+        """Stores what history has of the time away, up to the first live value of each node; the answer is what came meanwhile.
+
+        History lags behind the values: those set just before the subscription stood may come to it later.
+        """
+        now = micros(datetime.now(UTC))
+        kept = [each for each in self._settings.nodes if each.node in self._before and await self._missed(each, now)]
+        end, pause = time.monotonic() + LAG_S, PAUSE_S
+        takes = await self._first(publishing, {each.node for each in kept}, end)
+        goals = dict.fromkeys(self._before, now)  # of a node that sent nothing
+        goals |= {self._nodes[key].node: _moment(value) for take in reversed(takes) for key, value in reversed(take)}
+        while lagging := [each for each in kept if self._before[each.node] < goals[each.node]]:
+            kept = [each for each in lagging if await self._missed(each, goals[each.node])]
+            if time.monotonic() + pause > end:
+                break
+            await asyncio.sleep(pause)
+            pause *= 2
+        return takes
+
+    async def _first(self, publishing: "Subscription", wanted: set[str], end: float) -> "list[list[Came]]":
+        """What comes until each of these nodes has sent a value, or the time is over."""
+        takes: list[list[Came]] = []
+        while wanted and time.monotonic() < end:
+            takes.append(await self._came(publishing))
+            wanted = wanted - {self._nodes[key].node for key, _ in takes[-1]}
+        return takes
+
+    async def _missed(self, node: Node, until: int) -> bool:
+        """Stores what the server's history has since the value stored last; False where it keeps none."""
         from asyncua.ua.uaerrors import UaStatusCodeError
 
-        begin, until = self._before.get(node.node), datetime.now(UTC)
+        begin: int | None = self._before[node.node]
         while begin is not None:
-            since = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=begin)
             try:
-                values = await self._client.get_node(node.node).read_raw_history(since, until, numvalues=PAGE, return_bounds=False)
+                values = await self._client.get_node(node.node).read_raw_history(
+                    _date(begin), _date(until + 1), numvalues=PAGE, return_bounds=False
+                )
             except UaStatusCodeError:
-                return
+                return False
             await self._store([row for value in values for row in self._row(node, value)])
             reached = self._last[node.node][0]
             self._before[node.node] = max(self._before[node.node], reached)  # the subscription has some of it, too
             begin = reached if len(values) >= PAGE and reached > begin else None
+        return True
 
-    async def _came(self, publishing: "Subscription") -> "list[tuple[str, ua.DataValue]]":
+    async def _came(self, publishing: "Subscription") -> "list[Came]":
         """The values of one take. Lost where the connection is, or the server ended the subscription."""
         from asyncua.client.ua_client import UaClientState
         from asyncua.common.subscription import DataChangeEvent, StatusChangeEvent
 
-        found: list[tuple[str, ua.DataValue]] = []
+        found: list[Came] = []
         wait = 1.0
         while len(found) < ROWS:
             event = await publishing.next_event(wait)
@@ -226,6 +260,9 @@ class _Reader:
             self._last[node.node] = [row.time, told]
         yield row
 
+    async def _live(self, came: "list[Came]") -> None:
+        await self._store([row for key, value in came for row in self._row(self._nodes[key], value)])
+
     async def _store(self, found: list[Found]) -> None:
         if found:
             items, self._next = batched(found, self._feed, self._next, seen=time.time_ns() // 1000, trust=self._settings.trust)
@@ -240,7 +277,7 @@ def _overflow() -> Any:
 
 def reading(node: Node, value: "ua.DataValue", now: int) -> Reading:
     """A value with its source's time (the server's, or ours, where it has none) and one of three qualities."""
-    at = micros(value.SourceTimestamp) or micros(value.ServerTimestamp) or now
+    at = _moment(value) or now
     quality = (GOOD, UNCERTAIN, BAD, BAD)[(value.StatusCode.value >> 30) & 3] if value.StatusCode is not None else GOOD
     held = value.Value.Value if value.Value is not None else None
     if held is None or quality == BAD:
@@ -253,12 +290,20 @@ def reading(node: Node, value: "ua.DataValue", now: int) -> Reading:
     return Reading(at, node.entity, node.signal, text=_text(held), quality=quality)
 
 
+def _moment(value: "ua.DataValue") -> int:
+    return micros(value.SourceTimestamp) or micros(value.ServerTimestamp)
+
+
 def micros(moment: datetime | None) -> int:
     """Microseconds UTC; 0 for none, and for the beginning of OPC UA's time, which means none."""
     if moment is None or moment.year < 1971:
         return 0
     aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     return (aware - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
+
+
+def _date(at: int) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at)
 
 
 def _text(held: Any) -> str:
