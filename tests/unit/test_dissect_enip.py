@@ -439,6 +439,14 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [row.fields["matched"] for row in rows[300:]] == [False] * 44 + [True] * 256
 
 
+def test_paths_of_hundreds_of_segments_are_not_remembered() -> None:
+    before = len(cip.REQUESTS), cip._known_head.cache_info().currsize
+    sent = b"\x0e\xfe" + b"\x20\x01" * 254
+    rows = read((True, connected(sent)), (True, connected(sent, 2)))
+    assert [len(row.fields["cip"]["path"]) for row in rows] == [254, 254]
+    assert (len(cip.REQUESTS), cip._known_head.cache_info().currsize) == before
+
+
 def test_likely_wants_messages_that_fit() -> None:
     for good in (
         message(0x65, pack("<HH", 1, 0), session=0),

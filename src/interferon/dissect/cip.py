@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from interferon.dissect import cip_data as bodies
 from interferon.dissect import cip_identity as identities
 from interferon.dissect import cip_names as names
-from interferon.dissect.cip_path import Path, path
+from interferon.dissect.cip_path import KEPT, Path, path
 
 DEPTH: Final = 3  # messages within messages
 SHORT: Final = 512  # octets of a message that is kept as a whole, as controllers are polled
@@ -60,13 +60,19 @@ Request: TypeAlias = tuple[Asked, Fields]  # and what it says
 Answer: TypeAlias = tuple[Fields, str, str, str, bool, More | None]  # what it says, code, object, outcome, whether it is matched
 
 
-@lru_cache(4096)
 def _head(raw: bytes) -> Head:
     """The head of a request: service, words of the path, path."""
+    return _known_head(raw) if len(raw) <= KEPT else _read_head(raw)
+
+
+def _read_head(raw: bytes) -> Head:
     about = path(raw[2:])
     number = raw[0]
     name = names.service(number, about.number_class, about.tag or (about.number_class < 0 and number >= FIRST_OWN and not about.segments))
     return Head(Asked(number, name, about.name, about.number_class, about.attribute, about.tag), about)
+
+
+_known_head = lru_cache(4096)(_read_head)
 
 
 class _Requests(dict[bytes, Request | None]):
@@ -75,7 +81,9 @@ class _Requests(dict[bytes, Request | None]):
     def __missing__(self, raw: bytes) -> Request | None:
         if len(self) >= ASKED_KEPT:
             self.clear()
-        self[raw] = found = request(raw, 0, len(raw))
+        found = request(raw, 0, len(raw))
+        if found is None or 2 * raw[1] <= KEPT:
+            self[raw] = found
         return found
 
 

@@ -10,6 +10,7 @@ LOGICAL: Final = ("class", "instance", "member", "connection_point", "attribute"
 SHOWN: Final = frozenset(("class", "instance", "connection_point", "attribute", "service_id"))
 KEY: Final = 0x34  # electronic key
 SYMBOL: Final = 0x91  # ANSI extended symbol
+KEPT: Final = 96  # octets of a path that is remembered: one of hundreds of segments takes hundreds of times its octets
 
 Segment = dict[str, Any]
 
@@ -26,9 +27,12 @@ class Path(NamedTuple):
     malformed: str
 
 
-@lru_cache(4096)
 def path(raw: bytes) -> Path:
     """The path of these octets."""
+    return _known(raw) if len(raw) <= KEPT else _read(raw)
+
+
+def _read(raw: bytes) -> Path:
     segments: list[Segment] = []
     malformed, at, end = "", 0, len(raw)
     while at < end:
@@ -41,6 +45,9 @@ def path(raw: bytes) -> Path:
     last = {each["segment"]: each["value"] for each in segments}
     numbers = [last.get(kind, -1) for kind in ("class", "instance", "attribute")]
     return Path(_name(segments), segments, numbers[0], numbers[1], numbers[2], "symbol" in last, malformed)
+
+
+_known = lru_cache(4096)(_read)
 
 
 def _name(segments: list[Segment]) -> str:
