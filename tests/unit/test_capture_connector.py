@@ -212,5 +212,6 @@ def test_no_bytes_raise(changes: list[tuple[int, int]], cut: int, tail: bytes) -
     changed = bytearray(file(frame(True, 1, READ), frame(False, 9, ANSWER), frame(True, 13, READ * 3)))
     for place, value in changes:
         changed[place % len(changed)] = value
-    told(bytes(changed)[: len(changed) - cut] + tail)
+    _, letters = told(bytes(changed)[: len(changed) - cut] + tail)  # which looks at every row
+    assert all(letter.feed == "tap" and letter.reason for letter in letters)
     told(tail)

@@ -426,10 +426,9 @@ def test_usual_messages_say_the_same_behind_others() -> None:
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = read(*usual())
-    for name in ("ASKED_KEPT", "ANSWERS_KEPT"):
-        monkeypatch.setattr(cip, name, 2)
     monkeypatch.setattr(enip, "HEADS", 2)
     for memo in (cip.REQUESTS, cip.ANSWERS):
+        monkeypatch.setattr(memo, "most", 2)
         memo.clear()
     assert read(*usual()) == wanted
     assert 1 <= len(cip.REQUESTS) <= 2

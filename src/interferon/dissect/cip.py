@@ -15,11 +15,10 @@ from interferon.dissect import cip_data as bodies
 from interferon.dissect import cip_identity as identities
 from interferon.dissect import cip_names as names
 from interferon.dissect.cip_path import KEPT, Path, path
+from interferon.dissect.known import Known
 
 DEPTH: Final = 3  # messages within messages
 SHORT: Final = 512  # octets of a message that is kept as a whole, as controllers are polled
-ASKED_KEPT: Final = 2048  # such requests
-ANSWERS_KEPT: Final = 4096  # such responses
 SMALL: Final = 64  # octets of such a service within a message
 INNER: Final = 256  # services of one packet that are told
 FIRST_OWN: Final = 0x4B  # services that each class has of its own begin here
@@ -75,31 +74,29 @@ def _read_head(raw: bytes) -> Head:
 _known_head = lru_cache(4096)(_read_head)
 
 
-class _Requests(dict[bytes, Request | None]):
+class _Requests(Known[bytes, Request | None]):
     """Requests of at most SHORT octets that were read before: what they say is not to be changed."""
 
     def __missing__(self, raw: bytes) -> Request | None:
-        if len(self) >= ASKED_KEPT:
-            self.clear()
         found = request(raw, 0, len(raw))
-        if found is None or 2 * raw[1] <= KEPT:
+        if (found is None or 2 * raw[1] <= KEPT) and self.room():
             self[raw] = found
         return found
 
 
-class _Answers(dict[tuple[bytes, Asked | None], Answer]):
+class _Answers(Known[tuple[bytes, Asked | None], Answer]):
     """The same of responses of at least four octets, each with the request under whose key it came."""
 
     def __missing__(self, key: tuple[bytes, Asked | None]) -> Answer:
-        if len(self) >= ANSWERS_KEPT:
-            self.clear()
-        self[key] = found = answer(key[0], 0, len(key[0]), key[1])
+        found = answer(key[0], 0, len(key[0]), key[1])
+        if self.room():
+            self[key] = found
         return found
 
 
 # Dicts and no decorated functions, as the call of one costs more than the look.
-REQUESTS: Final = _Requests()
-ANSWERS: Final = _Answers()
+REQUESTS: Final = _Requests(2048)
+ANSWERS: Final = _Answers(4096)
 
 
 @lru_cache(4096)

@@ -343,7 +343,7 @@ def _in_order(data: bytes, columns: Sequence[list[int]], streams: list[Stream | 
     """Dissects payloads that lie in the window and follow each other: number of the packet, of its side, begin and end."""
     for packet, number, begin, end in zip(*columns, strict=True):
         stream = streams[number]
-        if stream.rest:
+        if stream.rest:  # what `join` does too, without its frame: nearly all payloads come this way
             stream.join(data, begin, end, packet, rows)
         else:
             used = stream.take(data, begin, end, stream.to_server, packet, rows)
@@ -359,12 +359,8 @@ def _one_by_one(
         stream = streams[number]
         if not stream.plain:
             stream.segment(own.get(packet, data), begin, end, length, place, time, packet, rows)
-        elif stream.rest:
-            stream.join(data, begin, end, packet, rows)
         else:
-            used = stream.take(data, begin, end, stream.to_server, packet, rows)
-            if used < end:
-                stream.left(data, used, end, packet, rows)
+            stream.join(data, begin, end, packet, rows)
 
 
 @lru_cache(16)

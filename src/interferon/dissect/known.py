@@ -18,14 +18,14 @@ class Known(dict[Key, Value]):
 
     def __init__(self, most: int) -> None:
         super().__init__()
-        self._most, self._passed = most, 0
+        self.most, self._passed = most, 0
 
     def room(self) -> bool:
         """Whether another one may be entered. Asked once for each that is not known."""
-        if len(self) < self._most:
+        if len(self) < self.most:
             return True
         self._passed += 1
-        if self._passed < PATIENCE * self._most:
+        if self._passed < PATIENCE * self.most:
             return False
         self.clear()
         self._passed = 0
