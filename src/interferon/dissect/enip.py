@@ -13,6 +13,7 @@ from interferon.dissect.cip import ANSWERS, REQUESTS
 from interferon.dissect.cip_data import data as sample
 from interferon.dissect.enip_items import CONNECTED, CONNECTED_ADDRESS, SEQUENCED, item, layout, listed
 from interferon.dissect.enip_pairs import WAITING, Pairs
+from interferon.dissect.known import Known
 from interferon.dissect.message import Plain
 
 NAME: Final = "enip"
@@ -116,7 +117,7 @@ class Enip:
         self._flow = flow
         self._sure = [False, False]
         self._pairs = Pairs()
-        self._heads: dict[bytes, Head] = {}  # of usual messages, by what is the same in all of one connection
+        self._heads = Known[bytes, Head](HEADS)  # of usual messages, by what is the same in all of one connection
 
     def gap(self, to_server: bool) -> None:
         """Which request a response answers is not known behind a gap, as contexts may be all the same."""
@@ -184,9 +185,8 @@ class Enip:
         answered = asked | {"matched": True, "cip": None}
         asked["cip"] = None
         found = session, pairs.key(connection, 0, False), pairs.key(connection, 0, True), asked, answered
-        if len(self._heads) >= HEADS:
-            self._heads.clear()
-        self._heads[data[at + 20 : at + 42]] = found
+        if self._heads.room():
+            self._heads[data[at + 20 : at + 42]] = found
         return found
 
     def _others(self, data: bytes, start: int, at: int, end: int, to_server: bool, packet: int, out: list[Plain]) -> int:

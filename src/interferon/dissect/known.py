@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 
 class Known(dict[Key, Value]):
-    """At most `most` entries, shared by all conversations.
+    """At most `most` entries; of one conversation, or shared by all.
 
     Full, it keeps what it has for a while: of a list of polls that is longer, some are known then, and of values that never come twice
     few are entered. Then it begins anew, as what it has may come no more.
